@@ -1,0 +1,312 @@
+//! A whole pipeline: built, run, looked at, saved and loaded.
+
+use crate::collector::{Collector, Outlet};
+use crate::lane::lane;
+use crate::naming::herald;
+use crate::shard::{Meter, Shard, owns};
+use crate::source::{Sequencer, Source};
+use engine_book::Bounds;
+use engine_event::{
+    Digest, Directory, Event, FaultCounts, Reader, RealClock, SnapshotError, Writer,
+};
+use engine_observer::{Panel, Roster, Scope};
+use engine_pipeline::{
+    Feed, Latency, Percentiles, Plan, Role, RunError, Runner, Stage, Stamps, Stopped, Tally, Turn,
+};
+use engine_ring::broadcast;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// What a pipeline is made of, apart from its feed and its outlet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Spec {
+    /// How many shards share the subjects.
+    pub shards: u32,
+    /// Events that the ring holds, a power of two.
+    pub ring_events: usize,
+    /// Findings that each shard's lane holds.
+    pub lane_findings: usize,
+    /// One event in so many is timed on its way, a power of two.
+    pub sample_every: u64,
+    /// What the books of all shards together may hold.
+    pub bounds: Bounds,
+}
+
+impl Default for Spec {
+    fn default() -> Self {
+        Self {
+            shards: 1,
+            ring_events: 8192,
+            lane_findings: 8192,
+            sample_every: 64,
+            bounds: Bounds::default(),
+        }
+    }
+}
+
+/// A source, shards and a collector, wired up.
+pub struct Assembly<F> {
+    source: Source<F>,
+    shards: Vec<Shard>,
+    collector: Collector,
+    stop: Arc<AtomicBool>,
+    clock: RealClock,
+    /// Faults of an earlier part of the run, from a checkpoint.
+    earlier_faults: FaultCounts,
+}
+
+impl<F: Feed> Assembly<F> {
+    /// Wires a pipeline. Names known beforehand stand in `names`.
+    pub fn new(
+        feed: F,
+        names: Directory,
+        roster: &Roster,
+        outlet: Box<dyn Outlet>,
+        spec: Spec,
+    ) -> Self {
+        Self::from_seq(feed, names, roster, outlet, spec, 0)
+    }
+
+    fn from_seq(
+        feed: F,
+        names: Directory,
+        roster: &Roster,
+        outlet: Box<dyn Outlet>,
+        spec: Spec,
+        seq: u64,
+    ) -> Self {
+        let clock = RealClock::new();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stamps = Stamps::new(spec.sample_every, spec.ring_events);
+        let (producer, mut consumers) =
+            broadcast::<Event>(spec.ring_events, spec.shards as usize + 1);
+        let (herald, roll) = herald(&names);
+        let source = Source::new(
+            feed,
+            names,
+            herald,
+            Sequencer::new(producer, seq, stamps.clone(), clock.clone()),
+        );
+        let events = consumers.pop().expect("one for each shard and one for the collector");
+        let (mut shards, mut lanes) = (Vec::new(), Vec::new());
+        for (number, events) in (0..spec.shards).zip(consumers) {
+            let (lane_in, lane_out, progress) = lane(spec.lane_findings);
+            let panel = Panel::new(roster, Scope::Subject, spec.bounds);
+            let meter = Meter::new(stamps.clone(), clock.clone());
+            shards.push(Shard::new(
+                (number, spec.shards),
+                events,
+                panel,
+                (lane_in, progress),
+                meter,
+            ));
+            lanes.push(lane_out);
+        }
+        let panel = Panel::new(roster, Scope::Global, spec.bounds);
+        let mut collector =
+            Collector::new(events, lanes, panel, outlet, roll, stop.clone(), stamps, clock.clone());
+        collector.start_after(seq);
+        Self { source, shards, collector, stop, clock, earlier_faults: FaultCounts::default() }
+    }
+
+    /// What makes the pipeline drain when it becomes true: for a signal handler.
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        self.stop.clone()
+    }
+
+    /// The stages' roles, for a plan.
+    pub fn roles(shards: u32) -> Vec<Role> {
+        let shards = (0..shards).map(|_| Role::Shard);
+        std::iter::once(Role::Source)
+            .chain(shards)
+            .chain(std::iter::once(Role::Collector))
+            .collect()
+    }
+
+    /// Runs to the end of the feed, or until told to stop.
+    pub fn run(&mut self, plan: &Plan) -> Result<Stopped, RunError> {
+        let mut stages: Vec<&mut dyn Stage> = vec![&mut self.source];
+        stages.extend(self.shards.iter_mut().map(|shard| shard as &mut dyn Stage));
+        stages.push(&mut self.collector);
+        Runner::new(self.clock.clone(), &self.stop).run(plan, stages)
+    }
+
+    /// Polls every stage once, on this thread. Returns whether any of them did something: after a turn
+    /// in which none did, nothing is under way and the state can be [saved](Self::save).
+    pub fn step(&mut self) -> bool {
+        use engine_event::Clock;
+        let now = self.clock.now();
+        let mut worked = matches!(self.source.poll(now), Turn::Worked(_));
+        for shard in &mut self.shards {
+            worked |= matches!(shard.poll(now), Turn::Worked(_));
+        }
+        worked | matches!(self.collector.poll(now), Turn::Worked(_))
+    }
+
+    /// Keeps the end of the feed to itself: the stream will go on in a pipeline that
+    /// [resumes](Self::resume) from here.
+    pub fn hold_end(&mut self) {
+        self.source.hold_end();
+    }
+
+    /// The source, for its names and errors.
+    pub fn source(&mut self) -> &mut Source<F> {
+        &mut self.source
+    }
+
+    /// The shards, for their books.
+    pub fn shards(&self) -> &[Shard] {
+        &self.shards
+    }
+
+    /// The collector, for its findings and errors.
+    pub fn collector(&mut self) -> &mut Collector {
+        &mut self.collector
+    }
+
+    /// What came of it, once nothing is under way.
+    pub fn outcome(&self) -> Outcome {
+        let tally = self.source.tally();
+        let mut faults = self.earlier_faults;
+        self.panels().for_each(|panel| faults.add(&panel.faults()));
+        self.shards.iter().for_each(|shard| faults.add(shard.outbox().faults()));
+        faults.add(self.collector.outbox().faults());
+        faults.add(&tally.faults);
+        let all = |of: fn(&Meter) -> &Latency| {
+            self.shards.iter().fold(Latency::new(), |mut sum, shard| {
+                sum.add(of(shard.meter()));
+                sum
+            })
+        };
+        let latency = [
+            ("decode", self.source.decode_latency().clone()),
+            ("hop", all(|meter| &meter.hop)),
+            ("book", all(|meter| &meter.book)),
+            ("observe", all(|meter| &meter.observe)),
+            ("end_to_end", self.collector.end_to_end().clone()),
+        ];
+        let ledger = self.collector.ledger();
+        let owned = |counts: BTreeMap<&str, u64>| {
+            counts.into_iter().map(|(k, v)| (k.to_string(), v)).collect()
+        };
+        Outcome {
+            events: self.source.seq(),
+            tally,
+            faults,
+            stalls: self.source.stalls(),
+            alerts: owned(ledger.counts(true)),
+            signals: owned(ledger.counts(false)),
+            findings_digest: ledger.digest(),
+            books_digest: self.books_digest(),
+            latency: latency.to_vec(),
+        }
+    }
+
+    /// One digest over all books, in the order of their subjects' ids, wherever they lie.
+    fn books_digest(&self) -> Digest {
+        let mut digest = Digest::default();
+        for (subject, name) in self.source.names().subjects() {
+            let shard = self
+                .shards
+                .iter()
+                .find(|shard| shard.owns(subject))
+                .expect("every subject has a shard");
+            let books = shard.panel().books();
+            if books.book(subject).is_some() {
+                digest.add(name.as_bytes());
+                digest.add(books.digest_of(subject).to_string().as_bytes());
+            }
+        }
+        digest
+    }
+
+    fn panels(&self) -> impl Iterator<Item = &Panel> {
+        self.shards.iter().map(Shard::panel).chain(std::iter::once(self.collector.panel()))
+    }
+
+    /// Writes the state of everything behind the feed. Nothing may be under way: see
+    /// [`step`](Self::step).
+    pub fn save(&self, to: &mut Writer) {
+        to.part(self.source.names());
+        to.u64(self.source.seq());
+        to.part(self.collector.ledger());
+        to.part(&self.faults_besides_panels());
+        to.list(&self.shards, |to, shard| to.versioned(PANEL_VERSION, |to| shard.panel().save(to)));
+        to.versioned(PANEL_VERSION, |to| self.collector.panel().save(to));
+    }
+
+    fn faults_besides_panels(&self) -> FaultCounts {
+        let mut faults = self.earlier_faults;
+        self.shards.iter().for_each(|shard| faults.add(shard.outbox().faults()));
+        faults.add(self.collector.outbox().faults());
+        faults.add(&self.source.tally().faults);
+        faults
+    }
+
+    /// A pipeline that goes on where the saved one stood. The roster must be the same; the number of
+    /// shards and the layout need not be.
+    pub fn resume(
+        feed: F,
+        bounds: Directory,
+        roster: &Roster,
+        outlet: Box<dyn Outlet>,
+        spec: Spec,
+        saved: &[u8],
+    ) -> Result<Self, SnapshotError> {
+        let mut names = bounds;
+        let mut from = Reader::new(saved);
+        from.part(&mut names)?;
+        let seq = from.u64()?;
+        let mut assembly = Self::from_seq(feed, names, roster, outlet, spec, seq);
+        from.part(assembly.collector.ledger_mut())?;
+        from.part(&mut assembly.earlier_faults)?;
+        let shards = &mut assembly.shards;
+        from.list(|from| {
+            // Every shard picks its own subjects out of every saved one.
+            let at = from.clone();
+            for (number, shard) in (0..spec.shards).zip(shards.iter_mut()) {
+                let mut again = at.clone();
+                let own = |subject| owns(number, spec.shards, subject);
+                again.versioned(PANEL_VERSION, |from| shard.panel_mut().load(from, own))?;
+                *from = again;
+            }
+            Ok(())
+        })?;
+        from.versioned(PANEL_VERSION, |from| assembly.collector.panel_mut().load(from, |_| true))?;
+        Ok(assembly)
+    }
+}
+
+/// Raised whenever what a panel saves around its parts changes.
+const PANEL_VERSION: u16 = 1;
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Events sequenced, those that the engine added itself (definitions, gaps, the end) included.
+    pub events: u64,
+    /// What was read.
+    pub tally: Tally,
+    /// Everything that could not be taken as it came, by feed, books and observers.
+    pub faults: FaultCounts,
+    /// Turns in which the feed was held back.
+    pub stalls: u64,
+    /// Alerts by pattern.
+    pub alerts: BTreeMap<String, u64>,
+    /// Signals by name.
+    pub signals: BTreeMap<String, u64>,
+    /// All findings in order.
+    pub findings_digest: Digest,
+    /// All books at the end.
+    pub books_digest: Digest,
+    /// By stage, of the sampled events.
+    pub latency: Vec<(&'static str, Latency)>,
+}
+
+impl Outcome {
+    /// The figures by stage.
+    pub fn percentiles(&self) -> impl Iterator<Item = (&'static str, Percentiles)> + '_ {
+        self.latency.iter().map(|(stage, latency)| (*stage, latency.percentiles()))
+    }
+}

@@ -1,0 +1,269 @@
+//! The last stage: the shards' findings become one sequence.
+
+use crate::lane::{LaneOut, Progress};
+use crate::{Ledger, Roll};
+use engine_event::{Clock, Event, Nanos, RealClock};
+use engine_observer::{Alert, Finding, Found, Outbox, Panel};
+use engine_pipeline::{Latency, Stage, Stamps, Turn};
+use engine_ring::broadcast;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+/// Where findings go when they leave the engine.
+pub trait Outlet: Send {
+    /// Takes a finding; names are those of the stream so far.
+    fn take(&mut self, finding: &Finding, alert: Option<&Alert>, roll: &mut Roll)
+    -> io::Result<()>;
+
+    /// Writes out whatever is held back. Called when there is nothing to do, and at the end.
+    fn flush(&mut self) -> io::Result<()>;
+}
+
+/// Merges the shards' findings by their place, shows the stream to observers of global scope, and
+/// hands everything to the outlet.
+pub struct Collector {
+    events: Option<broadcast::Consumer<Event>>,
+    lanes: Vec<LaneOut>,
+    panel: Panel,
+    out: Outbox,
+    /// Every finding of events up to here has left.
+    released: u64,
+    release: Release,
+    stamps: Stamps,
+    clock: RealClock,
+    end_to_end: Latency,
+    broken: bool,
+}
+
+/// Where released findings go.
+struct Release {
+    ledger: Ledger,
+    outlet: Box<dyn Outlet>,
+    roll: Roll,
+    unflushed: bool,
+    error: Option<io::Error>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Release {
+    fn finding(&mut self, finding: &Finding, alert: Option<&Alert>) {
+        self.ledger.enter(finding, alert);
+        if self.error.is_none() {
+            self.unflushed = true;
+            let taken = self.outlet.take(finding, alert, &mut self.roll);
+            self.check(taken);
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.unflushed {
+            self.unflushed = false;
+            let flushed = self.outlet.flush();
+            self.check(flushed);
+        }
+    }
+
+    /// Findings that cannot be written must not be lost unnoticed: the run stops.
+    fn check(&mut self, written: io::Result<()>) {
+        if let Err(error) = written {
+            self.error.get_or_insert(error);
+            self.stop.store(true, Relaxed);
+        }
+    }
+}
+
+impl Collector {
+    /// Findings, or events of global interest, in one turn.
+    pub const BATCH: usize = 1024;
+
+    #[allow(clippy::too_many_arguments)] // called once, by the assembly
+    pub(crate) fn new(
+        events: broadcast::Consumer<Event>,
+        lanes: Vec<LaneOut>,
+        panel: Panel,
+        outlet: Box<dyn Outlet>,
+        roll: Roll,
+        stop: Arc<AtomicBool>,
+        stamps: Stamps,
+        clock: RealClock,
+    ) -> Self {
+        let release = Release {
+            ledger: Ledger::default(),
+            outlet,
+            roll,
+            unflushed: false,
+            error: None,
+            stop,
+        };
+        Self {
+            events: Some(events),
+            lanes,
+            panel,
+            out: Outbox::new(),
+            released: 0,
+            release,
+            stamps,
+            clock,
+            end_to_end: Latency::new(),
+            broken: false,
+        }
+    }
+
+    /// What was found so far.
+    pub fn ledger(&self) -> &Ledger {
+        &self.release.ledger
+    }
+
+    pub(crate) fn ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.release.ledger
+    }
+
+    /// The names as this end knows them.
+    pub fn roll(&mut self) -> &mut Roll {
+        &mut self.release.roll
+    }
+
+    /// Why findings could not be written, if so.
+    pub fn take_error(&mut self) -> Option<io::Error> {
+        self.release.error.take()
+    }
+
+    pub(crate) fn panel(&self) -> &Panel {
+        &self.panel
+    }
+
+    pub(crate) fn panel_mut(&mut self) -> &mut Panel {
+        &mut self.panel
+    }
+
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.out
+    }
+
+    pub(crate) fn end_to_end(&self) -> &Latency {
+        &self.end_to_end
+    }
+
+    pub(crate) fn start_after(&mut self, seq: u64) {
+        self.released = seq;
+    }
+
+    /// Releases the shards' findings of events up to `seq` in the one order, at most `most`. Returns how
+    /// many, and whether those were all.
+    fn merge(&mut self, seq: u64, most: usize) -> (usize, bool) {
+        for count in 0..most {
+            let earliest = self
+                .lanes
+                .iter_mut()
+                .filter(|lane| lane.head().is_some_and(|head| head.place.seq <= seq));
+            let Some(lane) = earliest.min_by_key(|lane| lane.head().map(|head| head.place)) else {
+                return (count, true);
+            };
+            let (finding, alert) = lane.take().expect("its head was seen");
+            self.release.finding(&finding, alert.as_ref());
+        }
+        (most, false)
+    }
+
+    /// Shows an event to the observers of global scope and releases what they find.
+    fn show(&mut self, event: &Event) {
+        self.panel.observe(event, &mut self.out);
+        let (findings, alerts) = self.out.contents();
+        let mut alerts = alerts.iter();
+        for finding in findings {
+            let alert = if finding.found == Found::Alert { alerts.next() } else { None };
+            self.release.finding(finding, alert);
+        }
+        self.out.clear();
+    }
+
+    /// Takes leave of the events up to `seq`, whose findings have all been released.
+    fn pass(&mut self, seq: u64) {
+        let Some(events) = &mut self.events else { return };
+        let mut left = seq - self.released;
+        while left > 0 {
+            let ready = (events.readable().len() as u64).min(left);
+            events.advance(ready as usize);
+            left -= ready;
+        }
+        let every = self.stamps.every();
+        let first = (self.released / every + 1) * every;
+        if first <= seq {
+            let now = self.clock.now();
+            for sampled in (first..=seq).step_by(every as usize) {
+                self.end_to_end.record(now.since(self.stamps.get(sampled)));
+            }
+        }
+        self.released = seq;
+    }
+
+    /// Releases what the shards have passed.
+    fn collect(&mut self) -> usize {
+        let passed =
+            self.lanes.iter().map(|lane| lane.progress.get()).min().unwrap_or(Progress::END);
+        let Some(events) = &mut self.events else { return 0 };
+        // What is published is the most that can be passed: `END` says only that there is no more.
+        let passed = passed.min(self.released + events.len() as u64);
+        if self.panel.is_empty() {
+            let (count, all) = self.merge(passed, Self::BATCH);
+            if all && passed > self.released {
+                self.pass(passed);
+                return count + 1;
+            }
+            return count;
+        }
+        let mut count = 0;
+        while self.released < passed && count < Self::BATCH {
+            let seq = self.released + 1;
+            let (merged, all) = self.merge(seq, Self::BATCH - count);
+            count += merged;
+            if !all {
+                break;
+            }
+            let event = self.events.as_mut().and_then(|events| events.readable().first().copied());
+            let event = event.expect("an event that was passed is readable");
+            self.show(&event);
+            self.pass(seq);
+            count += 1;
+        }
+        count
+    }
+}
+
+impl Stage for Collector {
+    fn name(&self) -> &str {
+        "collector"
+    }
+
+    fn poll(&mut self, _: Nanos) -> Turn {
+        let count = self.collect();
+        if count > 0 {
+            return Turn::Worked(count);
+        }
+        if self.lanes.iter_mut().any(LaneOut::spill_if_full) {
+            return Turn::Worked(1);
+        }
+        self.release.flush();
+        let Some(events) = &self.events else { return Turn::Done };
+        let ended = self.lanes.iter().all(|lane| lane.progress.get() == Progress::END);
+        if ended && events.is_drained() {
+            self.abandon();
+            return Turn::Done;
+        }
+        if self.lanes.iter().any(LaneOut::is_broken) {
+            // A shard has panicked: nothing after what it passed can be put in order any more.
+            self.broken = true;
+            self.abandon();
+            return Turn::Done;
+        }
+        Turn::Idle
+    }
+
+    fn abandon(&mut self) {
+        self.events = None;
+        self.lanes.clear();
+        self.release.unflushed = true;
+        self.release.flush();
+    }
+}

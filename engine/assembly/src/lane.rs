@@ -1,0 +1,124 @@
+//! The way of findings from one shard to the collector.
+
+use crossbeam_utils::CachePadded;
+use engine_observer::{Alert, Finding, Found, Outbox};
+use engine_ring::spsc;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How far a shard is: every finding of events up to here is in its lane.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Progress(Arc<CachePadded<AtomicU64>>);
+
+impl Progress {
+    /// There will be nothing more.
+    pub(crate) const END: u64 = u64::MAX;
+
+    pub(crate) fn set(&self, seq: u64) {
+        self.0.store(seq, Ordering::Release); // partner: `get`; findings pushed before are seen after it
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Acquire) // partner: `set`
+    }
+}
+
+/// The shard's end.
+pub(crate) struct LaneIn {
+    findings: spsc::Producer<Finding>,
+    alerts: spsc::Producer<Alert>,
+    /// What of the outbox is on its way already.
+    sent: (usize, usize),
+}
+
+/// The collector's end.
+pub(crate) struct LaneOut {
+    findings: spsc::Consumer<Finding>,
+    alerts: spsc::Consumer<Alert>,
+    capacity: (usize, usize),
+    spilled: VecDeque<Finding>,
+    spilled_alerts: VecDeque<Alert>,
+    pub(crate) progress: Progress,
+}
+
+/// A lane that holds so many findings, and a sixteenth as many alerts.
+pub(crate) fn lane(capacity: usize) -> (LaneIn, LaneOut, Progress) {
+    let progress = Progress::default();
+    let alerts_capacity = (capacity / 16).max(2);
+    let (findings, findings_out) = spsc(capacity);
+    let (alerts, alerts_out) = spsc(alerts_capacity);
+    let out = LaneOut {
+        findings: findings_out,
+        alerts: alerts_out,
+        capacity: (capacity, alerts_capacity),
+        spilled: VecDeque::new(),
+        spilled_alerts: VecDeque::new(),
+        progress: progress.clone(),
+    };
+    (LaneIn { findings, alerts, sent: (0, 0) }, out, progress)
+}
+
+impl LaneIn {
+    /// Sends what is in the outbox, an alert's evidence before the word of it. Returns whether all of
+    /// it found room; if not, it is called again later with the same outbox.
+    pub(crate) fn send(&mut self, out: &mut Outbox) -> bool {
+        let (findings, alerts) = out.contents();
+        for finding in &findings[self.sent.0..] {
+            if finding.found == Found::Alert {
+                if !self.findings.has_room(1) || self.alerts.push(alerts[self.sent.1]).is_err() {
+                    return false;
+                }
+                self.sent.1 += 1;
+            }
+            if self.findings.push(*finding).is_err() {
+                return false;
+            }
+            self.sent.0 += 1;
+        }
+        self.sent = (0, 0);
+        out.clear();
+        true
+    }
+}
+
+impl LaneOut {
+    /// The next finding.
+    #[inline]
+    pub(crate) fn head(&self) -> Option<&Finding> {
+        self.spilled.front().or_else(|| self.findings.peek())
+    }
+
+    /// Takes the next finding, with its evidence if it is an alert.
+    pub(crate) fn take(&mut self) -> Option<(Finding, Option<Alert>)> {
+        let finding = self.spilled.pop_front().or_else(|| self.findings.pop())?;
+        let alert = match finding.found {
+            Found::Signal(_) => None,
+            Found::Alert => self.spilled_alerts.pop_front().or_else(|| self.alerts.pop()),
+        };
+        Some((finding, alert))
+    }
+
+    /// Makes room in a full lane whose head cannot be released yet.
+    ///
+    /// One event can let more timers pass than the lane holds findings. Its findings wait for the end
+    /// of the event, and the end of the event waits for room: so they are put aside. The bound is what
+    /// one event can find, together with what a shard can find while another one lags by a ring.
+    pub(crate) fn spill_if_full(&mut self) -> bool {
+        let full = self.findings.len() == self.capacity.0 || self.alerts.len() == self.capacity.1;
+        if full {
+            while let Some(finding) = self.findings.pop() {
+                self.spilled.push_back(finding);
+            }
+            while let Some(alert) = self.alerts.pop() {
+                self.spilled_alerts.push_back(alert);
+            }
+        }
+        full
+    }
+
+    /// Whether the shard is gone without having come to its end.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.findings.is_closed() && self.progress.get() != Progress::END
+    }
+}

@@ -1,0 +1,224 @@
+//! The first stage: bytes become events, and events get their place.
+
+use crate::naming::Herald;
+use engine_event::body::{End, Gap};
+use engine_event::{Clock, Directory, Event, Fault, Nanos, RealClock, SubjectId};
+use engine_pipeline::{Feed, FeedError, FeedTurn, Latency, Sink, Stage, Stamps, Tally, Turn};
+use engine_ring::broadcast;
+
+/// Polls a feed and sequences what it gives.
+pub struct Source<F> {
+    feed: F,
+    names: Directory,
+    herald: Herald,
+    sequencer: Sequencer,
+    state: State,
+    error: Option<FeedError>,
+    stalls: u64,
+    holds_end: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The feed may have more.
+    Open,
+    /// The feed has ended: this is to be told.
+    Ending,
+    /// Asked to stop: nothing is to be told, for the stream may go on another day.
+    Closing,
+    Done,
+}
+
+impl<F: Feed> Source<F> {
+    /// Events in one turn, at most: short enough that stages on the same thread get theirs soon.
+    pub const BATCH: usize = 256;
+
+    pub(crate) fn new(feed: F, names: Directory, herald: Herald, sequencer: Sequencer) -> Self {
+        Self {
+            feed,
+            names,
+            herald,
+            sequencer,
+            state: State::Open,
+            error: None,
+            stalls: 0,
+            holds_end: false,
+        }
+    }
+
+    /// All names met so far.
+    pub fn names(&self) -> &Directory {
+        &self.names
+    }
+
+    /// The last sequence number given.
+    pub fn seq(&self) -> u64 {
+        self.sequencer.seq
+    }
+
+    /// What the feed has read.
+    pub fn tally(&self) -> Tally {
+        self.feed.tally()
+    }
+
+    /// Why the feed ended early, if it did.
+    pub fn error(&self) -> Option<&FeedError> {
+        self.error.as_ref()
+    }
+
+    /// Takes the reason away, to return it.
+    pub fn take_error(&mut self) -> Option<FeedError> {
+        self.error.take()
+    }
+
+    /// Turns in which the ring was full: the shards, or the collector, held the feed back.
+    pub fn stalls(&self) -> u64 {
+        self.stalls
+    }
+
+    /// How long decoding and sequencing took, for the sampled events.
+    pub fn decode_latency(&self) -> &Latency {
+        &self.sequencer.decode
+    }
+
+    pub(crate) fn hold_end(&mut self) {
+        self.holds_end = true;
+    }
+
+    fn take_in(&mut self, now: Nanos) -> Turn {
+        self.sequencer.begin(Self::BATCH);
+        if self.sequencer.room() == 0 {
+            self.stalls += 1;
+            return Turn::Idle;
+        }
+        let before = self.sequencer.seq;
+        let turn = self.feed.poll(now, &mut self.names, &mut self.sequencer);
+        self.herald.tell(&self.names);
+        self.sequencer.producer.publish();
+        match turn {
+            Ok(FeedTurn::Worked) => {}
+            Ok(FeedTurn::Idle) if self.sequencer.seq == before => return Turn::Idle,
+            Ok(FeedTurn::Idle) => {}
+            Ok(FeedTurn::Ended) if self.holds_end => self.state = State::Done,
+            Ok(FeedTurn::Ended) => self.state = State::Ending,
+            Err(error) => {
+                self.error = Some(error);
+                self.state = State::Ending;
+            }
+        }
+        Turn::Worked((self.sequencer.seq - before) as usize)
+    }
+
+    /// Tells everybody that there will be no more, and that something is missing if the feed broke off.
+    fn end(&mut self) -> Turn {
+        self.sequencer.begin(2);
+        if self.sequencer.room() < 2 {
+            return Turn::Idle;
+        }
+        let at = self.sequencer.last_at;
+        if self.error.is_some() {
+            let missing = Gap::new(self.feed.tally().bytes, 0, Fault::Truncated);
+            self.sequencer.push(Event::new(SubjectId::EVERY, at, missing));
+        }
+        self.sequencer.push(Event::new(SubjectId::EVERY, at, End::default()));
+        self.close()
+    }
+
+    fn close(&mut self) -> Turn {
+        self.sequencer.producer.publish();
+        self.sequencer.producer.close();
+        self.state = State::Done;
+        Turn::Done
+    }
+}
+
+impl<F: Feed> Stage for Source<F> {
+    fn name(&self) -> &str {
+        "source"
+    }
+
+    fn poll(&mut self, now: Nanos) -> Turn {
+        match self.state {
+            State::Open => self.take_in(now),
+            State::Ending => self.end(),
+            State::Closing => self.close(),
+            State::Done => Turn::Done,
+        }
+    }
+
+    fn drain(&mut self) {
+        if self.state == State::Open {
+            self.state = State::Closing;
+        }
+    }
+
+    fn abandon(&mut self) {
+        self.close();
+    }
+}
+
+/// Gives events their sequence numbers on their way into the ring: the sink that feeds push into.
+pub(crate) struct Sequencer {
+    producer: broadcast::Producer<Event>,
+    seq: u64,
+    last_at: Nanos,
+    left: usize,
+    stamps: Stamps,
+    clock: RealClock,
+    /// When the event before the next sampled one was done.
+    decode_from: Option<Nanos>,
+    decode: Latency,
+}
+
+impl Sequencer {
+    pub(crate) fn new(
+        producer: broadcast::Producer<Event>,
+        seq: u64,
+        stamps: Stamps,
+        clock: RealClock,
+    ) -> Self {
+        let decode = Latency::new();
+        Self { producer, seq, last_at: Nanos(0), left: 0, stamps, clock, decode_from: None, decode }
+    }
+
+    /// Opens a batch of at most `most` events.
+    fn begin(&mut self, most: usize) {
+        // Asks the consumers if less is known to be free: what is known does not grow by itself.
+        self.left = if self.producer.has_room(most) { most } else { self.producer.room() };
+        self.decode_from = None; // the time until now was not spent on decoding
+    }
+
+    /// Around a sampled event: when its predecessor was done, and when it is.
+    #[cold]
+    fn measure(&mut self) {
+        let now = self.clock.now();
+        if self.stamps.samples(self.seq) {
+            self.stamps.set(self.seq, now);
+            if let Some(from) = self.decode_from {
+                self.decode.record(now.since(from));
+            }
+        } else {
+            self.decode_from = Some(now);
+        }
+    }
+}
+
+impl Sink for Sequencer {
+    #[inline]
+    fn room(&mut self) -> usize {
+        self.left
+    }
+
+    #[inline]
+    fn push(&mut self, mut event: Event) {
+        self.seq += 1;
+        event.seq = self.seq;
+        self.last_at = event.event_at;
+        if self.stamps.is_near(self.seq) {
+            self.measure();
+        }
+        self.left -= 1;
+        let pushed = self.producer.push(event);
+        debug_assert!(pushed.is_ok(), "a feed has asked for room");
+    }
+}

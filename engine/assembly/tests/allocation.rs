@@ -1,0 +1,76 @@
+//! Once warm, the way from a file's bytes to the outbox allocates nothing.
+// tidy: allow(unsafe): a global allocator that counts can only be written with it
+
+mod recorded;
+
+use engine_assembly::{Assembly, Spec};
+use engine_event::Directory;
+use feeds::{Options, synthetic};
+use recorded::{Nowhere, roster};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::fs::File;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Counts what goes through it.
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: every call is handed to the system's allocator as it came; counting touches no memory of it.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Relaxed);
+        // SAFETY: the caller keeps `alloc`'s contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the pointer came from `alloc` above, which is the system's.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Relaxed);
+        // SAFETY: as for `dealloc`.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// Polls the whole pipeline on this thread until it has sequenced `events` more; returns the
+/// allocations meanwhile.
+fn allocations_over(assembly: &mut Assembly<feeds::AnyFeed>, events: u64) -> u64 {
+    let until = assembly.source().seq() + events;
+    let before = ALLOCATIONS.load(Relaxed);
+    while assembly.source().seq() < until {
+        assert!(assembly.step(), "the file holds more");
+    }
+    ALLOCATIONS.load(Relaxed) - before
+}
+
+fn check(path: &Path, warm: u64) {
+    let feed = feeds::open(path, &Options::default()).unwrap();
+    let spec = Spec { shards: 2, ..Spec::default() };
+    let mut assembly =
+        Assembly::new(feed, Directory::new(10_000), &roster(), Box::new(Nowhere), spec);
+    let cold = allocations_over(&mut assembly, 10_000);
+    assert!(cold > 0, "the counter counts");
+    allocations_over(&mut assembly, warm);
+    assert_eq!(allocations_over(&mut assembly, 1_000_000), 0, "{}", path.display());
+    let signals = assembly.outcome().signals;
+    assert!(signals.values().sum::<u64>() > 100_000, "findings took the same way: {signals:?}");
+}
+
+#[test]
+fn a_million_events_without_allocating() {
+    let folder = tempfile::tempdir().unwrap();
+    let itch = folder.path().join("session.itch");
+    synthetic::itch::generate(4_500_000, 1, 10, File::create(&itch).unwrap()).unwrap();
+    check(&itch, 3_000_000);
+    let lobster = folder.path().join("AAPL_2012-06-21_message.csv");
+    synthetic::lobster::generate(2_600_000, 1, File::create(&lobster).unwrap()).unwrap();
+    check(&lobster, 1_500_000);
+}

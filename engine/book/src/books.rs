@@ -1,0 +1,274 @@
+//! All books of one shard.
+
+use crate::book::Book;
+use crate::orders::Orders;
+use crate::rules::{self, Turn};
+use crate::{BookView, Change, Effect, Stale};
+use engine_event::body::{Gap, Phase, Status};
+use engine_event::{Digest, Event, Fault, FaultCounts, Kind, SubjectId, Writer};
+
+/// How much books may hold. Parameters, not state: a checkpoint does not contain them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bounds {
+    /// Live orders of all subjects together, 64 bytes each and up to 100 in the index. Beyond them an
+    /// order is refused ([`Fault::OrdersFull`]).
+    pub orders_max: u32,
+    /// One more than the greatest subject id, whichever shard it lives on. Events about subjects
+    /// beyond it are refused ([`Fault::UnknownSubject`]).
+    pub subjects_max: u32,
+}
+
+impl Default for Bounds {
+    /// Sixteen million orders of a million subjects.
+    fn default() -> Self {
+        Self { orders_max: 1 << 24, subjects_max: 1 << 20 }
+    }
+}
+
+/// All books of one shard: takes every event, answers with what it changed.
+///
+/// A book opens with the first event about its subject that concerns books, whether the subject was
+/// defined before or not. An event about [`SubjectId::EVERY`] must reach the books of every shard.
+///
+/// ```
+/// use engine_book::{Books, Bounds, Effect};
+/// use engine_event::body::Order;
+/// use engine_event::{Event, Flags, Nanos, OrderId, Price, Quantity, Side, SubjectId};
+///
+/// let bid = Order::new(OrderId(1), Price(10_000), Quantity(300));
+/// let event = Event::new(SubjectId(0), Nanos(1), bid).with_flags(Flags::of(Side::Buy));
+/// let mut books = Books::new(Bounds::default());
+/// let change = books.apply(&event);
+/// assert_eq!((change.effect, change.touch_changed), (Effect::Entered, true));
+/// let touch = books.book(SubjectId(0)).unwrap().touch();
+/// assert_eq!(touch.bid.unwrap().quantity, Quantity(300));
+/// assert_eq!(touch.ask, None);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Books {
+    pub(crate) bounds: Bounds,
+    pub(crate) orders: Orders,
+    /// In the order in which they were opened.
+    pub(crate) books: Vec<Book>,
+    /// By subject: the place in `books`, or `NOT_OPEN`.
+    places: Vec<u32>,
+    /// Faults of events that found no book.
+    pub(crate) faults_without_book: FaultCounts,
+    /// What was said of every subject, for books that open later.
+    pub(crate) every_phase: Phase,
+    pub(crate) every_stale: Option<Stale>,
+}
+
+const NOT_OPEN: u32 = u32::MAX;
+
+impl Books {
+    /// No books yet.
+    pub fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            orders: Orders::new(bounds.orders_max),
+            books: Vec::new(),
+            places: Vec::new(),
+            faults_without_book: FaultCounts::default(),
+            every_phase: Phase::Unknown,
+            every_stale: None,
+        }
+    }
+
+    /// Takes an event and tells what it changed. Kinds that do not concern books change nothing.
+    pub fn apply(&mut self, event: &Event) -> Change {
+        use Kind::*;
+        match event.kind() {
+            Add | Modify | Reduce | Delete | Replace | Execute => self.apply_order(event),
+            Define | Trade | Break => self.apply_told(event),
+            Status | Gap if event.subject == SubjectId::EVERY => self.apply_to_every(event),
+            Status | Gap => self.apply_state(event),
+            Unknown | Auction | News | Position | Reading | Call | Flow | End => Change::NONE,
+        }
+    }
+
+    fn apply_order(&mut self, event: &Event) -> Change {
+        let Some(place) = self.place_or_open(event.subject) else { return self.homeless() };
+        let book = &mut self.books[place];
+        let before = book.touch();
+        let mut turn = Turn { book, orders: &mut self.orders, event };
+        let mut change = turn.order().unwrap_or_else(Change::refused);
+        let after = book.touch();
+        change.before = before;
+        change.touch_changed = after.differs(&before);
+        change.touch_price_changed = after.differs_in_price(&before);
+        if book.newly_crossed(&after, change.may_cross()) {
+            change.fault = Some(Fault::Crossed);
+        }
+        if let Some(fault) = change.fault {
+            book.faults.count(fault);
+            book.distrust(event, fault);
+        }
+        change
+    }
+
+    /// What is told beside the orders and leaves them as they are.
+    fn apply_told(&mut self, event: &Event) -> Change {
+        let Some(place) = self.place_or_open(event.subject) else { return self.homeless() };
+        let book = &mut self.books[place];
+        let change = match event.kind() {
+            Kind::Define => rules::defined(book, event),
+            Kind::Trade => rules::printed(event),
+            _ => Change { effect: Effect::Broken, ..Change::NONE },
+        };
+        Change { before: book.touch(), ..change }
+    }
+
+    fn apply_state(&mut self, event: &Event) -> Change {
+        let Some(place) = self.place_or_open(event.subject) else { return self.homeless() };
+        let book = &mut self.books[place];
+        Change { effect: change_state(book, event), before: book.touch(), ..Change::NONE }
+    }
+
+    fn apply_to_every(&mut self, event: &Event) -> Change {
+        for book in &mut self.books {
+            change_state(book, event);
+        }
+        let effect = match event.kind() {
+            Kind::Status => {
+                self.every_phase = event.body::<Status>().phase();
+                Effect::PhaseChanged
+            }
+            _ => {
+                self.every_stale.get_or_insert(Stale::since(event, event.body::<Gap>().reason()));
+                Effect::Interrupted
+            }
+        };
+        Change { effect, ..Change::NONE }
+    }
+
+    /// An event whose subject cannot have a book.
+    fn homeless(&mut self) -> Change {
+        self.faults_without_book.count(Fault::UnknownSubject);
+        Change::refused(Fault::UnknownSubject)
+    }
+
+    /// A subject's book, if one is open.
+    pub fn book(&self, subject: SubjectId) -> Option<BookView<'_>> {
+        self.place(subject).map(|place| self.view(place))
+    }
+
+    /// All open books, in the order of their subjects.
+    pub fn iter(&self) -> impl Iterator<Item = BookView<'_>> {
+        let open = self.places.iter().filter(|place| **place != NOT_OPEN);
+        open.map(|place| self.view(*place as usize))
+    }
+
+    /// The subjects of all open books, in their order.
+    pub fn subjects(&self) -> impl Iterator<Item = SubjectId> {
+        self.iter().map(|book| book.subject())
+    }
+
+    /// How many orders rest in all books.
+    pub fn orders_live(&self) -> usize {
+        self.orders.len()
+    }
+
+    /// How often each fault occurred, in all books and in events that found none. A gap is not among
+    /// them: whoever found it has counted it.
+    /// Adds up the books' counts: for summaries, not for every event.
+    pub fn faults(&self) -> FaultCounts {
+        let mut faults = self.faults_without_book;
+        self.books.iter().for_each(|book| faults.add(&book.faults));
+        faults
+    }
+
+    /// One number for all that is known of a subject: its orders in their priority, phase, staleness,
+    /// definition and fault counts. The same on whichever shard, however it came to be there. Empty
+    /// for a subject without a book.
+    pub fn digest_of(&self, subject: SubjectId) -> Digest {
+        let mut digest = Digest::default();
+        if let Some(place) = self.place(subject) {
+            let mut state = Writer::new();
+            self.save_book(place, &mut state);
+            digest.add(&state.into_bytes());
+        }
+        digest
+    }
+
+    /// Forgets a subject's orders and that they were in doubt: what comes before a fresh picture of
+    /// the book. Phase, definition and fault counts stay.
+    pub fn clear(&mut self, subject: SubjectId) {
+        if let Some(place) = self.place(subject) {
+            self.books[place].clear(&mut self.orders);
+        }
+    }
+
+    pub(crate) fn view(&self, place: usize) -> BookView<'_> {
+        BookView::new(&self.books[place], &self.orders)
+    }
+
+    pub(crate) fn place(&self, subject: SubjectId) -> Option<usize> {
+        let place = *self.places.get(subject.index())?;
+        (place != NOT_OPEN).then_some(place as usize)
+    }
+
+    /// The place of a subject's book, which is opened if need be; none if the subject is beyond the
+    /// bound.
+    pub(crate) fn place_or_open(&mut self, subject: SubjectId) -> Option<usize> {
+        if let Some(place) = self.place(subject) {
+            return Some(place);
+        }
+        self.open(subject)
+    }
+
+    #[cold]
+    fn open(&mut self, subject: SubjectId) -> Option<usize> {
+        if subject.0 >= self.bounds.subjects_max {
+            return None;
+        }
+        let place = self.books.len();
+        let mut book = Book::new(subject);
+        (book.phase, book.stale) = (self.every_phase, self.every_stale);
+        self.books.push(book);
+        if self.places.len() <= subject.index() {
+            self.places.resize(subject.index() + 1, NOT_OPEN);
+        }
+        self.places[subject.index()] = place as u32;
+        Some(place)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn capacities(&self) -> Capacities {
+        let [cells, index, index_room] = self.orders.capacities();
+        let levels = self.books.iter().map(Book::levels_capacity).sum();
+        Capacities { cells, index, index_room, levels, books: self.books.capacity() }
+    }
+
+    pub(crate) fn close_all(&mut self) {
+        *self = Self::new(self.bounds);
+    }
+}
+
+/// A phase begins, or messages are missing.
+fn change_state(book: &mut Book, event: &Event) -> Effect {
+    match event.kind() {
+        Kind::Status => {
+            let phase = event.body::<Status>().phase();
+            let changed = phase != book.phase;
+            book.phase = phase;
+            book.newly_crossed(&book.touch(), false);
+            if changed { Effect::PhaseChanged } else { Effect::None }
+        }
+        _ => {
+            book.distrust(event, event.body::<Gap>().reason());
+            Effect::Interrupted
+        }
+    }
+}
+
+/// How much room was made, of each kind.
+#[cfg(test)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Capacities {
+    pub(crate) cells: usize,
+    pub(crate) index: usize,
+    pub(crate) index_room: usize,
+    pub(crate) levels: usize,
+    pub(crate) books: usize,
+}

@@ -1,0 +1,174 @@
+//! Books that survive a restart, and a different number of shards.
+//!
+//! Each book is a part of its own, written without anything that depends on where its orders lay: the
+//! orders, level by level, in their priority. Levels follow from them.
+
+use crate::orders::Resting;
+use crate::rules::PRICES;
+use crate::{Books, Stale};
+use engine_event::body::{Attributes, Phase};
+use engine_event::{Fault, Nanos, OrderId, ParticipantId, Price, Quantity, Side, SubjectId};
+use engine_event::{FaultCounts, Reader, Snapshot, SnapshotError, Writer};
+
+impl Books {
+    /// Writes one subject's book; false if there is none.
+    pub fn save_subject(&self, subject: SubjectId, to: &mut Writer) -> bool {
+        let place = self.place(subject);
+        if let Some(place) = place {
+            to.u32(subject.0);
+            to.versioned(Self::VERSION, |to| self.save_book(place, to));
+        }
+        place.is_some()
+    }
+
+    /// Reads one subject's book in place of the one that is open, and tells whose it is.
+    ///
+    /// A bound on orders that has been lowered meanwhile does not keep saved ones out; new ones are
+    /// refused until there is room. After an error the books are of no use: load all of them again.
+    pub fn load_subject(&mut self, from: &mut Reader<'_>) -> Result<SubjectId, SnapshotError> {
+        let at = from.position();
+        let subject = SubjectId(from.u32()?);
+        let place = self.place_or_open(subject).ok_or(SnapshotError::Damaged { at })?;
+        from.versioned(Self::VERSION, |from| self.load_book(place, from))?;
+        Ok(subject)
+    }
+
+    /// Reads those of the saved books that this shard owns, beside those that are open already. Called
+    /// once for each shard of the run that saved them, it takes over from any number of shards.
+    ///
+    /// What was told of every subject is read in any case. Counts of events that found no book belong
+    /// to no subject: they go to the shard that owns [`SubjectId::EVERY`].
+    pub fn load_owned(
+        &mut self,
+        from: &mut Reader<'_>,
+        owns: impl Fn(SubjectId) -> bool,
+    ) -> Result<(), SnapshotError> {
+        self.every_phase = load_phase(from)?;
+        self.every_stale = load_stale(from)?;
+        let mut without_book = FaultCounts::default();
+        without_book.load(from)?;
+        if owns(SubjectId::EVERY) {
+            self.faults_without_book.add(&without_book);
+        }
+        from.list(|from| {
+            let at = from.position();
+            let subject = SubjectId(from.u32()?);
+            if !owns(subject) {
+                return from.versioned(Self::VERSION, skip);
+            }
+            let place = self.place_or_open(subject).ok_or(SnapshotError::Damaged { at })?;
+            from.versioned(Self::VERSION, |from| self.load_book(place, from))
+        })
+    }
+
+    pub(crate) fn save_book(&self, place: usize, to: &mut Writer) {
+        let book = &self.books[place];
+        to.bool(book.definition.is_some());
+        if let Some(definition) = &book.definition {
+            to.plain(definition);
+        }
+        to.u8(book.phase as u8);
+        to.bool(book.crossing_told);
+        save_stale(book.stale, to);
+        book.faults.save(to);
+        let levels = [Side::Buy, Side::Sell].map(|side| book.ladder(side).levels());
+        let queues = levels.into_iter().flatten().map(|level| level.queue);
+        let queues = queues.chain([book.hidden]);
+        to.list(queues.flat_map(|queue| self.orders.queued(queue)), save_order);
+    }
+
+    fn load_book(&mut self, place: usize, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        let (book, orders) = (&mut self.books[place], &mut self.orders);
+        book.clear(orders);
+        book.definition = if from.bool()? { Some(from.plain()?) } else { None };
+        book.phase = load_phase(from)?;
+        book.crossing_told = from.bool()?;
+        book.stale = load_stale(from)?;
+        book.faults.load(from)?;
+        from.list(|from| {
+            let at = from.position();
+            let order = load_order(from)?;
+            let stands = order.remaining.0 > 0
+                && PRICES.contains(&order.price.0)
+                && orders.find(book.subject, order.id).is_none()
+                && book.has_room(&order);
+            if !stands {
+                return Err(SnapshotError::Damaged { at });
+            }
+            let slot = orders.store(book.subject, order);
+            book.append(orders, slot);
+            Ok(())
+        })
+    }
+}
+
+impl Snapshot for Books {
+    const VERSION: u16 = 1;
+
+    fn save(&self, to: &mut Writer) {
+        to.u8(self.every_phase as u8);
+        save_stale(self.every_stale, to);
+        self.faults_without_book.save(to);
+        to.list(self.subjects(), |to, subject| {
+            self.save_subject(subject, to);
+        });
+    }
+
+    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        self.close_all();
+        self.load_owned(from, |_| true)
+    }
+}
+
+fn skip(from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+    from.skip_rest();
+    Ok(())
+}
+
+fn save_order(to: &mut Writer, order: &Resting) {
+    to.u64(order.id.0);
+    to.i64(order.price.0);
+    to.u64(order.remaining.0);
+    to.u64(order.entered_at.0);
+    to.u64(order.entered_seq);
+    to.u32(order.participant.map_or(0, |participant| participant.0.get()));
+    to.u16(order.attributes.0);
+    to.bool(order.side == Side::Sell);
+}
+
+fn load_order(from: &mut Reader<'_>) -> Result<Resting, SnapshotError> {
+    Ok(Resting {
+        id: OrderId(from.u64()?),
+        price: Price(from.i64()?),
+        remaining: Quantity(from.u64()?),
+        entered_at: Nanos(from.u64()?),
+        entered_seq: from.u64()?,
+        participant: ParticipantId::new(from.u32()?),
+        attributes: Attributes(from.u16()?),
+        side: if from.bool()? { Side::Sell } else { Side::Buy },
+    })
+}
+
+fn load_phase(from: &mut Reader<'_>) -> Result<Phase, SnapshotError> {
+    from.u8().map(Phase::from_number)
+}
+
+fn save_stale(stale: Option<Stale>, to: &mut Writer) {
+    to.bool(stale.is_some());
+    if let Some(Stale { since_seq, since_at, reason }) = stale {
+        to.u64(since_seq);
+        to.u64(since_at.0);
+        to.u8(reason as u8);
+    }
+}
+
+fn load_stale(from: &mut Reader<'_>) -> Result<Option<Stale>, SnapshotError> {
+    if !from.bool()? {
+        return Ok(None);
+    }
+    Ok(Some(Stale {
+        since_seq: from.u64()?,
+        since_at: Nanos(from.u64()?),
+        reason: Fault::from_number(from.u8()?),
+    }))
+}

@@ -1,0 +1,100 @@
+//! Books that have seen their busiest hour take no more memory.
+
+use crate::{Books, Bounds, books::Capacities};
+use engine_event::body::{Execution, Order, Replacement};
+use engine_event::{Event, Flags, Kind, Nanos, OrderId, Price, Quantity, Side, SubjectId};
+
+/// A repeatable sequence of numbers (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % bound
+    }
+}
+
+/// A market of some subjects with about `live_max` orders, whose ids are never used again.
+struct Market {
+    dice: Dice,
+    live: Vec<(SubjectId, OrderId)>,
+    live_max: usize,
+    next_id: u64,
+}
+
+impl Market {
+    fn new(live_max: usize) -> Self {
+        Self { dice: Dice(7), live: Vec::new(), live_max, next_id: 1 }
+    }
+
+    fn next(&mut self) -> Event {
+        let quantity = Quantity(1 + self.dice.below(100));
+        if self.live.len() < self.live_max / 2
+            || (self.live.len() < self.live_max && self.dice.below(2) == 0)
+        {
+            return self.add(quantity);
+        }
+        let at = self.dice.below(self.live.len() as u64) as usize;
+        let (subject, id) = self.live[at];
+        match self.dice.below(3) {
+            0 => {
+                self.next_id += 1;
+                let new = OrderId(self.next_id);
+                self.live[at].1 = new;
+                let price = Price(self.dice.below(200) as i64);
+                let body = Replacement { old: id, new, price, quantity };
+                Event::new(subject, Nanos(0), body)
+            }
+            1 => {
+                self.live.swap_remove(at);
+                Event::new(subject, Nanos(0), Execution::new(id, None, Quantity(1000)))
+            }
+            _ => {
+                self.live.swap_remove(at);
+                Event::new(subject, Nanos(0), Order::gone(id)).with_kind(Kind::Delete)
+            }
+        }
+    }
+
+    fn add(&mut self, quantity: Quantity) -> Event {
+        self.next_id += 1;
+        let (subject, id) = (SubjectId(self.dice.below(5) as u32), OrderId(self.next_id));
+        let side = if self.dice.below(2) == 0 { Side::Buy } else { Side::Sell };
+        let price = Price(self.dice.below(200) as i64);
+        self.live.push((subject, id));
+        Event::new(subject, Nanos(0), Order::new(id, price, quantity)).with_flags(Flags::of(side))
+    }
+}
+
+/// The same memory after `events` more events, of which the first half may still warm the books.
+fn check(live_max: usize, events: u32) {
+    let mut books = Books::new(Bounds { orders_max: 1 << 20, subjects_max: 5 });
+    let mut market = Market::new(live_max);
+    for _ in 0..events / 2 {
+        books.apply(&market.next());
+    }
+    let warm = books.capacities();
+    for n in events / 2..events {
+        books.apply(&market.next());
+        let taken = books.capacities();
+        // At most half full, the index sweeps in place and has no reason to grow.
+        assert!(books.orders_live() <= taken.index_room, "after {n}");
+        // What deletions leave behind makes an index look smaller than it is, never larger.
+        assert!(taken.index <= 2 * taken.index_room + 1, "after {n}");
+        assert_eq!(Capacities { index: 0, ..taken }, Capacities { index: 0, ..warm }, "after {n}");
+    }
+    books.assert_consistent();
+}
+
+#[test]
+fn nothing_grows_once_warm() {
+    check(3_000, 200_000);
+}
+
+#[test]
+fn nothing_grows_once_warm_beyond_what_was_reserved() {
+    check(140_000, 1_200_000);
+}

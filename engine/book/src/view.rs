@@ -1,0 +1,158 @@
+//! A book as observers see it.
+
+use crate::book::Book;
+use crate::level::Level;
+use crate::orders::{Orders, Queued, Resting};
+use crate::{Microprice, Quote, Touch};
+use engine_event::body::Phase;
+use engine_event::{Definition, Event, Fault, FaultCounts, Nanos, OrderId, Price, Quantity};
+use engine_event::{Side, SubjectId};
+
+/// Since when a book may differ from the venue's, and why. It stays so until the book is cleared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stale {
+    /// The first event that gave reason for doubt.
+    pub since_seq: u64,
+    /// When that was.
+    pub since_at: Nanos,
+    /// What the reason was.
+    pub reason: Fault,
+}
+
+impl Stale {
+    /// In doubt from this event on.
+    pub(crate) fn since(event: &Event, reason: Fault) -> Self {
+        Self { since_seq: event.seq, since_at: event.event_at, reason }
+    }
+}
+
+/// How far an order is from its turn: what stands before it at its price.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// How many orders.
+    pub orders_ahead: u32,
+    /// Their quantity.
+    pub quantity_ahead: Quantity,
+}
+
+/// One subject's book, to be looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct BookView<'a> {
+    book: &'a Book,
+    orders: &'a Orders,
+}
+
+impl<'a> BookView<'a> {
+    pub(crate) fn new(book: &'a Book, orders: &'a Orders) -> Self {
+        Self { book, orders }
+    }
+
+    /// Whose book it is.
+    pub fn subject(&self) -> SubjectId {
+        self.book.subject
+    }
+
+    /// The best bid and the best offer.
+    #[inline]
+    pub fn touch(&self) -> Touch {
+        self.book.touch()
+    }
+
+    /// The bid levels, best first.
+    pub fn bids(&self) -> impl ExactSizeIterator<Item = Quote> + 'a {
+        self.levels(Side::Buy)
+    }
+
+    /// The ask levels, best first.
+    pub fn asks(&self) -> impl ExactSizeIterator<Item = Quote> + 'a {
+        self.levels(Side::Sell)
+    }
+
+    /// One side's levels, best first.
+    pub fn levels(&self, side: Side) -> impl ExactSizeIterator<Item = Quote> + 'a {
+        self.book.ladder(side).levels().iter().rev().map(Level::quote)
+    }
+
+    /// How many levels a side has.
+    pub fn depth(&self, side: Side) -> usize {
+        self.book.ladder(side).levels().len()
+    }
+
+    /// What is displayed at a price.
+    pub fn level(&self, side: Side, price: Price) -> Option<Quote> {
+        self.book.ladder(side).get(price).map(Level::quote)
+    }
+
+    /// The displayed orders at a price, in time priority.
+    pub fn orders_at(&self, side: Side, price: Price) -> impl Iterator<Item = &'a Resting> + 'a {
+        self.queue_at(side, price).into_iter().flatten()
+    }
+
+    /// The orders that are known but not displayed, in the order in which they came. They count in no
+    /// level and in no touch.
+    pub fn hidden(&self) -> impl Iterator<Item = &'a Resting> + 'a {
+        self.orders.queued(self.book.hidden)
+    }
+
+    /// An order, displayed or not.
+    pub fn order(&self, id: OrderId) -> Option<&'a Resting> {
+        let slot = self.orders.find(self.book.subject, id)?;
+        Some(self.orders.get(slot))
+    }
+
+    /// What stands before a displayed order at its price. Walks the orders before it.
+    pub fn queue_position(&self, id: OrderId) -> Option<Place> {
+        let order = self.order(id).filter(|order| order.is_displayed())?;
+        let mut place = Place { orders_ahead: 0, quantity_ahead: Quantity(0) };
+        for ahead in self.queue_at(order.side, order.price)?.take_while(|ahead| ahead.id != id) {
+            place.orders_ahead += 1;
+            place.quantity_ahead.0 += ahead.remaining.0;
+        }
+        Some(place)
+    }
+
+    /// What the market is doing.
+    pub fn phase(&self) -> Phase {
+        self.book.phase
+    }
+
+    /// Whether, since when and why the book may differ from the venue's.
+    #[inline]
+    pub fn stale(&self) -> Option<Stale> {
+        self.book.stale
+    }
+
+    /// The subject's numbers, where they were told.
+    pub fn definition(&self) -> Option<&'a Definition> {
+        self.book.definition.as_ref()
+    }
+
+    /// How often each fault occurred in this book.
+    pub fn faults(&self) -> &'a FaultCounts {
+        &self.book.faults
+    }
+
+    /// Best offer less best bid: see [`Touch::spread`].
+    pub fn spread(&self) -> Option<i64> {
+        self.touch().spread()
+    }
+
+    /// Twice the mid, exactly: see [`Touch::mid2`].
+    pub fn mid2(&self) -> Option<i64> {
+        self.touch().mid2()
+    }
+
+    /// The quantities at the touch, bid first: see [`Touch::imbalance`].
+    pub fn imbalance(&self) -> Option<(Quantity, Quantity)> {
+        self.touch().imbalance()
+    }
+
+    /// The mid weighted by the opposite quantities: see [`Touch::microprice`].
+    pub fn microprice(&self) -> Option<Microprice> {
+        self.touch().microprice()
+    }
+
+    fn queue_at(&self, side: Side, price: Price) -> Option<Queued<'a>> {
+        self.book.ladder(side).get(price).map(|level| self.orders.queued(level.queue))
+    }
+}

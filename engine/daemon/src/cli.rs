@@ -1,0 +1,196 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use engine_pipeline::Topology;
+use feeds::Format;
+use std::path::PathBuf;
+use tracing_subscriber::EnvFilter;
+
+/// Watches the tape: decodes tick feeds, rebuilds order books, finds signals and market abuse.
+#[derive(Parser)]
+#[command(name = "tapewatch", version, propagate_version = true)]
+pub(crate) struct Cli {
+    /// More to read on stderr: -v what is done, -vv everything (the environment's TAPEWATCH_LOG says it finer)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Replays files through the whole pipeline and tells what came of it
+    Replay(Replay),
+    /// Shows the decoded events of a file as lines, or counts its messages
+    Decode(Decode),
+    /// Runs the daemon that a configuration describes
+    Run(Run),
+    /// Checks a configuration
+    Check(Check),
+    /// Writes deterministic synthetic data
+    Generate(Generate),
+}
+
+/// How to read input files.
+#[derive(Args)]
+pub(crate) struct Input {
+    /// Format of the files; told from their content unless given
+    #[arg(long, default_value = "auto", value_parser = parse_format)]
+    pub(crate) format: FormatChoice,
+    /// Only these subjects, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "A,B")]
+    pub(crate) symbols: Vec<String>,
+    /// Day of files that give only the time of day; told from the file's name unless given
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = crate::wiring::parse_date)]
+    pub(crate) date: Option<engine_event::Nanos>,
+    /// End at the first fault instead of counting it
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// `auto`, or a format.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FormatChoice(pub(crate) Option<Format>);
+
+fn parse_format(word: &str) -> Result<FormatChoice, String> {
+    if word == "auto" {
+        return Ok(FormatChoice(None));
+    }
+    let formats = || Format::ALL.map(Format::word).join(", ");
+    let format = word.parse().map_err(|_| format!("is none of auto, {}", formats()))?;
+    Ok(FormatChoice(Some(format)))
+}
+
+#[derive(Args)]
+pub(crate) struct Replay {
+    /// Files to replay, merged by event time
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// As fast as possible, or N times real time
+    #[arg(long, default_value = "max", value_name = "max|N", value_parser = str::parse::<feeds::Speed>)]
+    pub(crate) speed: feeds::Speed,
+    /// How stages are laid out over the machine [default: auto]
+    #[arg(long, value_enum)]
+    pub(crate) topology: Option<TopologyChoice>,
+    /// How many shards share the subjects [default: 1]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) shards: Option<u32>,
+    /// A pinned, busy-polling thread for every stage
+    #[arg(long)]
+    pub(crate) spread: bool,
+    /// Even with more busy-polling threads than cores
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Write findings here as JSON lines (`-` for stdout)
+    #[arg(long, value_name = "OUT.jsonl")]
+    pub(crate) findings: Option<PathBuf>,
+    /// Take machine, bounds, strategies and surveillance from this configuration
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print the summary as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Decode {
+    /// The file
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// Stop after so many events
+    #[arg(long)]
+    pub(crate) limit: Option<u64>,
+    /// Only totals by message type
+    #[arg(long, conflicts_with = "limit")]
+    pub(crate) count: bool,
+    /// JSON lines, or one JSON object with --count
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Run {
+    /// The configuration
+    #[arg(long)]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct Check {
+    /// The configuration
+    #[arg(long)]
+    pub(crate) config: PathBuf,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Generate {
+    /// What to write
+    #[arg(value_enum)]
+    pub(crate) what: Synthetic,
+    /// How many messages
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) messages: u64,
+    /// The same seed gives the same bytes
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How many symbols (itch, tape) or devices (iot)
+    #[arg(long)]
+    pub(crate) subjects: Option<u32>,
+    /// How many bursts of quote stuffing a tape holds besides
+    #[arg(long, default_value_t = 0)]
+    pub(crate) bursts: u32,
+    /// The file to write
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Synthetic {
+    /// NASDAQ TotalView-ITCH 5.0, BinaryFILE
+    Itch,
+    /// LOBSTER message CSV of one symbol
+    Lobster,
+    /// Our own order tape, with participants
+    Tape,
+    /// Device readings
+    Iot,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum TopologyChoice {
+    /// As the machine suggests
+    Auto,
+    /// All on one thread
+    Fused,
+    /// On pinned threads
+    Pinned,
+}
+
+impl From<TopologyChoice> for Topology {
+    fn from(choice: TopologyChoice) -> Self {
+        match choice {
+            TopologyChoice::Auto => Topology::Auto,
+            TopologyChoice::Fused => Topology::Fused,
+            TopologyChoice::Pinned => Topology::Pinned,
+        }
+    }
+}
+
+/// Logs go to stderr; warnings only, unless asked for more.
+pub(crate) fn start_logging(verbose: u8) {
+    let level = ["warn", "info", "debug"][usize::from(verbose).min(2)];
+    let filter = EnvFilter::try_from_env("TAPEWATCH_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr())
+        && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .init();
+}

@@ -1,0 +1,218 @@
+//! `tapewatch decode`: a file's events as lines, or its messages counted.
+
+use crate::cli::Decode;
+use crate::failure::Failure;
+use anyhow::Context;
+use engine_event::body::{
+    Definition, Execution, Holding, Indication, Order, Print, Reading, Replacement, Status,
+};
+use engine_event::{Decimal, Directory, Event, Kind, Nanos, ParticipantId, Price, Quantity};
+use engine_pipeline::{Feed, FeedTurn, Tally};
+use serde_json::{Map, Value, json};
+use std::io::{self, BufWriter, Write};
+
+pub(crate) fn run(arguments: &Decode) -> Result<(), Failure> {
+    let mut feed = feeds::open(&arguments.file, &super::replay::options(&arguments.input))?;
+    let mut names = Directory::new(1 << 20);
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut events = Vec::with_capacity(512);
+    let mut left = arguments.limit.unwrap_or(u64::MAX);
+    let ended = loop {
+        events.clear();
+        let turn = feed.poll(Nanos(0), &mut names, &mut Batch(&mut events));
+        if !arguments.count {
+            let shown = events.iter().take(usize::try_from(left).unwrap_or(usize::MAX));
+            for event in shown {
+                show(event, &names, arguments.json, &mut out).or_else(closed_pipe)?;
+            }
+            left = left.saturating_sub(events.len() as u64);
+        }
+        match turn {
+            Ok(FeedTurn::Ended) => break Ok(()),
+            Ok(_) if left == 0 => break Ok(()),
+            Ok(_) => {}
+            Err(error) => break Err(Failure::from(error)),
+        }
+    };
+    if arguments.count {
+        count(&feed.tally(), arguments.json, &mut out).or_else(closed_pipe)?;
+    }
+    out.flush().or_else(closed_pipe)?;
+    ended
+}
+
+/// A reader that has seen enough (`| head`) is no failure.
+fn closed_pipe(error: io::Error) -> Result<(), Failure> {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        std::process::exit(0);
+    }
+    Err(error).context("standard output").map_err(Failure::from)
+}
+
+/// As many events as one look at the feed may give.
+struct Batch<'a>(&'a mut Vec<Event>);
+
+impl engine_pipeline::Sink for Batch<'_> {
+    fn room(&mut self) -> usize {
+        512 - self.0.len()
+    }
+
+    fn push(&mut self, event: Event) {
+        self.0.push(event);
+    }
+}
+
+fn count(tally: &Tally, as_json: bool, out: &mut impl Write) -> io::Result<()> {
+    let type_name = |byte: usize| match u8::try_from(byte) {
+        Ok(byte) if byte.is_ascii_graphic() => char::from(byte).to_string(),
+        _ => byte.to_string(),
+    };
+    let by_type = tally.by_type.iter().enumerate().filter(|(_, count)| **count > 0);
+    let by_type: Map<String, Value> =
+        by_type.map(|(byte, count)| (type_name(byte), json!(count))).collect();
+    let faults: Map<String, Value> =
+        tally.faults.iter().map(|(fault, count)| (fault.word().into(), json!(count))).collect();
+    if as_json {
+        let counted = json!({
+            "messages": tally.messages,
+            "by_type": by_type,
+            "unknown": tally.unknown,
+            "first_at": tally.first_at.map(|at| at.0),
+            "last_at": tally.last_at.map(|at| at.0),
+            "gaps": tally.gaps,
+            "faults": faults,
+        });
+        return writeln!(out, "{counted}");
+    }
+    writeln!(out, "{:>12} messages", tally.messages)?;
+    for (name, count) in by_type.iter().chain(&faults) {
+        writeln!(out, "{:>12} {name}", count.as_u64().unwrap_or(0))?;
+    }
+    writeln!(out, "{:>12} unknown", tally.unknown)
+}
+
+fn show(event: &Event, names: &Directory, as_json: bool, out: &mut impl Write) -> io::Result<()> {
+    let fields = fields(event, names);
+    if as_json {
+        let mut object = Map::new();
+        object.insert("at".into(), json!(event.event_at.0));
+        object.insert("kind".into(), json!(event.kind().word()));
+        object.insert("subject".into(), json!(names.name(event.subject)));
+        object.extend(fields.into_iter().map(|(name, value)| (name.to_string(), value)));
+        return writeln!(out, "{}", Value::Object(object));
+    }
+    write!(out, "{} {:<8} {:<8}", event.event_at, event.kind().word(), names.name(event.subject))?;
+    for (name, value) in fields {
+        match value {
+            Value::String(text) => write!(out, " {name}={text}")?,
+            other => write!(out, " {name}={other}")?,
+        }
+    }
+    writeln!(out)
+}
+
+/// What an event's body says, by name.
+fn fields(event: &Event, names: &Directory) -> Vec<(&'static str, Value)> {
+    let mut fields = Fields { event, names, all: Vec::new() };
+    fields.put("side", event.side().map(|side| json!(side.letter().to_string())));
+    match event.kind() {
+        Kind::Define => {
+            let of: Definition = event.body();
+            fields.put("venue", names.venues.name(of.venue).map(|name| json!(name)));
+            fields.price("tick", Some(of.tick));
+        }
+        Kind::Add | Kind::Modify | Kind::Reduce | Kind::Delete => {
+            let order: Order = event.body();
+            fields.put("order", Some(json!(order.id.0)));
+            if event.kind() != Kind::Delete {
+                fields.price("price", order.price.get());
+                fields.quantity("quantity", order.quantity);
+            }
+            fields.who("participant", order.participant());
+        }
+        Kind::Replace => {
+            let of: Replacement = event.body();
+            fields.put("order", Some(json!(of.old.0)));
+            fields.put("new", Some(json!(of.new.0)));
+            fields.price("price", Some(of.price));
+            fields.quantity("quantity", of.quantity);
+        }
+        Kind::Execute => {
+            let of: Execution = event.body();
+            fields.put("order", Some(json!(of.id.0)));
+            fields.price("price", of.price.get());
+            fields.quantity("quantity", of.quantity);
+            fields.who("participant", of.participant());
+            fields.who("counterparty", of.counterparty());
+        }
+        Kind::Trade | Kind::Break => {
+            let of: Print = event.body();
+            fields.put("trade", Some(json!(of.trade_id)));
+            fields.price("price", of.price.get());
+            fields.quantity("quantity", of.quantity);
+            fields.who("participant", of.participant());
+            fields.who("counterparty", of.counterparty());
+        }
+        Kind::Status => fields.put(
+            "phase",
+            Some(json!(format!("{:?}", event.body::<Status>().phase()).to_lowercase())),
+        ),
+        Kind::Auction => {
+            let of: Indication = event.body();
+            fields.price("indicative", of.indicative.get());
+            fields.price("reference", of.reference.get());
+            fields.quantity("paired", of.paired);
+            fields.put("imbalance", Some(json!(of.imbalance)));
+        }
+        Kind::Position => {
+            let of: Holding = event.body();
+            fields.put("quantity", Some(json!(of.quantity)));
+            fields.who("participant", of.participant());
+        }
+        Kind::News => fields
+            .put("headline", Some(json!(event.body::<engine_event::body::Headline>().headline))),
+        Kind::Reading => {
+            let of: Reading = event.body();
+            fields.put("metric", names.metrics.name(of.metric).map(|name| json!(name)));
+            fields.put("value", Some(json!(of.value)));
+        }
+        Kind::Gap => {
+            let of: engine_event::body::Gap = event.body();
+            fields.put("reason", Some(json!(of.reason().word())));
+            fields.put("first", Some(json!(of.first)));
+            fields.put("count", Some(json!(of.count)));
+        }
+        Kind::Unknown | Kind::Call | Kind::Flow | Kind::End => {}
+    }
+    fields.all
+}
+
+struct Fields<'a> {
+    event: &'a Event,
+    names: &'a Directory,
+    all: Vec<(&'static str, Value)>,
+}
+
+impl Fields<'_> {
+    fn put(&mut self, name: &'static str, value: Option<Value>) {
+        self.all.extend(value.map(|value| (name, value)));
+    }
+
+    fn decimal(&mut self, name: &'static str, value: Decimal) {
+        self.put(name, Some(json!(value.to_string())));
+    }
+
+    fn price(&mut self, name: &'static str, price: Option<Price>) {
+        if let Some(price) = price {
+            self.decimal(name, self.names.price(self.event.subject, price));
+        }
+    }
+
+    fn quantity(&mut self, name: &'static str, quantity: Quantity) {
+        self.decimal(name, self.names.quantity(self.event.subject, quantity));
+    }
+
+    fn who(&mut self, name: &'static str, who: Option<ParticipantId>) {
+        self.put(name, who.map(|who| json!(self.names.participants.name(who).unwrap_or("?"))));
+    }
+}

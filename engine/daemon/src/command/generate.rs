@@ -1,0 +1,50 @@
+//! `tapewatch generate`: data that is the same wherever and whenever it is made.
+
+use crate::cli::{Generate, Synthetic};
+use crate::failure::Failure;
+use anyhow::Context;
+use feeds::synthetic::{itch, lobster, readings, tape};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+
+pub(crate) fn run(arguments: &Generate) -> Result<(), Failure> {
+    let written = File::create(&arguments.out).and_then(|file| {
+        let mut out = BufWriter::with_capacity(1 << 20, file);
+        write(arguments, &mut out)?;
+        out.flush()
+    });
+    written.with_context(|| arguments.out.display().to_string())?;
+    Ok(())
+}
+
+fn write(arguments: &Generate, out: &mut impl Write) -> io::Result<()> {
+    let &Generate { what, messages, seed, subjects, bursts, .. } = arguments;
+    let subjects_or = |usual: u32| subjects.unwrap_or(usual).max(1);
+    match what {
+        Synthetic::Itch => {
+            itch::generate(messages, seed, subjects_or(8000) as usize, out).map(drop)
+        }
+        Synthetic::Lobster => lobster::generate(messages, seed, out),
+        Synthetic::Tape => {
+            let stocks = subjects_or(20) as usize;
+            let settings = tape::Settings {
+                lines: messages,
+                seed,
+                stocks,
+                bursts,
+                ..tape::Settings::default()
+            };
+            tape::generate(settings, out).map(drop)
+        }
+        Synthetic::Iot => {
+            let devices = subjects_or(20);
+            let settings = readings::Settings {
+                rows: messages,
+                seed,
+                devices,
+                ..readings::Settings::default()
+            };
+            readings::generate(settings, out).map(drop)
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Findings as text: one JSON object a line. Here ids become names and units become decimals.
+
+use engine_assembly::{Outlet, Roll};
+use engine_event::Directory;
+use engine_observer::{Alert, Feature, Finding, Found, Signal, Unit};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// What a place for findings wants to have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wanted {
+    Everything,
+    Alerts,
+}
+
+/// JSON lines into a file or onto standard output.
+pub(crate) struct JsonLines<W: Write> {
+    to: W,
+    wanted: Wanted,
+    name: PathBuf,
+}
+
+impl JsonLines<BufWriter<File>> {
+    /// Into a file, which begins anew.
+    pub(crate) fn create(path: &Path, wanted: Wanted) -> io::Result<Self> {
+        let file = File::create(path).map_err(|error| named(path, &error))?;
+        Ok(Self { to: BufWriter::with_capacity(1 << 18, file), wanted, name: path.into() })
+    }
+}
+
+impl JsonLines<BufWriter<io::Stdout>> {
+    pub(crate) fn stdout(wanted: Wanted) -> Self {
+        Self {
+            to: BufWriter::with_capacity(1 << 16, io::stdout()),
+            wanted,
+            name: "standard output".into(),
+        }
+    }
+}
+
+/// An error that says which file it is about.
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+impl<W: Write + Send> Outlet for JsonLines<W> {
+    fn take(
+        &mut self,
+        finding: &Finding,
+        alert: Option<&Alert>,
+        roll: &mut Roll,
+    ) -> io::Result<()> {
+        if self.wanted == Wanted::Alerts && alert.is_none() {
+            return Ok(());
+        }
+        let line = Line { finding, alert, names: roll.call() };
+        serde_json::to_writer(&mut self.to, &line)
+            .map_err(io::Error::from)
+            .and_then(|()| self.to.write_all(b"\n"))
+            .map_err(|error| named(&self.name, &error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush().map_err(|error| named(&self.name, &error))
+    }
+}
+
+/// Several places at once; none is a place, too.
+#[derive(Default)]
+pub(crate) struct Outlets(pub(crate) Vec<Box<dyn Outlet>>);
+
+impl Outlet for Outlets {
+    fn take(
+        &mut self,
+        finding: &Finding,
+        alert: Option<&Alert>,
+        roll: &mut Roll,
+    ) -> io::Result<()> {
+        self.0.iter_mut().try_for_each(|outlet| outlet.take(finding, alert, roll))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.iter_mut().try_for_each(|outlet| outlet.flush())
+    }
+}
+
+/// A finding with the names that it needs.
+struct Line<'a> {
+    finding: &'a Finding,
+    alert: Option<&'a Alert>,
+    names: &'a Directory,
+}
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        match (&self.finding.found, self.alert) {
+            (Found::Signal(signal), _) => self.signal(signal, &mut map)?,
+            (Found::Alert, Some(alert)) => self.alert(alert, &mut map)?,
+            (Found::Alert, None) => {}
+        }
+        map.end()
+    }
+}
+
+impl Line<'_> {
+    fn signal<M: SerializeMap>(&self, signal: &Signal, map: &mut M) -> Result<(), M::Error> {
+        let subject = self.finding.place.subject;
+        map.serialize_entry("kind", "signal")?;
+        map.serialize_entry("name", signal.name)?;
+        map.serialize_entry("subject", self.names.name(subject))?;
+        if let Unit::Metric(metric) = signal.unit {
+            map.serialize_entry("metric", self.names.metrics.name(metric).unwrap_or("?"))?;
+        }
+        map.serialize_entry("at", &self.finding.at.0)?;
+        map.serialize_entry("seq", &self.finding.place.seq)?;
+        map.serialize_entry("value", &self.in_units(signal))
+    }
+
+    /// Prices are found in the subject's units and shown as people write them.
+    fn in_units(&self, signal: &Signal) -> f64 {
+        let scale =
+            self.names.definition(self.finding.place.subject).map_or(0, |of| of.price_scale);
+        match signal.unit {
+            Unit::Price => signal.value / 10f64.powi(i32::from(scale)),
+            Unit::Plain | Unit::Metric(_) => signal.value,
+        }
+    }
+
+    fn alert<M: SerializeMap>(&self, alert: &Alert, map: &mut M) -> Result<(), M::Error> {
+        let place = &self.finding.place;
+        let who =
+            alert.participants.iter().map(|who| self.names.participants.name(*who).unwrap_or("?"));
+        map.serialize_entry("kind", "alert")?;
+        map.serialize_entry("pattern", alert.pattern)?;
+        map.serialize_entry("id", &format_args!("{:016x}", alert.id(place)))?;
+        map.serialize_entry("subject", self.names.name(place.subject))?;
+        map.serialize_entry("venue", self.names.venue(place.subject))?;
+        map.serialize_entry("participants", &who.collect::<Vec<_>>())?;
+        map.serialize_entry("first_seq", &alert.first_seq)?;
+        map.serialize_entry("last_seq", &alert.last_seq)?;
+        map.serialize_entry("first_event_at", &alert.first_event_at.0)?;
+        map.serialize_entry("last_event_at", &alert.last_event_at.0)?;
+        map.serialize_entry("raised_at", &self.finding.at.0)?;
+        map.serialize_entry("score", &alert.score)?;
+        map.serialize_entry("severity", alert.severity.word())?;
+        map.serialize_entry("degraded", &alert.degraded.words().collect::<Vec<_>>())?;
+        map.serialize_entry("episodes", &alert.episodes)?;
+        map.serialize_entry("features", &Features(alert))?;
+        map.serialize_entry("parameters", &format_args!("{:016x}", alert.parameters))
+    }
+}
+
+/// An alert's features by name.
+struct Features<'a>(&'a Alert);
+
+impl Serialize for Features<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Measured {
+            value: f64,
+            low: f64,
+            high: f64,
+            weight: f64,
+        }
+        to.collect_map(self.0.features.iter().map(|Feature { name, value, low, high, weight }| {
+            (name, Measured { value: *value, low: *low, high: *high, weight: *weight })
+        }))
+    }
+}

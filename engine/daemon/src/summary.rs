@@ -1,0 +1,164 @@
+//! What a run came to, for people and for programs.
+
+use engine_assembly::Outcome;
+use engine_pipeline::{Percentiles, Plan, Topology};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+/// The summary of a replay: the object that `--json` prints.
+#[derive(Serialize)]
+pub(crate) struct Summary {
+    messages: u64,
+    events: u64,
+    bytes: u64,
+    seconds: f64,
+    messages_per_second: f64,
+    topology: &'static str,
+    topology_reason: String,
+    shards: u32,
+    gaps: u64,
+    unknown: u64,
+    stalls: u64,
+    stopped: &'static str,
+    faults: BTreeMap<&'static str, u64>,
+    first_faults: Vec<Place>,
+    findings: Findings,
+    books_digest: String,
+    findings_digest: String,
+    latency: BTreeMap<&'static str, Latency>,
+    latency_order: Vec<&'static str>,
+    latency_sampled_every: u64,
+}
+
+#[derive(Serialize)]
+struct Place {
+    fault: &'static str,
+    at: u64,
+}
+
+#[derive(Serialize)]
+struct Findings {
+    alert: BTreeMap<String, u64>,
+    signal: BTreeMap<String, u64>,
+}
+
+#[derive(Serialize)]
+struct Latency {
+    count: u64,
+    p50: u64,
+    p90: u64,
+    p99: u64,
+    #[serde(rename = "p99.9")]
+    p99_9: u64,
+    #[serde(rename = "p99.99")]
+    p99_99: u64,
+    max: u64,
+}
+
+impl From<Percentiles> for Latency {
+    fn from(of: Percentiles) -> Self {
+        let Percentiles { count, p50, p90, p99, p99_9, p99_99, max } = of;
+        Self { count, p50, p90, p99, p99_9, p99_99, max }
+    }
+}
+
+/// How the run went, besides what it came to.
+pub(crate) struct Circumstances<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) shards: u32,
+    pub(crate) sample_every: u64,
+    pub(crate) elapsed: Duration,
+    /// `end` of the input, `signal`, or `error`.
+    pub(crate) stopped: &'static str,
+}
+
+impl Summary {
+    pub(crate) fn new(outcome: &Outcome, of: &Circumstances<'_>) -> Self {
+        let seconds = of.elapsed.as_secs_f64();
+        let tally = &outcome.tally;
+        let place =
+            |(fault, at): &(engine_event::Fault, u64)| Place { fault: fault.word(), at: *at };
+        Self {
+            messages: tally.messages,
+            events: outcome.events,
+            bytes: tally.bytes,
+            seconds,
+            messages_per_second: tally.messages as f64 / seconds.max(1e-9),
+            topology: if of.plan.topology == Topology::Pinned { "pinned" } else { "fused" },
+            topology_reason: of.plan.reason.clone(),
+            shards: of.shards,
+            gaps: tally.gaps,
+            unknown: tally.unknown,
+            stalls: outcome.stalls,
+            stopped: of.stopped,
+            faults: outcome.faults.iter().map(|(fault, count)| (fault.word(), count)).collect(),
+            first_faults: tally.first_faults.iter().map(place).collect(),
+            findings: Findings { alert: outcome.alerts.clone(), signal: outcome.signals.clone() },
+            books_digest: outcome.books_digest.to_string(),
+            findings_digest: outcome.findings_digest.to_string(),
+            latency: outcome.percentiles().map(|(stage, of)| (stage, of.into())).collect(),
+            latency_order: outcome.percentiles().map(|(stage, _)| stage).collect(),
+            latency_sampled_every: of.sample_every,
+        }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let row = |f: &mut fmt::Formatter<'_>, name: &str, value: &dyn fmt::Display| {
+            writeln!(f, "  {name:<12}{value}")
+        };
+        row(
+            f,
+            "messages",
+            &format_args!("{} ({} events, {} bytes)", self.messages, self.events, self.bytes),
+        )?;
+        let rate = self.messages_per_second / 1e6;
+        row(f, "took", &format_args!("{:.3} s, {rate:.2} million messages/s", self.seconds))?;
+        row(
+            f,
+            "topology",
+            &format_args!("{}, {} shard(s): {}", self.topology, self.shards, self.topology_reason),
+        )?;
+        row(f, "gaps", &self.gaps)?;
+        row(f, "faults", &Counts(&self.faults))?;
+        for place in &self.first_faults {
+            row(f, "", &format_args!("{} at {}", place.fault, place.at))?;
+        }
+        row(f, "alerts", &Counts(&self.findings.alert))?;
+        row(f, "signals", &Counts(&self.findings.signal))?;
+        row(f, "books", &self.books_digest)?;
+        row(f, "findings", &self.findings_digest)?;
+        writeln!(f, "\n  latency in ns (1 event in {})", self.latency_sampled_every)?;
+        let heads = ["count", "p50", "p90", "p99", "p99.9", "p99.99", "max"];
+        write!(f, "  {:<12}", "stage")?;
+        heads.iter().try_for_each(|head| write!(f, "{head:>11}"))?;
+        writeln!(f)?;
+        for stage in &self.latency_order {
+            let of = &self.latency[stage];
+            write!(f, "  {stage:<12}")?;
+            let values = [of.count, of.p50, of.p90, of.p99, of.p99_9, of.p99_99, of.max];
+            values.iter().try_for_each(|value| write!(f, "{value:>11}"))?;
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// `name 3, other 4`, or `none`.
+struct Counts<'a, K>(&'a BTreeMap<K, u64>);
+
+impl<K: fmt::Display> fmt::Display for Counts<'_, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("none");
+        }
+        for (i, (name, count)) in self.0.iter().enumerate() {
+            let comma = if i > 0 { ", " } else { "" };
+            write!(f, "{comma}{name} {count}")?;
+        }
+        Ok(())
+    }
+}

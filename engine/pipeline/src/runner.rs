@@ -1,0 +1,290 @@
+//! Threads for stages, from the first poll to the orderly end.
+
+use crate::{Backoff, Plan, Stage, Turn};
+use engine_event::Clock;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use thiserror::Error;
+
+/// Runs the stages of a [`Plan`].
+///
+/// The stages stay the caller's: when the run is over it reads from them what they hold.
+pub struct Runner<'a, C> {
+    clock: C,
+    stop: &'a AtomicBool,
+}
+
+/// How a run came to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stopped {
+    /// Every stage had finished.
+    Finished,
+    /// Somebody asked for it; what was under way was finished first.
+    Drained,
+}
+
+/// Why a run did not come to its end.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum RunError {
+    /// A stage panicked. The others were drained.
+    #[error("stage {stage} panicked: {message}; the other stages were drained")]
+    Panicked {
+        /// Its name.
+        stage: String,
+        /// What the panic said.
+        message: String,
+    },
+    /// A thread could not be pinned.
+    #[error("cannot pin a thread to core {core}: it is not among the allowed cores")]
+    Unpinnable {
+        /// The core.
+        core: usize,
+    },
+}
+
+impl<'a, C: Clock + Clone> Runner<'a, C> {
+    /// A runner that reads `clock` and drains when `stop` becomes true.
+    pub fn new(clock: C, stop: &'a AtomicBool) -> Self {
+        Self { clock, stop }
+    }
+
+    /// Runs until every stage is done. The stages are in the order of the plan's numbers.
+    ///
+    /// A stage that panics is [abandoned](Stage::abandon) and the others are drained.
+    pub fn run(&self, plan: &Plan, stages: Vec<&mut dyn Stage>) -> Result<Stopped, RunError> {
+        let failure = Mutex::new(None);
+        let halt = AtomicBool::new(false);
+        let mut stages: Vec<Option<&mut dyn Stage>> = stages.into_iter().map(Some).collect();
+        std::thread::scope(|scope| {
+            for thread in &plan.threads {
+                let own: Vec<_> = thread
+                    .stages
+                    .iter()
+                    .map(|&stage| stages[stage].take().expect("a stage has one thread"))
+                    .collect();
+                let name = own.iter().map(|stage| stage.name()).collect::<Vec<_>>().join("+");
+                let turn = Rounds {
+                    clock: self.clock.clone(),
+                    stop: self.stop,
+                    halt: &halt,
+                    failure: &failure,
+                    backoff: Backoff::new(thread.wait),
+                };
+                std::thread::Builder::new()
+                    .name(name.chars().take(15).collect())
+                    .spawn_scoped(scope, move || turn.run(thread.core, own))
+                    .expect("the machine has a thread to give");
+            }
+        });
+        match failure.into_inner().expect("no thread panics while it holds the failure") {
+            Some(error) => Err(error),
+            None if self.stop.load(Relaxed) => Ok(Stopped::Drained),
+            None => Ok(Stopped::Finished),
+        }
+    }
+}
+
+/// One thread's share of the run.
+struct Rounds<'a, C> {
+    clock: C,
+    /// Set from outside: drain.
+    stop: &'a AtomicBool,
+    /// Set when a stage has failed: drain as well.
+    halt: &'a AtomicBool,
+    failure: &'a Mutex<Option<RunError>>,
+    backoff: Backoff,
+}
+
+impl<C: Clock> Rounds<'_, C> {
+    fn run(mut self, core: Option<usize>, mut stages: Vec<&mut dyn Stage>) {
+        if let Some(core) = core
+            && !core_affinity::set_for_current(core_affinity::CoreId { id: core })
+        {
+            self.fail(RunError::Unpinnable { core });
+        }
+        let mut draining = false;
+        while !stages.is_empty() {
+            if !draining && (self.stop.load(Relaxed) || self.halt.load(Relaxed)) {
+                draining = true;
+                stages.iter_mut().for_each(|stage| stage.drain());
+            }
+            let now = self.clock.now();
+            let mut worked = false;
+            stages.retain_mut(|stage| match self.poll(*stage, now) {
+                Some(Turn::Worked(_)) => {
+                    worked = true;
+                    true
+                }
+                Some(Turn::Idle) => true,
+                Some(Turn::Done) | None => {
+                    worked = true;
+                    false
+                }
+            });
+            if worked { self.backoff.reset() } else { self.backoff.idle() }
+        }
+    }
+
+    /// Polls a stage; none if it panicked.
+    fn poll(&self, stage: &mut dyn Stage, now: engine_event::Nanos) -> Option<Turn> {
+        // A stage that has panicked is never polled again, so its broken insides are seen by nobody.
+        match catch_unwind(AssertUnwindSafe(|| stage.poll(now))) {
+            Ok(turn) => Some(turn),
+            Err(panic) => {
+                let error = RunError::Panicked {
+                    stage: stage.name().to_string(),
+                    message: told_by(&*panic),
+                };
+                tracing::error!("{error}");
+                stage.abandon();
+                self.fail(error);
+                None
+            }
+        }
+    }
+
+    fn fail(&self, error: RunError) {
+        self.failure
+            .lock()
+            .expect("no thread panics while it holds the failure")
+            .get_or_insert(error);
+        self.halt.store(true, Relaxed);
+    }
+}
+
+fn told_by(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("without a message").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::{Layout, Role, Topology, allowed_cores};
+    use engine_event::{Nanos, RealClock};
+    use engine_ring::spsc;
+
+    /// Counts up into a ring.
+    struct Source {
+        next: u64,
+        end: u64,
+        ring: Option<spsc::Producer<u64>>,
+    }
+
+    impl Stage for Source {
+        fn name(&self) -> &str {
+            "source"
+        }
+
+        fn poll(&mut self, _: Nanos) -> Turn {
+            let Some(ring) = &mut self.ring else { return Turn::Done };
+            if self.next == self.end {
+                self.ring = None;
+                return Turn::Done;
+            }
+            match ring.push(self.next) {
+                Ok(()) => {
+                    self.next += 1;
+                    Turn::Worked(1)
+                }
+                Err(_) => Turn::Idle,
+            }
+        }
+
+        fn drain(&mut self) {
+            self.end = self.next;
+        }
+
+        fn abandon(&mut self) {
+            self.ring = None;
+        }
+    }
+
+    /// Adds up what comes, and panics at a number if told so.
+    struct Sum {
+        sum: u64,
+        panic_at: Option<u64>,
+        ring: spsc::Consumer<u64>,
+    }
+
+    impl Stage for Sum {
+        fn name(&self) -> &str {
+            "sum"
+        }
+
+        fn poll(&mut self, _: Nanos) -> Turn {
+            match self.ring.pop() {
+                Some(value) => {
+                    assert_ne!(Some(value), self.panic_at, "told to");
+                    self.sum += value;
+                    Turn::Worked(1)
+                }
+                None if self.ring.is_closed() => Turn::Done,
+                None => Turn::Idle,
+            }
+        }
+    }
+
+    fn path(end: u64, panic_at: Option<u64>) -> (Source, Sum) {
+        let (producer, consumer) = spsc::spsc(8);
+        (Source { next: 0, end, ring: Some(producer) }, Sum { sum: 0, panic_at, ring: consumer })
+    }
+
+    fn run(
+        topology: Topology,
+        source: &mut Source,
+        sum: &mut Sum,
+        stop: &AtomicBool,
+    ) -> Result<Stopped, RunError> {
+        let layout = Layout {
+            topology,
+            roles: &[Role::Source, Role::Collector],
+            cores: &allowed_cores(),
+            spread: false,
+            force: true,
+            bounded: true,
+        };
+        let plan = Plan::new(&layout).unwrap();
+        Runner::new(RealClock::new(), stop).run(&plan, vec![source, sum])
+    }
+
+    #[test]
+    fn the_same_stages_run_fused_and_pinned() {
+        for topology in [Topology::Fused, Topology::Pinned] {
+            let (mut source, mut sum) = path(10_000, None);
+            let stopped = run(topology, &mut source, &mut sum, &AtomicBool::new(false));
+            assert_eq!((stopped, sum.sum), (Ok(Stopped::Finished), 49_995_000), "{topology:?}");
+        }
+    }
+
+    #[test]
+    fn a_stop_finishes_what_is_under_way() {
+        let (mut source, mut sum) = path(u64::MAX, None);
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                stop.store(true, Relaxed);
+            });
+            assert_eq!(run(Topology::Fused, &mut source, &mut sum, &stop), Ok(Stopped::Drained));
+        });
+        assert_eq!(sum.sum, (0..source.next).sum::<u64>(), "everything pushed was added up");
+    }
+
+    #[test]
+    fn a_panic_stops_everybody_and_is_told() {
+        for topology in [Topology::Fused, Topology::Pinned] {
+            let (mut source, mut sum) = path(u64::MAX, Some(100));
+            let error = run(topology, &mut source, &mut sum, &AtomicBool::new(false)).unwrap_err();
+            let RunError::Panicked { stage, message } = error else { panic!("{error}") };
+            assert_eq!(stage, "sum");
+            assert!(message.contains("told to"), "{message}");
+            assert_eq!(sum.sum, (0..100).sum::<u64>());
+        }
+    }
+}

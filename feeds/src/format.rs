@@ -1,0 +1,131 @@
+//! The formats, and how content tells which one it is.
+
+use crate::codec::{itch50, lobster, readings, tape};
+use std::fmt;
+use std::str::FromStr;
+use thiserror::Error;
+
+/// A format that files come in.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Format {
+    /// NASDAQ TotalView-ITCH 5.0, as a BinaryFILE: each message behind its length.
+    Itch50,
+    /// LOBSTER's message CSV.
+    Lobster,
+    /// Device readings as CSV.
+    Readings,
+    /// The tape: orders with identities as CSV.
+    Tape,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Format; 4] = [Format::Itch50, Format::Lobster, Format::Readings, Format::Tape];
+
+    /// How many first bytes of content [`detect`] wants to see, unless the content is shorter.
+    pub const DETECT_BYTES: usize = 4096;
+
+    /// Its word on the command line and in the configuration.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Format::Itch50 => "itch50",
+            Format::Lobster => "lobster",
+            Format::Readings => "readings",
+            Format::Tape => "tape",
+        }
+    }
+
+    /// What the numbers count by which its faults and gaps name their place.
+    pub const fn place(self) -> &'static str {
+        match self {
+            Format::Itch50 => "byte",
+            Format::Lobster | Format::Readings | Format::Tape => "line",
+        }
+    }
+
+    /// What content of this format begins with, for an error message.
+    pub(crate) const fn beginning(self) -> &'static str {
+        match self {
+            Format::Itch50 => "messages of ITCH 5.0, each behind its length in two bytes",
+            Format::Lobster => "lines of time,type,order id,size,price,direction",
+            Format::Readings => "the header event_at,device,metric,value",
+            Format::Tape => {
+                "a header with event_at, subject, kind, order_id, side, price, quantity"
+            }
+        }
+    }
+
+    pub(crate) fn looks_like(self, bytes: &[u8]) -> bool {
+        match self {
+            Format::Itch50 => itch50::looks_like(bytes),
+            Format::Lobster => lobster::looks_like(bytes),
+            Format::Readings => readings::looks_like(bytes),
+            Format::Tape => tape::looks_like(bytes),
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// A word that names no format.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[error("unknown format \"{0}\": expected itch50, lobster, readings or tape")]
+pub struct UnknownFormat(pub String);
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let named = Format::ALL.into_iter().find(|format| format.word() == word);
+        named.ok_or_else(|| UnknownFormat(word.to_owned()))
+    }
+}
+
+/// The format of content that begins with `bytes` (decompressed; see [`Format::DETECT_BYTES`]), if it
+/// looks like exactly one that we know.
+pub fn detect(bytes: &[u8]) -> Option<Format> {
+    let mut alike = Format::ALL.into_iter().filter(|format| format.looks_like(bytes));
+    alike.next().filter(|_| alike.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_lead_back() {
+        for format in Format::ALL {
+            assert_eq!(format.word().parse(), Ok(format));
+        }
+        assert_eq!(
+            "csv".parse::<Format>().unwrap_err().to_string(),
+            "unknown format \"csv\": expected itch50, lobster, readings or tape"
+        );
+    }
+
+    #[test]
+    fn content_tells() {
+        let mut itch = vec![0, 12, b'S'];
+        itch.extend([0; 11]);
+        for (bytes, format) in [
+            (&itch[..], Some(Format::Itch50)),
+            (&itch[..5], Some(Format::Itch50)),
+            (b"34200.004241176,1,16113575,18,5853300,1\n", Some(Format::Lobster)),
+            (b"34200.004241176,1,16113575,18,5853300,1,null\r\n", Some(Format::Lobster)),
+            (b"event_at,device,metric,value\n1,a,b,2", Some(Format::Readings)),
+            (b"event_at,subject,venue,kind,order_id,side,price,quantity", Some(Format::Tape)),
+            (b"", None),
+            (b"hello world, this is prose\n", None),
+            (b"<html>", None),
+            (b"5859400,200,5853300,18,5859800,200\n", None),
+            (&[0; 4096], None),
+            (b"\x7fELF\x02\x01\x01", None),
+        ] {
+            assert_eq!(detect(bytes), format, "{}", bytes.escape_ascii());
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! A file as a feed: mapped, or decompressed through a buffer, whichever its content asks for.
+
+use super::gzip::{Caps, MAGIC, Stream, StreamError};
+use super::mapped::Mapped;
+use crate::codec::{Codec, CodecError, EVENTS_PER_MESSAGE_MAX, Quoted};
+use crate::{Format, Options};
+use engine_event::{Directory, Event, Nanos};
+use engine_pipeline::{Feed, FeedError, FeedTurn, Sink, Tally};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+/// The most events that one poll pushes, so that a feed never keeps its thread for long.
+const EVENTS_PER_POLL: usize = 256;
+
+/// A file that was opened but not yet read: its bytes, whatever their format.
+#[derive(Debug)]
+pub struct Content {
+    path: PathBuf,
+    bytes: Bytes,
+    /// Why nothing follows what is in the stream's buffer.
+    failed: Option<StreamError>,
+}
+
+#[derive(Debug)]
+enum Bytes {
+    Mapped(Mapped, usize),
+    Streamed(Box<Stream>),
+}
+
+impl Content {
+    /// Opens a file: one that is compressed, or no plain file (a pipe), is read through a buffer; any
+    /// other is mapped. Reading a pipe waits for whoever writes to it.
+    pub fn open(path: &Path, options: &Options) -> Result<Self, FeedError> {
+        let wrong = |source: io::Error| FeedError::Io { file: path.to_owned(), source };
+        let file = File::open(path).map_err(wrong)?;
+        let kind = file.metadata().map_err(wrong)?;
+        if kind.is_dir() {
+            return Err(wrong(io::Error::new(
+                io::ErrorKind::IsADirectory,
+                "is a directory, not a file",
+            )));
+        }
+        let mut reader = BufReader::with_capacity(64 * 1024, file);
+        let compressed = reader.fill_buf().map_err(wrong)?.starts_with(&MAGIC);
+        let mut failed = None;
+        let bytes = if kind.is_file() && !compressed && kind.len() > 0 {
+            Bytes::Mapped(Mapped::new(reader.get_ref()).map_err(wrong)?, 0)
+        } else {
+            let mut stream = Box::new(Stream::new(reader, compressed, Caps::new(options)));
+            failed = stream.fill().err();
+            Bytes::Streamed(stream)
+        };
+        Ok(Self { path: path.to_owned(), bytes, failed })
+    }
+
+    /// The path that it was opened by.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The bytes that are there and not consumed yet, and whether they are the last.
+    pub fn unread(&self) -> (&[u8], bool) {
+        match &self.bytes {
+            Bytes::Mapped(map, at) => (&map[*at..], true),
+            Bytes::Streamed(stream) => (stream.unread(), stream.ended()),
+        }
+    }
+
+    /// The format: the one that was asked for, if the content can be that, or the one it looks like.
+    pub fn format(&mut self, options: &Options) -> Result<Format, FeedError> {
+        if self.unread().0.is_empty() {
+            return Err(match self.failed.take() {
+                Some(failed) => self.stream_error(failed),
+                None => self.data("byte 0".to_owned(), "the file is empty".to_owned()),
+            });
+        }
+        let (unread, _) = self.unread();
+        let cut_short = unread.len() < Format::DETECT_BYTES;
+        self.told(options, &unread[..unread.len().min(Format::DETECT_BYTES)]).map_err(|refused| {
+            match self.failed.take().filter(|_| cut_short) {
+                Some(failed) => self.stream_error(failed),
+                None => refused,
+            }
+        })
+    }
+
+    /// The format of content that begins with `first`.
+    fn told(&self, options: &Options, first: &[u8]) -> Result<Format, FeedError> {
+        let detected = crate::detect(first);
+        let refused = |expected: &str| {
+            let found = match detected {
+                Some(other) => format!("what looks like {other}"),
+                None => format!("{}", Quoted(&first[..first.len().min(24)])),
+            };
+            self.data("byte 0".to_owned(), format!("expected {expected}, found {found}"))
+        };
+        match options.format {
+            None => {
+                let words = Format::ALL.map(Format::word).join(", ");
+                detected.ok_or_else(|| refused(&format!("one of the formats {words}")))
+            }
+            // Too short to look like anything: the codec will say where it ends.
+            Some(Format::Itch50) if first.len() < 3 => Ok(Format::Itch50),
+            Some(wanted) if wanted.looks_like(first) => Ok(wanted),
+            Some(wanted) => Err(refused(&format!("{wanted}: {}", wanted.beginning()))),
+        }
+    }
+
+    fn consume(&mut self, count: usize) {
+        match &mut self.bytes {
+            Bytes::Mapped(_, at) => *at += count,
+            Bytes::Streamed(stream) => stream.consume(count),
+        }
+    }
+
+    /// How many bytes of the file were used.
+    fn file_bytes(&self) -> u64 {
+        match &self.bytes {
+            Bytes::Mapped(_, at) => *at as u64,
+            Bytes::Streamed(stream) => stream.file_bytes(),
+        }
+    }
+
+    /// Brings more bytes, after all that are there were of no use.
+    fn more(&mut self) -> Result<(), FeedError> {
+        if let Some(failed) = self.failed.take() {
+            return Err(self.stream_error(failed));
+        }
+        if let Bytes::Streamed(stream) = &mut self.bytes {
+            self.failed = stream.fill().err();
+        }
+        Ok(())
+    }
+
+    fn data(&self, place: String, what: String) -> FeedError {
+        FeedError::Data { file: self.path.clone(), place, what }
+    }
+
+    fn stream_error(&self, error: StreamError) -> FeedError {
+        match error {
+            StreamError::Io(source) => FeedError::Io { file: self.path.clone(), source },
+            StreamError::Data(at, what) => self.data(format!("compressed byte {at}"), what),
+        }
+    }
+
+    fn codec_error(&self, error: CodecError) -> FeedError {
+        self.data(error.place(), error.what)
+    }
+}
+
+/// A file of one format.
+#[derive(Debug)]
+pub struct FileFeed<C> {
+    content: Content,
+    codec: C,
+    tally: Tally,
+}
+
+impl<C: Codec> FileFeed<C> {
+    /// Reads `content` by `codec`, whatever it looks like.
+    pub fn new(content: Content, codec: C) -> Self {
+        Self { content, codec, tally: Tally::default() }
+    }
+}
+
+impl<C: Codec> Feed for FileFeed<C> {
+    fn poll<S: Sink>(
+        &mut self,
+        _: Nanos,
+        names: &mut Directory,
+        sink: &mut S,
+    ) -> Result<FeedTurn, FeedError> {
+        let mut batch = Batch { left: sink.room().min(EVENTS_PER_POLL), sink };
+        if batch.left < EVENTS_PER_MESSAGE_MAX {
+            return Ok(FeedTurn::Idle);
+        }
+        let (unread, last) = self.content.unread();
+        let decoded = self.codec.decode(unread, last, names, &mut batch, &mut self.tally);
+        let (unread, room) = (unread.len(), batch.left >= EVENTS_PER_MESSAGE_MAX);
+        let consumed = decoded.map_err(|error| self.content.codec_error(error))?;
+        self.content.consume(consumed);
+        self.tally.bytes = self.content.file_bytes();
+        if last && consumed == unread {
+            return Ok(FeedTurn::Ended);
+        }
+        if room && consumed < unread || consumed == 0 {
+            self.content.more()?;
+        }
+        Ok(FeedTurn::Worked)
+    }
+
+    fn tally(&self) -> Tally {
+        self.tally.clone()
+    }
+}
+
+/// A sink for one poll's events.
+struct Batch<'a, S> {
+    sink: &'a mut S,
+    left: usize,
+}
+
+impl<S: Sink> Sink for Batch<'_, S> {
+    #[inline]
+    fn room(&mut self) -> usize {
+        self.left
+    }
+
+    #[inline]
+    fn push(&mut self, event: Event) {
+        self.left -= 1;
+        self.sink.push(event);
+    }
+}

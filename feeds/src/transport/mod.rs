@@ -1,0 +1,16 @@
+//! Transports: where bytes come from, and how several feeds become one.
+
+mod any;
+mod file;
+mod gzip;
+mod mapped;
+mod merged;
+mod paced;
+#[cfg(test)]
+mod testing;
+
+pub use any::{AnyFeed, open};
+pub use file::{Content, FileFeed};
+pub use mapped::Mapped;
+pub use merged::Merged;
+pub use paced::{Paced, Speed};

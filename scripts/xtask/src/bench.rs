@@ -1,0 +1,103 @@
+//! `cargo xtask bench`: every question in `benches/`, one table for each with the peers beside us.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::args::{Args, WrongUsage};
+use crate::command::{Line, cargo};
+use crate::machine::Machine;
+use crate::report::{self, Report};
+use crate::steps::Outcome;
+use crate::workspace::Workspace;
+
+const PACKAGE: &str = "benches";
+
+/// Files are named from where the caller stood.
+pub(crate) fn run(mut args: Args, called_from: &Path) -> Result<()> {
+    let quick = args.flag("--quick");
+    let page_file = args.value("--out")?;
+    let json_file = args.value("--json")?;
+    let benches = chosen(Workspace::load()?.targets(PACKAGE, "bench"), &args.names()?)?;
+
+    build(&benches, "bench")?;
+    let mut reports = Vec::new();
+    for bench in &benches {
+        eprintln!("bench: {bench}");
+        let mut words = vec!["--json"];
+        words.extend(quick.then_some("--quick"));
+        reports.push(Report::read(bench, &line(bench, "bench", &words).read()?)?);
+    }
+
+    let machine = Machine::this();
+    let page = report::markdown(&machine, &reports);
+    print!("{page}");
+    if let Some(file) = page_file {
+        write(&called_from.join(file), &page)?;
+    }
+    if let Some(file) = json_file {
+        let document = serde_json::to_string_pretty(&report::json(&machine, &reports))?;
+        write(&called_from.join(file), &(document + "\n"))?;
+    }
+    Ok(())
+}
+
+/// Every bench once, as a test that it still runs; in the tests' profile, whose build is shared and
+/// pays no link-time optimisation.
+pub(crate) fn smoke(workspace: &Workspace) -> Result<Outcome> {
+    let benches = workspace.targets(PACKAGE, "bench");
+    build(&benches, "dev")?;
+    for bench in benches {
+        line(&bench, "dev", &["--quick"]).run()?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// All in one go, so that they are compiled side by side and no build disturbs a measurement.
+fn build(benches: &[String], profile: &str) -> Result<()> {
+    if benches.is_empty() {
+        bail!("no benches in the package `{PACKAGE}`");
+    }
+    let names = benches.iter().flat_map(|bench| ["--bench", bench]);
+    cargo("bench --no-run --package").args([PACKAGE, "--profile", profile]).args(names).run()
+}
+
+fn line(bench: &str, profile: &str, words: &[&str]) -> Line {
+    let line = cargo("bench --quiet --package").args([PACKAGE, "--profile", profile]);
+    line.args(["--bench", bench, "--"]).args(words)
+}
+
+fn chosen(benches: Vec<String>, names: &[String]) -> Result<Vec<String>> {
+    if let Some(unknown) = names.iter().find(|name| !benches.contains(name)) {
+        let known = benches.join(", ");
+        return Err(WrongUsage(format!("no bench `{unknown}`; there are {known}")).into());
+    }
+    let wanted = |bench: &String| names.is_empty() || names.contains(bench);
+    Ok(benches.into_iter().filter(wanted).collect())
+}
+
+fn write(file: &Path, text: &str) -> Result<()> {
+    fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn benches_are_chosen_by_name() {
+        let benches = || vec!["book".to_owned(), "ring".to_owned()];
+        assert_eq!(chosen(benches(), &[]).unwrap(), benches());
+        assert_eq!(chosen(benches(), &["ring".to_owned()]).unwrap(), ["ring"]);
+        assert!(chosen(benches(), &["rung".to_owned()]).unwrap_err().is::<WrongUsage>());
+    }
+
+    #[test]
+    fn a_bench_is_run_with_its_flags() {
+        let line = line("ring", "dev", &["--quick"]);
+        let expected =
+            "cargo bench --quiet --package benches --profile dev --bench ring -- --quick";
+        assert_eq!(line.shown(), expected);
+    }
+}

@@ -1,0 +1,90 @@
+//! `cargo xtask soak`: what finds rare bugs when it is given time. For nights, not for every change.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::args::{Args, WrongUsage};
+use crate::ci::must_have_nextest;
+use crate::command::cargo;
+use crate::loom;
+use crate::steps::{self, Choice, Outcome, Step};
+use crate::workspace::{FUZZ_MANIFEST, Workspace};
+
+const SECONDS: u64 = 30;
+const PROPTEST_CASES: &str = "20000";
+const LOOM_PREEMPTIONS: u32 = 5;
+
+pub(crate) fn run(mut args: Args) -> Result<()> {
+    let choice = Choice::take(&mut args)?;
+    let seconds = seconds(args.value("--seconds")?)?;
+    args.done()?;
+    let workspace = Workspace::load()?;
+    let plan = [
+        Step::new("fuzz", "each fuzz target for its time", || fuzz(&workspace, seconds)),
+        Step::new("property", "property tests with 20,000 cases each", property),
+        Step::new("loom", "the loom models with more preemptions", || {
+            loom::models(&workspace, LOOM_PREEMPTIONS)
+        }),
+    ];
+    steps::run("soak", &plan, &choice)
+}
+
+fn seconds(value: Option<String>) -> Result<u64> {
+    let Some(value) = value else { return Ok(SECONDS) };
+    match value.parse() {
+        // libFuzzer takes 0 for "no limit".
+        Ok(seconds) if seconds > 0 => Ok(seconds),
+        _ => {
+            Err(WrongUsage(format!("--seconds takes a whole number from 1, not `{value}`")).into())
+        }
+    }
+}
+
+fn fuzz(workspace: &Workspace, seconds: u64) -> Result<Outcome> {
+    let Some(package) = fuzz_package(workspace) else {
+        return Ok(Outcome::NotRun(format!("no fuzz targets: there is no {FUZZ_MANIFEST}")));
+    };
+    if !cargo("+nightly fuzz --version").succeeds() {
+        let how = "rustup toolchain install nightly && cargo install --locked cargo-fuzz";
+        return Ok(Outcome::NotRun(format!("no nightly with cargo-fuzz ({how})")));
+    }
+    let dir = Path::new(FUZZ_MANIFEST).parent().context("the fuzz crate has a folder")?;
+    for target in workspace.targets(package, "bin") {
+        cargo("+nightly fuzz run --fuzz-dir")
+            .args([dir.to_string_lossy().as_ref(), &target, "--"])
+            .args([format!("-max_total_time={seconds}")])
+            .run()
+            .with_context(|| {
+                format!("fuzz target `{target}`: see feeds/fuzz/artifacts/{target}")
+            })?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// The crate in the fuzz folder, by its place and not by its name.
+fn fuzz_package(workspace: &Workspace) -> Option<&str> {
+    let dir = FUZZ_MANIFEST.trim_end_matches("/Cargo.toml");
+    let package = workspace.packages.iter().find(|package| package.dir == dir)?;
+    Some(&package.name)
+}
+
+fn property() -> Result<Outcome> {
+    must_have_nextest()?;
+    cargo("nextest run --workspace --no-fail-fast").env("PROPTEST_CASES", PROPTEST_CASES).run()?;
+    Ok(Outcome::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_whole_and_positive() {
+        assert_eq!(seconds(None).unwrap(), 30);
+        assert_eq!(seconds(Some("90".to_owned())).unwrap(), 90);
+        for wrong in ["0", "-1", "1.5", "long"] {
+            assert!(seconds(Some(wrong.to_owned())).unwrap_err().is::<WrongUsage>());
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! How long orders live: when they were last told, and a histogram of what came of it.
+
+use engine_observer::event::{Nanos, OrderId, Reader, Snapshot, SnapshotError, Writer};
+use std::ops::{AddAssign, SubAssign};
+
+/// Lives by length, relative to a limit: finest where it matters, with an edge exactly at the limit, so
+/// that "the median is at most the limit" is exact and the median itself is within its bin.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Lives([u32; Lives::EDGES.len() + 1]);
+
+impl Lives {
+    /// Upper edges of all bins but the last, in 32nds of the limit.
+    const EDGES: [u64; 9] = [1, 2, 4, 8, 16, 24, 32, 48, 128];
+
+    /// A life of this length.
+    #[inline]
+    pub(crate) fn one(life: Nanos, limit: Nanos) -> Self {
+        let (life, mut bins) = (life.0.saturating_mul(32), Self::default());
+        bins.0[Self::EDGES.partition_point(|edge| life > edge.saturating_mul(limit.0))] = 1;
+        bins
+    }
+
+    /// How many lives.
+    pub(crate) fn count(&self) -> u32 {
+        self.0.iter().sum()
+    }
+
+    /// The median as a share of the limit, at most 4; none without lives.
+    pub(crate) fn median(&self) -> Option<f64> {
+        let half = f64::from(self.count()) / 2.0;
+        let mut before = 0.0;
+        let mut lower = 0.0;
+        for (count, edge) in self.0.iter().zip(Self::EDGES) {
+            let (count, upper) = (f64::from(*count), edge as f64 / 32.0);
+            if count > 0.0 && before + count >= half {
+                return Some(lower + (upper - lower) * (half - before) / count);
+            }
+            before += count;
+            lower = upper;
+        }
+        (half > 0.0).then_some(lower)
+    }
+
+    pub(crate) fn save(self, to: &mut Writer) {
+        self.0.iter().for_each(|count| to.u32(*count));
+    }
+
+    pub(crate) fn load(from: &mut Reader<'_>) -> Result<Self, SnapshotError> {
+        let mut lives = Self::default();
+        for count in &mut lives.0 {
+            *count = from.u32()?;
+        }
+        Ok(lives)
+    }
+}
+
+impl AddAssign for Lives {
+    #[inline]
+    fn add_assign(&mut self, other: Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(mine, theirs)| *mine += theirs);
+    }
+}
+
+impl SubAssign for Lives {
+    #[inline]
+    fn sub_assign(&mut self, other: Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(mine, theirs)| *mine -= theirs);
+    }
+}
+
+/// When orders were last told: entered or amended. The book knows only when they entered, so without
+/// this an order that is amended a thousand times a second would seem to live long. Room for a few; of
+/// two orders that fall on one place the later one stays, and the other's life seems longer than it is.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct LastTold([Option<(OrderId, Nanos)>; 16]);
+
+impl LastTold {
+    #[inline]
+    fn place(order: OrderId) -> usize {
+        (order.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 60) as usize
+    }
+
+    /// The order entered, or was amended.
+    #[inline]
+    pub(crate) fn tell(&mut self, order: OrderId, at: Nanos) {
+        self.0[Self::place(order)] = Some((order, at));
+    }
+
+    /// When the order was last told, as far as that is remembered.
+    #[inline]
+    pub(crate) fn of(&self, order: OrderId) -> Option<Nanos> {
+        self.0[Self::place(order)].filter(|(told, _)| *told == order).map(|(_, at)| at)
+    }
+}
+
+impl Snapshot for LastTold {
+    const VERSION: u16 = 1;
+
+    fn save(&self, to: &mut Writer) {
+        for told in self.0 {
+            to.bool(told.is_some());
+            if let Some((order, at)) = told {
+                to.u64(order.0);
+                to.u64(at.0);
+            }
+        }
+    }
+
+    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        for told in &mut self.0 {
+            *told = match from.bool()? {
+                true => Some((OrderId(from.u64()?), Nanos(from.u64()?))),
+                false => None,
+            };
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LIMIT: Nanos = Nanos::from_millis(50);
+
+    fn median_ms(lives_ms: &[u64]) -> Option<f64> {
+        let mut lives = Lives::default();
+        for ms in lives_ms {
+            lives += Lives::one(Nanos::from_millis(*ms), LIMIT);
+        }
+        lives.median().map(|share| share * 50.0)
+    }
+
+    #[test]
+    fn no_lives_have_no_median_and_endless_ones_a_capped_one() {
+        assert_eq!(median_ms(&[]), None);
+        assert_eq!(median_ms(&[100_000]), Some(200.0));
+        assert!(median_ms(&[1]).unwrap() <= 1.6);
+    }
+
+    #[test]
+    fn a_place_taken_by_another_order_is_not_taken_for_ones_own() {
+        let mut told = LastTold::default();
+        (0..100).for_each(|id| told.tell(OrderId(id), Nanos(id)));
+        let known = (0..100).filter(|id| told.of(OrderId(*id)).is_some()).count();
+        assert!((1..=16).contains(&known));
+        assert!((0..100).all(|id| told.of(OrderId(id)).is_none_or(|at| at == Nanos(id))));
+    }
+
+    proptest! {
+        #[test]
+        fn the_median_is_exact_about_the_limit(
+            mut lives_ms in prop::collection::vec(0..120_u64, 1..60)
+        ) {
+            let median = median_ms(&lives_ms).unwrap();
+            lives_ms.sort_unstable();
+            let lower_median = lives_ms[(lives_ms.len() - 1) / 2];
+            prop_assert_eq!(median <= 50.0, lower_median <= 50);
+        }
+    }
+}

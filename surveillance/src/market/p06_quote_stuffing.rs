@@ -1,0 +1,496 @@
+//! P06, quote stuffing: so many messages that others are slowed or confused.
+//!
+//! **What.** A participant, in one instrument, sends a burst of orders that it takes back within
+//! milliseconds and does not trade with. A *burst* begins with a trigger:
+//! - at least [`rate_min_per_s`](QuoteStuffing::rate_min_per_s) messages within 1 s, and at least
+//!   [`rate_sd_min`](QuoteStuffing::rate_sd_min) standard deviations above the instrument's usual
+//!   messages per second; or
+//! - at least [`touch_changes_min_5s`](QuoteStuffing::touch_changes_min_5s) changes of a best *price*
+//!   within 5 s, made by its own messages (a quantity at the touch changes with every order that joins).
+//!
+//! It ends when both have fallen under half, or after [`burst_max_s`](QuoteStuffing::burst_max_s); what
+//! goes on then is the next burst. It *counts* once, from its first message to now:
+//! - nearly all orders were taken back ([`cancel_share_min`](QuoteStuffing::cancel_share_min)),
+//! - hardly any traded ([`execution_ratio_max`](QuoteStuffing::execution_ratio_max)),
+//! - the median life was short ([`life_max_ms`](QuoteStuffing::life_max_ms)),
+//! - most of the instrument's messages were its own
+//!   ([`message_share_min`](QuoteStuffing::message_share_min)),
+//! - and the others' messages are not themselves unusual ([`others_z_max`](QuoteStuffing::others_z_max)):
+//!   in news everybody is quick.
+//!
+//! An alert is raised, on the very message, when these hold and it is the
+//! [`bursts_min`](QuoteStuffing::bursts_min)-th burst of the day (UTC) or one of
+//! [`burst_messages_min`](QuoteStuffing::burst_messages_min), if its score reaches
+//! [`score_min`](QuoteStuffing::score_min). It is raised anew at the 3rd, 10th and 30th burst.
+//!
+//! **Words.** *Messages* are what participants send: entries, amendments, cancellations; executions are
+//! answers. *Orders* are entries and amendments, *taken back* are amendments and cancellations, so that
+//! one order amended a thousand times counts as a thousand. A *life* ends with either, and begins when
+//! the order was last entered or amended.
+//!
+//! **Score.** The mean strength of what was measured, each between a range that follows from its
+//! threshold: the trigger(s) that fired, from half to four times (rate) or twice (touch); cancel share
+//! from as far below its minimum as that is below 1, to 1; execution ratio and life from twice their
+//! maximum down to 0; message share from half its minimum to 1; the others' z from its maximum down to
+//! 0. The catalogue's case (3,000 enter/cancel pairs in 1.2 s in a quiet market) scores above 95; a burst
+//! that only just meets every condition scores under 60 and raises nothing. `burst_messages` has no
+//! weight: it decides, it does not measure.
+//!
+//! **Source.** MAR: Delegated Regulation (EU) 2016/522, Annex II, S1-4(e), 5(f), 6(h); 2017/565, Annex
+//! III.B, 21; CME rule 575. Rate over mean and deviation after Egginton, Van Ness, Van Ness, "Quote
+//! stuffing" (2016); touch changes and the 10 s cap from published vendor parameters. Windows are wall
+//! time only: a rate of messages per second is itself the harm, so there is no arm that counts events.
+//!
+//! **Degraded.** `identity`: all unknown owners are one group, which is nobody in particular; its share
+//! says little. `book`: the book is stale. `gap`: messages are missing within the burst. `memory`: the
+//! group may have been forgotten before (more than [`groups_max`](QuoteStuffing::groups_max) groups),
+//! so it may have had more bursts.
+//!
+//! **Known false positives.** Option re-quotes that follow the underlying tick by tick (the underlying is
+//! not seen here); a market maker alone in an instrument whose strategy flickers; an algorithm out of
+//! control, which is P37 and not abuse. **Known misses.** Bursts spread over several participants, or
+//! over instruments; a stuffer that keeps part of its orders for longer than the limit.
+
+mod group;
+#[cfg(test)]
+mod tests;
+mod traffic;
+
+use crate::market::action::{Act, Action};
+use crate::recent::{Found, Recent};
+use crate::window::Mark;
+use engine_observer::event::body::{Phase, Status};
+use engine_observer::event::{
+    Event, Fault, Kind, Nanos, ParticipantId, Reader, Snapshot, SnapshotError, Writer,
+};
+use engine_observer::idea::{Idea, Invalid, within};
+use engine_observer::{
+    Alert, Degraded, Feature, Features, Interest, Observer, Outbox, Parameters, Participants,
+    Severity, View,
+};
+use group::{Burst, Group};
+use serde::Deserialize;
+use traffic::Traffic;
+
+/// The detector; the fields are the parameters. Origins: \[R\] regulation, \[P\] published, \[C\] a case,
+/// \[M\] measured, \[J\] judgement, to be calibrated.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QuoteStuffing {
+    /// Messages within a second that make a burst, whatever is usual. 500; 10 to 1,000,000. \[J\]
+    pub rate_min_per_s: u32,
+    /// How many standard deviations above the usual rate they must be. 20; 0 to 1,000. \[P\]
+    pub rate_sd_min: f64,
+    /// Changes of a best price within 5 s that make a burst. 60; 2 to 100,000. \[P\]
+    pub touch_changes_min_5s: u32,
+    /// Share of orders that were taken back. 0.95; 0.5 to 0.999. \[J\]
+    pub cancel_share_min: f64,
+    /// Executions for each order. 0.005; 0.0001 to 1. \[J\]
+    pub execution_ratio_max: f64,
+    /// Median life of what was taken back, in milliseconds. 50; 1 to 60,000. \[J\]
+    pub life_max_ms: u64,
+    /// Share of the instrument's messages. 0.5; 0.01 to 0.99. \[J\]
+    pub message_share_min: f64,
+    /// Standard deviations above the usual rate that the others' messages must stay under. 5; 0.5 to
+    /// 1,000. \[J\]
+    pub others_z_max: f64,
+    /// Share of the last second's messages under which the others' surge excuses nobody: it may be
+    /// their answer to the burst. 0.1; 0 to 1. \[J\]
+    pub others_share_min: f64,
+    /// Orders, and lives, that a burst must show before its ratios mean something. 30; 1 to 100,000.
+    /// \[J\]
+    pub orders_min: u32,
+    /// The longest burst, in seconds. 10; 1 to 3,600. \[P\]
+    pub burst_max_s: u64,
+    /// Bursts in a day that raise an alert. 2; 1 to 1,000. \[J\]
+    pub bursts_min: u32,
+    /// Messages in one burst that raise an alert at once. 5,000; 10 to 100,000,000. \[J\]
+    pub burst_messages_min: u32,
+    /// Seconds after an auction, a halt or the opening in which nothing is judged or learned. 30; 0 to
+    /// 3,600. \[J\]
+    pub settle_s: u64,
+    /// How many seconds the usual rate remembers. 900; 10 to 1,000,000. \[J\]
+    pub usual_span_s: f64,
+    /// The usual rate of instruments like this one, until its own is known: messages per second. 20; 0
+    /// to 1,000,000. \[J\]
+    pub prior_rate_per_s: f64,
+    /// How many seconds of history that is worth. 60; 0 to 100,000. \[J\]
+    pub prior_worth_s: f64,
+    /// The score from which an alert is raised. 60; 0 to 100. \[J\]
+    pub score_min: f64,
+    /// Participants remembered for each instrument, about 2.5 KB each; the least recently active is
+    /// forgotten. 256; 1 to 65,536.
+    pub groups_max: u32,
+}
+
+impl Default for QuoteStuffing {
+    fn default() -> Self {
+        Self {
+            rate_min_per_s: 500,
+            rate_sd_min: 20.0,
+            touch_changes_min_5s: 60,
+            cancel_share_min: 0.95,
+            execution_ratio_max: 0.005,
+            life_max_ms: 50,
+            message_share_min: 0.5,
+            others_z_max: 5.0,
+            others_share_min: 0.1,
+            orders_min: 30,
+            burst_max_s: 10,
+            bursts_min: 2,
+            burst_messages_min: 5_000,
+            settle_s: 30,
+            usual_span_s: 900.0,
+            prior_rate_per_s: 20.0,
+            prior_worth_s: 60.0,
+            score_min: 60.0,
+            groups_max: 256,
+        }
+    }
+}
+
+impl Idea for QuoteStuffing {
+    const NAME: &'static str = "P06";
+
+    fn validate(&self) -> Result<(), Invalid> {
+        within("rate_min_per_s", self.rate_min_per_s, 10..=1_000_000)?;
+        within("rate_sd_min", self.rate_sd_min, 0.0..=1_000.0)?;
+        within("touch_changes_min_5s", self.touch_changes_min_5s, 2..=100_000)?;
+        within("cancel_share_min", self.cancel_share_min, 0.5..=0.999)?;
+        within("execution_ratio_max", self.execution_ratio_max, 0.0001..=1.0)?;
+        within("life_max_ms", self.life_max_ms, 1..=60_000)?;
+        within("message_share_min", self.message_share_min, 0.01..=0.99)?;
+        within("others_z_max", self.others_z_max, 0.5..=1_000.0)?;
+        within("others_share_min", self.others_share_min, 0.0..=1.0)?;
+        within("orders_min", self.orders_min, 1..=100_000)?;
+        within("burst_max_s", self.burst_max_s, 1..=3_600)?;
+        within("bursts_min", self.bursts_min, 1..=1_000)?;
+        within("burst_messages_min", self.burst_messages_min, 10..=100_000_000)?;
+        within("settle_s", self.settle_s, 0..=3_600)?;
+        within("usual_span_s", self.usual_span_s, 10.0..=1_000_000.0)?;
+        within("prior_rate_per_s", self.prior_rate_per_s, 0.0..=1_000_000.0)?;
+        within("prior_worth_s", self.prior_worth_s, 0.0..=100_000.0)?;
+        within("score_min", self.score_min, 0.0..=100.0)?;
+        within("groups_max", self.groups_max, 1..=65_536)
+    }
+}
+
+/// What is known about one instrument.
+pub struct Instrument {
+    phase: Phase,
+    /// Nothing is judged or learned before this.
+    settled_at: Nanos,
+    gap_at: Option<Nanos>,
+    traffic: Traffic,
+    /// By participant's number; 0 for all unknown owners together.
+    groups: Recent<Group>,
+}
+
+impl Observer for QuoteStuffing {
+    type Memory = Instrument;
+
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::in_kinds(&[
+            Kind::Add,
+            Kind::Modify,
+            Kind::Reduce,
+            Kind::Delete,
+            Kind::Replace,
+            Kind::Execute,
+            Kind::Status,
+            Kind::Gap,
+        ])
+    }
+
+    fn parameters(&self, to: &mut Parameters) {
+        to.set("rate_min_per_s", self.rate_min_per_s);
+        to.set("rate_sd_min", self.rate_sd_min);
+        to.set("touch_changes_min_5s", self.touch_changes_min_5s);
+        to.set("cancel_share_min", self.cancel_share_min);
+        to.set("execution_ratio_max", self.execution_ratio_max);
+        to.set("life_max_ms", self.life_max_ms);
+        to.set("message_share_min", self.message_share_min);
+        to.set("others_z_max", self.others_z_max);
+        to.set("others_share_min", self.others_share_min);
+        to.set("orders_min", self.orders_min);
+        to.set("burst_max_s", self.burst_max_s);
+        to.set("bursts_min", self.bursts_min);
+        to.set("burst_messages_min", self.burst_messages_min);
+        to.set("settle_s", self.settle_s);
+        to.set("usual_span_s", self.usual_span_s);
+        to.set("prior_rate_per_s", self.prior_rate_per_s);
+        to.set("prior_worth_s", self.prior_worth_s);
+        to.set("score_min", self.score_min);
+        to.set("groups_max", self.groups_max);
+    }
+
+    fn remember(&self) -> Instrument {
+        Instrument {
+            phase: Phase::Unknown,
+            settled_at: Nanos(0),
+            gap_at: None,
+            traffic: Traffic::new(self),
+            groups: Recent::new(self.groups_max as usize),
+        }
+    }
+
+    #[inline]
+    fn observe(&self, instrument: &mut Instrument, view: &View<'_>, out: &mut Outbox) {
+        match view.event.kind() {
+            Kind::Status => self.enter_phase(instrument, view.event),
+            Kind::Gap => instrument.gap_at = Some(view.event.event_at),
+            _ => {
+                if let Some(action) = Action::of(view) {
+                    self.watch(instrument, &action, view, out);
+                }
+            }
+        }
+    }
+}
+
+impl QuoteStuffing {
+    /// Another phase: what was counted belongs to the one before.
+    fn enter_phase(&self, instrument: &mut Instrument, event: &Event) {
+        let phase = event.body::<Status>().phase();
+        if phase == instrument.phase {
+            return;
+        }
+        // A phase that is told for the first time is news to us, not to the market.
+        if instrument.phase != Phase::Unknown {
+            instrument.settled_at = event.event_at + Nanos::from_secs(self.settle_s);
+        }
+        instrument.phase = phase;
+        instrument.traffic.pause();
+        instrument.groups.values_mut().for_each(Group::interrupt);
+    }
+
+    /// Counts an action, then judges the participant if it sent a message.
+    fn watch(
+        &self,
+        instrument: &mut Instrument,
+        action: &Action,
+        view: &View<'_>,
+        out: &mut Outbox,
+    ) {
+        let mark = Mark { seq: view.event.seq, at: view.event.event_at };
+        if !instrument.is_watched(mark.at, view) {
+            return;
+        }
+        let Instrument { gap_at, traffic, groups, .. } = instrument;
+        if let Some(aggressor) = action.aggressor.filter(|who| Some(*who) != action.owner) {
+            find(groups, Some(aggressor), mark, out).trade(self, mark);
+        }
+        let group = find(groups, action.owner, mark, out);
+        if action.act == Act::Execute {
+            group.trade(self, mark);
+            return;
+        }
+        traffic.take(self, mark);
+        group.take(self, mark, action, view.change.touch_price_changed, traffic);
+        if let Some(measured) = self.judge(group, traffic) {
+            let first_at = group.burst.map_or(mark.at, |burst| burst.first.at);
+            let degraded = Degraded::IDENTITY
+                .when(action.owner.is_none())
+                .and(Degraded::BOOK.when(view.book.is_some_and(|book| book.stale().is_some())))
+                .and(Degraded::GAP.when(gap_at.is_some_and(|at| at >= first_at)))
+                .and(Degraded::MEMORY.when(group.forgotten));
+            self.raise(group, &measured, action.owner, degraded, out);
+        }
+    }
+
+    /// Whether the running burst meets every condition, and if so, what was measured if that is to be
+    /// told. The first time, the burst counts.
+    fn judge(&self, group: &mut Group, traffic: &mut Traffic) -> Option<Measured> {
+        let burst = group.burst.as_mut()?;
+        if burst.counted {
+            traffic.disturb();
+            if !group.is_due(self) {
+                return None;
+            }
+        }
+        let measured = Measured::of(self, group, traffic)?;
+        if !measured.holds(self) {
+            return None;
+        }
+        group.count_burst();
+        traffic.disturb();
+        group.is_due(self).then_some(measured)
+    }
+
+    fn raise(
+        &self,
+        group: &mut Group,
+        measured: &Measured,
+        owner: Option<ParticipantId>,
+        degraded: Degraded,
+        out: &mut Outbox,
+    ) {
+        let Some(Burst { first, last, .. }) = group.burst else { return };
+        let features = measured.features(self);
+        let score = features.score();
+        if score < self.score_min {
+            return;
+        }
+        group.alerted = group.bursts;
+        out.alert(Alert {
+            participants: owner.into_iter().fold(Participants::none(), Participants::with),
+            first_seq: first.seq,
+            last_seq: last.seq,
+            first_event_at: first.at,
+            last_event_at: last.at,
+            score,
+            degraded,
+            episodes: group.bursts,
+            features,
+            ..Alert::draft(severity(group.bursts, degraded))
+        });
+    }
+}
+
+/// Medium; graver from the third burst on, less grave when something makes it uncertain.
+fn severity(bursts: u32, degraded: Degraded) -> Severity {
+    let severity = if bursts >= 3 { Severity::Medium.raised() } else { Severity::Medium };
+    if degraded.is_none() { severity } else { severity.lowered() }
+}
+
+/// The owner's group; of unknown owners the one that they all share.
+#[inline]
+fn find<'a>(
+    groups: &'a mut Recent<Group>,
+    owner: Option<ParticipantId>,
+    mark: Mark,
+    out: &mut Outbox,
+) -> &'a mut Group {
+    let forgotten = groups.evicted() > 0;
+    let key = owner.map_or(0, |who| who.0.get());
+    let (group, found) = groups.find_or_begin(key, || Group::new(mark.at, forgotten));
+    if found == Found::Evicting {
+        out.fault(Fault::Evicted);
+    }
+    group
+}
+
+/// What a burst comes to so far.
+struct Measured {
+    rate_per_s: f64,
+    /// The rate that made it a burst, or would have.
+    rate_min: f64,
+    touch_changes_5s: f64,
+    cancel_share: f64,
+    execution_ratio: f64,
+    life_ms: f64,
+    message_share: f64,
+    others_z: f64,
+    /// The others' share of the last second's messages.
+    others_share: f64,
+    messages: f64,
+}
+
+impl Measured {
+    /// None while there is too little to measure anything by.
+    fn of(idea: &QuoteStuffing, group: &Group, traffic: &Traffic) -> Option<Self> {
+        let burst = group.burst.as_ref()?;
+        let totals = &burst.totals;
+        if totals.orders < idea.orders_min || totals.lives.count() < idea.orders_min {
+            return None;
+        }
+        let orders = f64::from(totals.orders);
+        let others = traffic.messages_1s().saturating_sub(group.messages_1s());
+        Some(Self {
+            rate_per_s: f64::from(burst.rate_per_s),
+            rate_min: f64::from(burst.rate_min),
+            touch_changes_5s: f64::from(burst.touch_changes_5s),
+            cancel_share: (f64::from(totals.taken_back) / orders).min(1.0),
+            execution_ratio: f64::from(totals.executions) / orders,
+            life_ms: totals.lives.median()? * idea.life_max_ms as f64,
+            message_share: f64::from(totals.messages) / traffic.messages_since(burst.before) as f64,
+            others_z: traffic.z_of(others),
+            others_share: f64::from(others) / f64::from(traffic.messages_1s().max(1)),
+            messages: f64::from(totals.messages),
+        })
+    }
+
+    /// Every mandatory condition; the triggers have fired already.
+    fn holds(&self, idea: &QuoteStuffing) -> bool {
+        let others_surge =
+            self.others_z >= idea.others_z_max && self.others_share >= idea.others_share_min;
+        self.cancel_share >= idea.cancel_share_min
+            && self.execution_ratio <= idea.execution_ratio_max
+            && self.life_ms <= idea.life_max_ms as f64
+            && self.message_share >= idea.message_share_min
+            && !others_surge
+    }
+
+    /// A trigger that has not fired has no weight: either is enough.
+    fn features(&self, idea: &QuoteStuffing) -> Features {
+        let touch_min = f64::from(idea.touch_changes_min_5s);
+        let fired = |value: f64, min: f64| if value >= min { 1.0 } else { 0.0 };
+        let feature = |name, value, low, high, weight| Feature { name, value, low, high, weight };
+        let all = [
+            feature(
+                "messages_1s",
+                self.rate_per_s,
+                self.rate_min / 2.0,
+                self.rate_min * 4.0,
+                fired(self.rate_per_s, self.rate_min),
+            ),
+            feature(
+                "touch_changes_5s",
+                self.touch_changes_5s,
+                touch_min / 2.0,
+                touch_min * 2.0,
+                fired(self.touch_changes_5s, touch_min),
+            ),
+            feature("cancel_share", self.cancel_share, 2.0 * idea.cancel_share_min - 1.0, 1.0, 1.0),
+            feature(
+                "execution_ratio",
+                self.execution_ratio,
+                2.0 * idea.execution_ratio_max,
+                0.0,
+                1.0,
+            ),
+            feature("life_median_ms", self.life_ms, 2.0 * idea.life_max_ms as f64, 0.0, 1.0),
+            feature("message_share", self.message_share, idea.message_share_min / 2.0, 1.0, 1.0),
+            feature("others_z", self.others_z, idea.others_z_max, 0.0, 1.0),
+            feature("burst_messages", self.messages, 0.0, f64::from(idea.burst_messages_min), 0.0),
+        ];
+        all.into_iter().fold(Features::none(), Features::with)
+    }
+}
+
+impl Instrument {
+    /// Whether the market trades continuously and has settled since it last did not.
+    #[inline]
+    fn is_watched(&mut self, at: Nanos, view: &View<'_>) -> bool {
+        if self.phase == Phase::Unknown {
+            self.phase = view.book.map_or(Phase::Unknown, |book| book.phase());
+        }
+        matches!(self.phase, Phase::Unknown | Phase::Continuous) && at >= self.settled_at
+    }
+}
+
+impl Snapshot for Instrument {
+    const VERSION: u16 = 1;
+
+    fn save(&self, to: &mut Writer) {
+        to.u8(self.phase as u8);
+        to.u64(self.settled_at.0);
+        to.bool(self.gap_at.is_some());
+        to.u64(self.gap_at.map_or(0, |at| at.0));
+        to.part(&self.traffic);
+        self.groups.save(to);
+    }
+
+    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        self.phase = Phase::from_number(from.u8()?);
+        self.settled_at = Nanos(from.u64()?);
+        let gap = from.bool()?;
+        self.gap_at = Some(Nanos(from.u64()?)).filter(|_| gap);
+        from.part(&mut self.traffic)?;
+        self.groups.load(from, || Group::new(Nanos(0), false))
+    }
+}
