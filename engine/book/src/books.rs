@@ -84,6 +84,7 @@ impl Books {
             Status | Gap if event.subject == SubjectId::EVERY => self.apply_to_every(event),
             Status | Gap => self.apply_state(event),
             Unknown | Auction | News | Position | Reading | Call | Flow | End => Change::NONE,
+            Clear | Level | Quote => Change::NONE,
         }
     }
 

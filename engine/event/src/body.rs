@@ -71,7 +71,9 @@ bodies! {
     Reading = Reading;
     Call = Call;
     Flow = Flow;
-    End = End;
+    End = End | Clear;
+    Level = Level;
+    Quote = Quote;
 }
 
 /// A subject's numbers, told before its first event so that no stage needs to look them up elsewhere.
@@ -549,7 +551,42 @@ impl Flow {
     }
 }
 
-/// A bounded stream has ended. Carries nothing.
+/// A price level as it stands now; its side lies in the head's flags.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Level {
+    /// Its price.
+    pub price: Price,
+    /// All that is displayed there; zero removes it.
+    pub quantity: Quantity,
+    /// From how many orders, where the feed tells; else 0.
+    pub orders: u32,
+    reserved: [u32; 3],
+}
+
+impl Level {
+    /// `quantity` from `orders` orders at `price`.
+    #[inline]
+    pub fn new(price: Price, quantity: Quantity, orders: u32) -> Self {
+        Self { price, quantity, orders, reserved: [0; 3] }
+    }
+}
+
+/// The best bid and offer as they stand now. A side without orders has no price.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Quote {
+    /// The best bid.
+    pub bid: MaybePrice,
+    /// Displayed there.
+    pub bid_quantity: Quantity,
+    /// The best offer.
+    pub ask: MaybePrice,
+    /// Displayed there.
+    pub ask_quantity: Quantity,
+}
+
+/// A bounded stream has ended, or a book is empty. Carries nothing.
 #[derive(
     Clone, Copy, PartialEq, Eq, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]

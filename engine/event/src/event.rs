@@ -177,6 +177,13 @@ kinds! {
     Flow = 17 "flow",
     /// A bounded stream has ended: open windows close. About every subject.
     End = 18 "end",
+    /// The subject's book is empty from here on: what follows builds it anew.
+    Clear = 19 "clear",
+    /// A price level has this quantity now, from a feed that tells levels and not orders; none left
+    /// when it is zero.
+    Level = 20 "level",
+    /// The best bid and offer are these now, from a feed that tells no more.
+    Quote = 21 "quote",
 }
 
 /// What is true of an event whatever its kind: a set of bits.
