@@ -9,7 +9,7 @@
 
 #![forbid(unsafe_code)]
 
-use benches::{Contest, Cores, Options};
+use benches::{Contest, Cores, Options, Target, tell};
 use disruptor::{BusySpin, Polling, Producer as _};
 use hdrhistogram::Histogram;
 use quanta::Instant;
@@ -28,15 +28,17 @@ fn main() {
     let hops = options.choose(50_000, 500);
     let game = Game { cores, hops };
 
-    let contest = Contest::new("one hop of 64 bytes between two cores, ns", &["p50", "p99"])
-        .enter("bare line bounce", || bounce(game))
-        .enter("engine-ring broadcast, 1 consumer", || broadcast(game))
-        .enter("engine-ring spsc", || spsc(game))
-        .enter("rtrb", || rtrb(game))
-        .enter("disruptor poller", || disruptor(game))
-        .enter("crossbeam-channel", || crossbeam(game))
-        .play(options.choose(11, 1));
-    if options.json { println!("{}", contest.to_json()) } else { contest.print() }
+    let title = "one hop of 64 bytes between two cores,";
+    let results = Contest::with_columns(title, &["p50", "p99"])
+        .peer("bare line bounce", || bounce(game))
+        .ours("engine-ring broadcast, 1 consumer", || broadcast(game))
+        .ours("engine-ring spsc", || spsc(game))
+        .peer("rtrb", || rtrb(game))
+        .peer("disruptor poller", || disruptor(game))
+        .peer("crossbeam-channel", || crossbeam(game))
+        .play(options.choose(11, 1))
+        .target("engine-ring broadcast, 1 consumer", Target::at_most(2.5, &["bare line bounce"]));
+    tell(options, "ring_hop", "ns", &[results]);
 }
 
 #[derive(Clone, Copy)]

@@ -6,9 +6,8 @@
 
 #![forbid(unsafe_code)]
 
-use benches::{Contest, Cores, Options};
+use benches::{Contest, Cores, Options, Results, Target, tell};
 use disruptor::BusySpin;
-use serde_json::Value;
 use std::hint::spin_loop;
 
 const CAPACITY: usize = 4096;
@@ -45,39 +44,47 @@ fn main() {
     let options = Options::from_args();
     let cores = Cores::pair_or_exit();
     let rounds = options.choose(9, 1);
-    let mut contests = Vec::new();
+    let mut results = Vec::new();
     for batch in [1, 16, 32] {
         let game = Game { cores, batch, messages: options.choose(4_000_000, 20_000) };
-        contests.push(to_one(game).play(rounds));
+        results.push(to_one(game, rounds));
     }
     for batch in [1, 16] {
         let game = Game { cores, batch, messages: options.choose(2_000_000, 20_000) };
-        contests.push(to_three(game).play(rounds));
+        results.push(to_three(game, rounds));
     }
-    if options.json {
-        println!("{}", contests.iter().map(Contest::to_json).collect::<Value>());
-    } else {
-        contests.iter().for_each(Contest::print);
+    tell(options, "ring_throughput", "million messages a second", &results);
+}
+
+/// The batch size at which targets are stated: what a feed typically has ready at once.
+const TYPICAL: usize = 16;
+
+fn to_one(game: Game, rounds: usize) -> Results {
+    let results = Contest::new(format!("one to one, batches of {}", game.batch))
+        .peer("rtrb chunks", move || rtrb_chunks::<1>(game))
+        .peer("rtrb push, pop", move || rtrb_single(game))
+        .ours("engine-ring spsc", move || spsc(game))
+        .ours("engine-ring broadcast, 1 consumer", move || broadcast::<1>(game, false))
+        .peer("disruptor poller", move || disruptor_one(game))
+        .play(rounds);
+    match game.batch {
+        TYPICAL => results.target("engine-ring spsc", Target::at_least(0.95, &["rtrb chunks"])),
+        _ => results,
     }
 }
 
-fn to_one(game: Game) -> Contest<'static> {
-    let title = format!("one to one, batches of {}, million messages a second", game.batch);
-    Contest::new(title, &["M/s"])
-        .enter("rtrb chunks", move || rtrb_chunks::<1>(game))
-        .enter("rtrb push, pop", move || rtrb_single(game))
-        .enter("engine-ring spsc", move || spsc(game))
-        .enter("engine-ring broadcast, 1 consumer", move || broadcast::<1>(game, false))
-        .enter("disruptor poller", move || disruptor_one(game))
-}
-
-fn to_three(game: Game) -> Contest<'static> {
-    let title = format!("one to three, batches of {}, million messages a second", game.batch);
-    Contest::new(title, &["M/s"])
-        .enter("disruptor multicast", move || disruptor_three(game))
-        .enter("3 x rtrb chunks", move || rtrb_chunks::<CONSUMERS>(game))
-        .enter("engine-ring broadcast", move || broadcast::<CONSUMERS>(game, false))
-        .enter("engine-ring broadcast, idle tap", move || broadcast::<CONSUMERS>(game, true))
+fn to_three(game: Game, rounds: usize) -> Results {
+    const PEERS: &[&str] = &["disruptor multicast", "3 x rtrb chunks"];
+    let results = Contest::new(format!("one to three, batches of {}", game.batch))
+        .peer("disruptor multicast", move || disruptor_three(game))
+        .peer("3 x rtrb chunks", move || rtrb_chunks::<CONSUMERS>(game))
+        .ours("engine-ring broadcast", move || broadcast::<CONSUMERS>(game, false))
+        .ours("engine-ring broadcast, idle tap", move || broadcast::<CONSUMERS>(game, true))
+        .play(rounds);
+    match game.batch {
+        TYPICAL => results.target("engine-ring broadcast", Target::at_least(0.95, PEERS)),
+        _ => results,
+    }
 }
 
 #[derive(Clone, Copy)]

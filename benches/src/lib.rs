@@ -10,14 +10,21 @@
 //!
 //! Shared machines change under a bench: clocks, neighbours, even the distance between two cores.
 //! So contestants take turns, round after round, and what counts is the median of their rounds and
-//! its ratio to a yardstick measured in the same rounds, never one figure alone.
+//! its ratio to a yardstick measured in the same rounds, never one figure alone. Targets are stated
+//! in the bench that measures them and judged the same way.
 
 #![forbid(unsafe_code)]
 
 mod contest;
 mod cores;
+mod fused;
 mod options;
+mod results;
+mod session;
 
-pub use contest::{Contest, Rounds};
+pub use contest::Contest;
 pub use cores::{Cores, Duel};
+pub use fused::time_fused;
 pub use options::Options;
+pub use results::{Results, Target, tell};
+pub use session::{Overwritten, Session, drain, ns_each, time, time_batches};

@@ -49,15 +49,21 @@ impl<T: Counters, const WIDTH_NS: u64, const N: usize> Window<T, WIDTH_NS, N> {
 
     fn turn(&mut self, bucket: u64) {
         if bucket.abs_diff(self.latest) >= N as u64 {
-            self.clear();
+            (0..N).for_each(|place| self.empty(place));
             self.latest = bucket;
         }
         while self.latest < bucket {
             self.latest += 1;
-            let place = Self::place(self.latest);
+            self.empty(Self::place(self.latest));
+        }
+    }
+
+    /// Most buckets of most windows hold nothing: those are only looked at.
+    #[inline]
+    fn empty(&mut self, place: usize) {
+        if self.firsts[place].take().is_some() {
             self.sum -= self.buckets[place];
             self.buckets[place] = T::default();
-            self.firsts[place] = None;
         }
     }
 

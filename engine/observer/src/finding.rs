@@ -258,12 +258,21 @@ impl Degraded {
 }
 
 /// Bytes that stand for a finding, gathered without allocating.
-struct Canonical {
-    bytes: [u8; 1024],
+struct Canonical<const N: usize> {
+    bytes: [u8; N],
     length: usize,
 }
 
-impl Canonical {
+/// Room for a signal: the common case, so no more than it takes.
+type CanonicalSignal = Canonical<128>;
+/// Room for an alert with all that it can hold.
+type CanonicalAlert = Canonical<1024>;
+
+impl<const N: usize> Canonical<N> {
+    fn new() -> Self {
+        Self { bytes: [0; N], length: 0 }
+    }
+
     fn put(&mut self, bytes: &[u8]) {
         self.bytes[self.length..self.length + bytes.len()].copy_from_slice(bytes);
         self.length += bytes.len();
@@ -280,7 +289,7 @@ impl Canonical {
     }
 }
 
-impl Deref for Canonical {
+impl<const N: usize> Deref for Canonical<N> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -291,14 +300,10 @@ impl Deref for Canonical {
 impl Finding {
     /// Adds the finding, with its evidence if it is an alert, to a digest.
     pub fn add_to(&self, digest: &mut Digest, alert: Option<&Alert>) {
-        let mut bytes = Canonical { bytes: [0; 1024], length: 0 };
-        bytes.number(self.place.seq);
-        bytes.number(self.place.due.0);
-        bytes.number(u64::from(self.place.subject.0));
-        bytes.number(u64::from(self.place.ordinal) << 16 | u64::from(self.place.observer));
-        bytes.number(self.at.0);
         match (&self.found, alert) {
             (Found::Signal(signal), _) => {
+                let mut bytes = CanonicalSignal::new();
+                self.put(&mut bytes);
                 bytes.name(signal.name);
                 bytes.number(signal.value.to_bits());
                 bytes.number(match signal.unit {
@@ -306,16 +311,30 @@ impl Finding {
                     Unit::Price => 1,
                     Unit::Metric(metric) => 2 + u64::from(metric.0),
                 });
+                digest.add(&bytes);
             }
-            (Found::Alert, Some(alert)) => alert.put(&mut bytes),
-            (Found::Alert, None) => {}
+            (Found::Alert, alert) => {
+                let mut bytes = CanonicalAlert::new();
+                self.put(&mut bytes);
+                if let Some(alert) = alert {
+                    alert.put(&mut bytes);
+                }
+                digest.add(&bytes);
+            }
         }
-        digest.add(&bytes);
+    }
+
+    fn put<const N: usize>(&self, bytes: &mut Canonical<N>) {
+        bytes.number(self.place.seq);
+        bytes.number(self.place.due.0);
+        bytes.number(u64::from(self.place.subject.0));
+        bytes.number(u64::from(self.place.ordinal) << 16 | u64::from(self.place.observer));
+        bytes.number(self.at.0);
     }
 }
 
 impl Alert {
-    fn put(&self, bytes: &mut Canonical) {
+    fn put(&self, bytes: &mut CanonicalAlert) {
         bytes.name(self.pattern);
         bytes.number(self.parameters);
         bytes.number(self.participants.count as u64);
@@ -336,7 +355,7 @@ impl Alert {
 
     /// The alert's id: the same evidence under the same parameters has the same one.
     pub fn id(&self, place: &Place) -> u64 {
-        let mut bytes = Canonical { bytes: [0; 1024], length: 0 };
+        let mut bytes = CanonicalAlert::new();
         bytes.number(place.seq);
         bytes.number(u64::from(place.subject.0));
         self.put(&mut bytes);

@@ -395,12 +395,12 @@ mod tests {
     #[test]
     fn real_data_is_read_without_a_fault() {
         let Some(folder) = std::env::var_os("TAPEWATCH_DATA") else {
-            println!("not run: no data");
+            eprintln!("not run: no data");
             return;
         };
         let path = std::path::Path::new(&folder).join("lobster-aapl/AAPL_10_first_message.csv");
         let Ok(text) = std::fs::read(path) else {
-            println!("not run: no data");
+            eprintln!("not run: no data");
             return;
         };
         let decoded = decoded(&text);

@@ -31,32 +31,12 @@ impl Report {
     }
 }
 
-/// The rows of a document, of each document in a list, or those that contests amount to.
+/// The rows of a document, or of each document in a list.
 fn rows(document: &Value) -> Vec<Value> {
-    if let Some(documents) = document.as_array() {
-        return documents.iter().flat_map(rows).collect();
+    match document.as_array() {
+        Some(documents) => documents.iter().flat_map(rows).collect(),
+        None => document.get("rows").and_then(Value::as_array).cloned().unwrap_or_default(),
     }
-    let list = |key: &str| document.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
-    let contestants = list("contestants");
-    let of_contests = contestants.iter().flat_map(|contestant| contest_rows(document, contestant));
-    list("rows").into_iter().chain(of_contests).collect()
-}
-
-/// A contestant has figures by column; the first column's carry the ratio to the yardstick.
-fn contest_rows(contest: &Value, contestant: &Value) -> Vec<Value> {
-    let columns = contestant.get("figures").and_then(Value::as_object).into_iter().flatten();
-    let row = |(index, (column, figures)): (usize, (&String, &Value))| {
-        let name = contestant.get("name").and_then(Value::as_str).unwrap_or_default();
-        json!({
-            "group": contest.get("title"),
-            "name": format!("{name}, {column}"),
-            "median": figures.get("median"),
-            "min": figures.get("min"),
-            "max": figures.get("max"),
-            "ratio": contestant.get("ratio").filter(|_| index == 0),
-        })
-    };
-    columns.enumerate().map(row).collect()
 }
 
 /// The machine, then a table for each bench, then which targets were missed.
@@ -226,15 +206,6 @@ Targets: 1 met, 1 missed: ring_hop ?/spsc.
         assert!(markdown(&machine(), &[empty]).contains("## a\n"));
         assert!(Report::read("a", "no document").is_err());
         assert!(Report::read("a", "{\"bench\":").is_err());
-    }
-
-    #[test]
-    fn contests_become_rows() {
-        let printed = r#"[{"title": "hop, ns", "contestants": [{"name": "bounce", "ratio": 1.0,
-            "figures": {"p50": {"median": 50.0}, "p99": {"median": 90.0}}}]}]"#;
-        let page = markdown(&machine(), &[Report::read("ring_hop", printed).unwrap()]);
-        assert!(page.contains("| hop, ns | bounce, p50 |   50.0 |     |     |  1.00 |"), "{page}");
-        assert!(page.contains("| hop, ns | bounce, p99 |   90.0 |     |     |       |"), "{page}");
     }
 
     #[test]

@@ -14,6 +14,8 @@ mod orphans;
 mod snippets;
 mod unsafety;
 
+use std::path::Path;
+
 use anyhow::{Result, bail};
 
 use crate::args::Args;
@@ -31,7 +33,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
 pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
     let tree = Tree::load(workspace)?;
     let mut violations = every_rule(&tree);
-    violations.extend(snippets::check(&tree, &mut Binary::new(&workspace.target_dir))?);
+    violations
+        .extend(snippets::check(&tree, &mut Binary::new(Path::new("."), &workspace.target_dir))?);
     for violation in &violations {
         eprintln!("{violation}");
     }

@@ -17,13 +17,15 @@ pub(crate) trait Product {
 
 /// The built program, looked for when the first snippet needs it.
 pub(crate) struct Binary {
+    /// Paths in a page's configurations are meant from here.
+    root: PathBuf,
     target_dir: PathBuf,
     found: Option<String>,
 }
 
 impl Binary {
-    pub(crate) fn new(target_dir: &Path) -> Self {
-        Self { target_dir: target_dir.to_owned(), found: None }
+    pub(crate) fn new(root: &Path, target_dir: &Path) -> Self {
+        Self { root: root.to_owned(), target_dir: target_dir.to_owned(), found: None }
     }
 
     /// The one that TAPEWATCH_BIN names, or a debug build: an old binary would vouch for an old
@@ -55,11 +57,13 @@ impl Product for Binary {
 
     fn check(&mut self, configuration: &str) -> Result<Result<(), String>> {
         let path = self.path()?;
-        let file = self.target_dir.join("snippet.toml");
+        let file = self.root.join(".snippet.toml");
         fs::write(&file, configuration)
             .with_context(|| format!("cannot write {}", file.display()))?;
         let line = program(&path).args(["check", "--config", &file.to_string_lossy()]);
-        let (accepted, says) = line.outcome()?;
+        let outcome = line.outcome();
+        fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))?;
+        let (accepted, says) = outcome?;
         Ok(if accepted { Ok(()) } else { Err(says) })
     }
 }
@@ -108,7 +112,7 @@ mod tests {
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
 
         let found = Some(script.to_string_lossy().into_owned());
-        let mut binary = Binary { target_dir: dir.clone(), found };
+        let mut binary = Binary { root: dir.clone(), target_dir: dir.clone(), found };
         assert_eq!(binary.help(&["replay".to_owned()]).unwrap(), "replay --help\n");
         assert!(binary.check("good = 1\n").unwrap().is_ok());
         assert!(binary.check("bad = 1\n").unwrap().is_err());

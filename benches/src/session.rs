@@ -1,0 +1,108 @@
+//! Market data to work on: a generated session, as a file and as the events in it.
+
+use engine_event::{Directory, Event, Nanos};
+use engine_pipeline::{Feed, FeedTurn, Sink};
+use feeds::{AnyFeed, Options, synthetic};
+use quanta::Instant;
+use std::time::Duration;
+use tempfile::NamedTempFile;
+
+/// A day of ITCH 5.0 in a file that goes when this goes.
+pub struct Session {
+    file: NamedTempFile,
+    messages: u64,
+}
+
+impl Session {
+    /// So many messages about so many stocks, the same on every machine.
+    ///
+    /// # Panics
+    /// If the file cannot be written, as everything here if it cannot be read: a bench can only stop.
+    #[must_use]
+    pub fn new(messages: u64, stocks: usize) -> Self {
+        let file = NamedTempFile::new().expect("a temporary file");
+        let messages = synthetic::itch::generate(messages, 1, stocks, file.as_file());
+        Self { file, messages: messages.expect("room for a session") }
+    }
+
+    /// How many messages it has.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    /// The file from its beginning, mapped.
+    #[must_use]
+    pub fn open(&self) -> AnyFeed {
+        feeds::open(self.file.path(), &Options::default()).expect("a session just written")
+    }
+
+    /// Its events, numbered as the sequencer does it.
+    #[must_use]
+    pub fn events(&self) -> Vec<Event> {
+        let mut events = Vec::new();
+        drain(&mut self.open(), &mut events);
+        events.iter_mut().zip(1..).for_each(|(event, seq)| event.seq = seq);
+        events
+    }
+}
+
+/// Polls a feed to its end.
+pub fn drain(feed: &mut impl Feed, sink: &mut impl Sink) {
+    let mut names = Directory::new(100_000);
+    while feed.poll(Nanos(0), &mut names, sink).expect("a session is valid") != FeedTurn::Ended {}
+}
+
+/// Events in one batch, as a source polls them.
+const BATCH: usize = 256;
+
+/// A sink that writes each event over an older one, as into a ring whose readers have gone by.
+pub struct Overwritten {
+    slots: Vec<Event>,
+    next: usize,
+}
+
+impl Default for Overwritten {
+    fn default() -> Self {
+        Self { slots: vec![bytemuck::Zeroable::zeroed(); BATCH], next: 0 }
+    }
+}
+
+impl Sink for Overwritten {
+    #[inline]
+    fn room(&mut self) -> usize {
+        BATCH
+    }
+
+    #[inline]
+    fn push(&mut self, event: Event) {
+        self.slots[self.next % BATCH] = event;
+        self.next += 1;
+    }
+}
+
+/// The time that `work` takes over all events, batch by batch. Each batch is brought into the cache
+/// before the clock is read, because in the ring it lies there.
+pub fn time_batches(events: &[Event], mut work: impl FnMut(&[Event])) -> Duration {
+    let mut near = Vec::with_capacity(BATCH);
+    let mut spent = Duration::ZERO;
+    for batch in events.chunks(BATCH) {
+        near.clear();
+        near.extend_from_slice(batch);
+        spent += time(|| work(&near));
+    }
+    spent
+}
+
+/// The time that `work` takes.
+pub fn time(work: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    work();
+    start.elapsed()
+}
+
+/// A round's one figure: nanoseconds for each of `count`.
+#[must_use]
+pub fn ns_each(spent: Duration, count: u64) -> Vec<f64> {
+    vec![spent.as_nanos() as f64 / count as f64]
+}
