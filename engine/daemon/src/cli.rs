@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use engine_pipeline::Topology;
 use feeds::Format;
@@ -23,6 +24,8 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Shows the decoded events of a file as lines, or counts its messages
     Decode(Decode),
+    /// Shows a book as it stands at the end or at a time, or writes a row for each event
+    Book(Book),
     /// Runs the daemon that a configuration describes
     Run(Run),
     /// Checks a configuration
@@ -38,7 +41,7 @@ pub(crate) struct Input {
     #[arg(long, default_value = "auto", value_parser = parse_format)]
     pub(crate) format: FormatChoice,
     /// Only these subjects, separated by commas
-    #[arg(long, value_delimiter = ',', value_name = "A,B")]
+    #[arg(long, value_delimiter = ',', value_name = "A,B", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) symbols: Vec<String>,
     /// Day of files that give only the time of day; told from the file's name unless given
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = crate::wiring::parse_date)]
@@ -63,13 +66,13 @@ fn parse_format(word: &str) -> Result<FormatChoice, String> {
 
 #[derive(Args)]
 pub(crate) struct Replay {
-    /// Files to replay, merged by event time
+    /// Files to replay, merged by event time (`-` for stdin)
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) input: Input,
     /// As fast as possible, or N times real time
-    #[arg(long, default_value = "max", value_name = "max|N", value_parser = str::parse::<feeds::Speed>)]
+    #[arg(long, default_value = "max", value_name = "max|N", value_parser = str::parse::<feeds::Speed>, allow_negative_numbers = true)]
     pub(crate) speed: feeds::Speed,
     /// How stages are laid out over the machine [default: auto]
     #[arg(long, value_enum)]
@@ -83,7 +86,7 @@ pub(crate) struct Replay {
     /// Even with more busy-polling threads than cores
     #[arg(long)]
     pub(crate) force: bool,
-    /// Write findings here as JSON lines (`-` for stdout)
+    /// Write findings here as JSON lines (`-` for stdout; the summary then goes to stderr)
     #[arg(long, value_name = "OUT.jsonl")]
     pub(crate) findings: Option<PathBuf>,
     /// Take machine, bounds, strategies and surveillance from this configuration
@@ -96,7 +99,7 @@ pub(crate) struct Replay {
 
 #[derive(Args)]
 pub(crate) struct Decode {
-    /// The file
+    /// The file (`-` for stdin)
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) input: Input,
@@ -108,6 +111,35 @@ pub(crate) struct Decode {
     pub(crate) count: bool,
     /// JSON lines, or one JSON object with --count
     #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Book {
+    /// The file
+    pub(crate) file: PathBuf,
+    /// Whose book
+    #[arg(long, required_unless_present = "all")]
+    pub(crate) symbol: Option<String>,
+    /// One row for each book instead
+    #[arg(long, conflicts_with_all = ["symbol", "mbp", "json"])]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// How many levels of each side
+    #[arg(long, default_value_t = 10)]
+    pub(crate) levels: usize,
+    /// The book after the last event at or before this time, in nanoseconds since the epoch
+    #[arg(long, value_name = "TIME", value_parser = crate::wiring::parse_time)]
+    pub(crate) at: Option<engine_event::Nanos>,
+    /// Write a row for each event of the symbol here, in LOBSTER's layout
+    #[arg(long, value_name = "OUT")]
+    pub(crate) csv: Option<PathBuf>,
+    /// Rows in the layout of Databento's MBP-10
+    #[arg(long, requires = "csv")]
+    pub(crate) mbp: bool,
+    /// Print the book as one JSON object
+    #[arg(long, conflicts_with = "csv")]
     pub(crate) json: bool,
 }
 
@@ -139,12 +171,12 @@ pub(crate) struct Generate {
     /// The same seed gives the same bytes
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// How many symbols (itch, tape) or devices (iot)
-    #[arg(long)]
+    /// How many symbols (itch, tape) or devices (iot), up to 60,000
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=60_000))]
     pub(crate) subjects: Option<u32>,
-    /// How many bursts of quote stuffing a tape holds besides
-    #[arg(long, default_value_t = 0)]
-    pub(crate) bursts: u32,
+    /// How many bursts of quote stuffing a tape holds besides [default: 0]
+    #[arg(long)]
+    pub(crate) bursts: Option<u32>,
     /// The file to write
     #[arg(long)]
     pub(crate) out: PathBuf,
@@ -185,7 +217,10 @@ impl From<TopologyChoice> for Topology {
 /// Logs go to stderr; warnings only, unless asked for more.
 pub(crate) fn start_logging(verbose: u8) {
     let level = ["warn", "info", "debug"][usize::from(verbose).min(2)];
-    let filter = EnvFilter::try_from_env("TAPEWATCH_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let asked = std::env::var("TAPEWATCH_LOG").ok().filter(|asked| !asked.is_empty());
+    let filter = asked.as_deref().map(EnvFilter::try_new);
+    let wrong = filter.as_ref().and_then(|filter| filter.as_ref().err().map(ToString::to_string));
+    let filter = filter.and_then(Result::ok).unwrap_or_else(|| EnvFilter::new(level));
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr())
         && std::env::var_os("NO_COLOR").is_none();
     tracing_subscriber::fmt()
@@ -193,4 +228,7 @@ pub(crate) fn start_logging(verbose: u8) {
         .with_writer(std::io::stderr)
         .with_ansi(colours)
         .init();
+    if let Some(wrong) = wrong {
+        tracing::warn!("TAPEWATCH_LOG is not understood: {wrong}");
+    }
 }

@@ -11,7 +11,7 @@ use engine_book::Bounds;
 use engine_event::Nanos;
 use engine_observer::{Refused, Roster};
 use engine_pipeline::Topology;
-use feeds::{Format, Speed};
+use feeds::{Format, Speed, UnknownFormat};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::fs;
@@ -34,6 +34,8 @@ pub(crate) struct Config {
 /// One `[[feed]]`.
 pub(crate) struct Feed {
     pub(crate) path: PathBuf,
+    /// Where in a configuration it stands, as `file:line:column`.
+    pub(crate) place: Option<String>,
     pub(crate) options: feeds::Options,
 }
 
@@ -41,6 +43,8 @@ pub(crate) struct Feed {
 pub(crate) struct Sink {
     /// A file, or standard output.
     pub(crate) path: Option<PathBuf>,
+    /// Where in a configuration it stands, as `file:line:column`.
+    pub(crate) place: Option<String>,
     pub(crate) wanted: Wanted,
 }
 
@@ -100,11 +104,11 @@ enum TopologyWord {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FeedTable {
-    path: PathBuf,
+    path: Spanned<PathBuf>,
     format: Option<Spanned<String>>,
     /// `"max"`, or how many times real time.
     speed: Option<Spanned<SpeedWord>>,
-    date: Option<Spanned<String>>,
+    date: Option<Spanned<DateWord>>,
     #[serde(default)]
     symbols: Vec<String>,
     #[serde(default)]
@@ -112,23 +116,34 @@ struct FeedTable {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "speed is \"max\" or a number above 0")]
 enum SpeedWord {
     Word(String),
     Times(f64),
 }
 
+/// A day, in quotes or as TOML writes it.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a date is written YYYY-MM-DD")]
+enum DateWord {
+    Word(String),
+    Date(toml::value::Datetime),
+}
+
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct BooksTable {
-    orders_max: u32,
-    subjects_max: u32,
+    orders_max: Spanned<u32>,
+    subjects_max: Spanned<u32>,
 }
 
 impl Default for BooksTable {
     fn default() -> Self {
         let Bounds { orders_max, subjects_max } = Bounds::default();
-        Self { orders_max, subjects_max }
+        Self {
+            orders_max: Spanned::new(0..0, orders_max),
+            subjects_max: Spanned::new(0..0, subjects_max),
+        }
     }
 }
 
@@ -136,7 +151,7 @@ impl Default for BooksTable {
 #[serde(deny_unknown_fields)]
 struct SinkTable {
     kind: SinkWord,
-    path: Option<PathBuf>,
+    path: Option<Spanned<PathBuf>>,
     #[serde(default)]
     only: WantedWord,
 }
@@ -161,11 +176,12 @@ impl Config {
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let text = fs::read_to_string(path).with_context(|| path.display().to_string());
         let text = text.map_err(Failure::configuration)?;
-        let folder = path.parent().unwrap_or(Path::new("."));
-        Self::parse(&text, folder).map_err(|wrong| Failure::configuration(wrong.at(path, &text)))
+        let written = Written { path, text: &text };
+        Self::parse(&written).map_err(|wrong| Failure::configuration(wrong.at(&written)))
     }
 
-    fn parse(text: &str, folder: &Path) -> Result<Self, Wrong> {
+    fn parse(written: &Written<'_>) -> Result<Self, Wrong> {
+        let text = written.text;
         let mut root = DeTable::parse(text)?;
         let strategies = root.get_ref().get("strategy").cloned();
         let surveillance = root.get_ref().get("surveillance").cloned();
@@ -185,7 +201,7 @@ impl Config {
         let mut speed = None;
         for table in file.feed {
             let span = table.span();
-            let (feed, own) = feed(table.into_inner(), folder)?;
+            let (feed, own) = feed(table.into_inner(), written)?;
             if *speed.get_or_insert(own) != own {
                 return Err(Wrong::new(
                     span,
@@ -198,24 +214,48 @@ impl Config {
             machine: machine(&file.machine)?,
             feeds,
             speed: speed.unwrap_or(Speed::Max),
-            bounds: Bounds {
-                orders_max: file.books.orders_max,
-                subjects_max: file.books.subjects_max,
-            },
+            bounds: bounds(&file.books)?,
             roster,
-            sinks: file
-                .sink
-                .into_iter()
-                .map(|table| sink(table, folder))
-                .collect::<Result<_, _>>()?,
+            sinks: sinks(file.sink, written)?,
         })
     }
 }
 
+/// A configuration's text, and the file that it is from.
+struct Written<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl Written<'_> {
+    /// What a relative path in it is relative to.
+    fn resolve(&self, path: &Path) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).join(path)
+    }
+
+    /// `file:line:column`, columns counted in characters.
+    fn place(&self, span: &Range<usize>) -> String {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        format!("{}:{line}:{column}", self.path.display())
+    }
+}
+
+fn check(holds: bool, span: Range<usize>, wanted: &str) -> Result<(), Wrong> {
+    if holds { Ok(()) } else { Err(Wrong::new(span, wanted)) }
+}
+
+fn bounds(table: &BooksTable) -> Result<Bounds, Wrong> {
+    let (orders_max, subjects_max) = (*table.orders_max.get_ref(), *table.subjects_max.get_ref());
+    let orders_fit = (1..=1 << 30).contains(&orders_max);
+    check(orders_fit, table.orders_max.span(), "orders_max is a number from 1 to 1073741824")?;
+    let subjects_fit = (1..=1 << 26).contains(&subjects_max);
+    check(subjects_fit, table.subjects_max.span(), "subjects_max is a number from 1 to 67108864")?;
+    Ok(Bounds { orders_max, subjects_max })
+}
+
 fn machine(table: &MachineTable) -> Result<Machine, Wrong> {
-    let check = |holds: bool, span: Range<usize>, wanted: &str| {
-        if holds { Ok(()) } else { Err(Wrong::new(span, wanted)) }
-    };
     let shards = *table.shards.get_ref();
     check((1..=64).contains(&shards), table.shards.span(), "shards is a number from 1 to 64")?;
     let ring_events = *table.ring_events.get_ref();
@@ -241,19 +281,23 @@ fn machine(table: &MachineTable) -> Result<Machine, Wrong> {
     Ok(Machine { topology, spread: table.spread, force: table.force, spec })
 }
 
-fn feed(table: FeedTable, folder: &Path) -> Result<(Feed, Speed), Wrong> {
+fn feed(table: FeedTable, written: &Written<'_>) -> Result<(Feed, Speed), Wrong> {
     let mut options = feeds::Options::default();
     if let Some(word) = table.format.filter(|word| word.get_ref() != "auto") {
-        let formats = || Format::ALL.map(Format::word).join(", ");
-        let format = word.get_ref().parse();
-        options.format = Some(
-            format
-                .map_err(|_| Wrong::new(word.span(), format!("format is auto, {}", formats())))?,
-        );
+        let format = word.get_ref().parse().map_err(|unknown: UnknownFormat| {
+            let words = Format::ALL.map(Format::word);
+            let what = format!("{unknown}, or auto");
+            Wrong { hint: nearest(word.get_ref(), &words), ..Wrong::new(word.span(), what) }
+        });
+        options.format = Some(format?);
     }
     if let Some(date) = table.date {
+        let text = match date.get_ref() {
+            DateWord::Word(word) => word.clone(),
+            DateWord::Date(date) => date.to_string(),
+        };
         let midnight: Nanos =
-            wiring::parse_date(date.get_ref()).map_err(|why| Wrong::new(date.span(), why))?;
+            wiring::parse_date(&text).map_err(|why| Wrong::new(date.span(), why))?;
         options.midnight = Some(midnight);
     }
     if !table.symbols.is_empty() {
@@ -267,14 +311,30 @@ fn feed(table: FeedTable, folder: &Path) -> Result<(Feed, Speed), Wrong> {
     };
     let span = table.speed.map_or(0..0, |speed| speed.span());
     let speed = speed.map_err(|why| Wrong::new(span, why))?;
-    Ok((Feed { path: folder.join(table.path), options }, speed))
+    let place = Some(written.place(&table.path.span()));
+    let path = written.resolve(table.path.get_ref());
+    Ok((Feed { path, place, options }, speed))
 }
 
-fn sink(table: Spanned<SinkTable>, folder: &Path) -> Result<Sink, Wrong> {
+fn sinks(tables: Vec<Spanned<SinkTable>>, written: &Written<'_>) -> Result<Vec<Sink>, Wrong> {
+    let mut sinks: Vec<Sink> = Vec::new();
+    for table in tables {
+        let span = table.span();
+        let sink = sink(table, written)?;
+        if sinks.iter().any(|other| other.path == sink.path) {
+            return Err(Wrong::new(span, "another sink writes to the same place"));
+        }
+        sinks.push(sink);
+    }
+    Ok(sinks)
+}
+
+fn sink(table: Spanned<SinkTable>, written: &Written<'_>) -> Result<Sink, Wrong> {
     let span = table.span();
     let SinkTable { kind, path, only } = table.into_inner();
+    let place = written.place(&path.as_ref().map_or(span.clone(), Spanned::span));
     let path = match (kind, path) {
-        (SinkWord::Jsonl, Some(path)) => Some(folder.join(path)),
+        (SinkWord::Jsonl, Some(path)) => Some(written.resolve(path.get_ref())),
         (SinkWord::Stdout, None) => None,
         (SinkWord::Jsonl, None) => return Err(Wrong::new(span, "a sink of kind jsonl has a path")),
         (SinkWord::Stdout, Some(_)) => {
@@ -285,7 +345,7 @@ fn sink(table: Spanned<SinkTable>, folder: &Path) -> Result<Sink, Wrong> {
         WantedWord::Everything => Wanted::Everything,
         WantedWord::Alerts => Wanted::Alerts,
     };
-    Ok(Sink { path, wanted })
+    Ok(Sink { path, place: Some(place), wanted })
 }
 
 /// `[[strategy]]`: a name, and the parameters of the strategy that has it.
@@ -304,8 +364,9 @@ fn add_strategies(roster: &mut Roster, tables: Spanned<DeValue<'_>>) -> Result<(
             .ok_or_else(|| Wrong::new(span.clone(), "a [[strategy]] has a name"))?;
         let name_span = name.span();
         let name = String::deserialize(toml::de::ValueDeserializer::from(name))?;
+        let keys = Keys::of(name_span, &table);
         let parameters = toml::Deserializer::from(Spanned::new(span, table));
-        strategies::add_to(roster, &name, parameters).map_err(|error| added(error, &name_span))?;
+        strategies::add_to(roster, &name, parameters).map_err(|error| keys.refused(error))?;
     }
     Ok(())
 }
@@ -317,63 +378,104 @@ fn add_patterns(roster: &mut Roster, tables: Spanned<DeValue<'_>>) -> Result<(),
         return Err(Wrong::new(span, "patterns stand in [surveillance.NAME] tables"));
     };
     for (name, table) in tables {
-        let name_span = name.span();
+        let DeValue::Table(parameters) = table.get_ref() else {
+            return Err(Wrong::new(table.span(), "a pattern is a table of its parameters"));
+        };
+        let keys = Keys::of(name.span(), parameters);
         let parameters = toml::de::ValueDeserializer::from(table);
         surveillance::add_to(roster, name.get_ref(), parameters)
-            .map_err(|error| added(error, &name_span))?;
+            .map_err(|error| keys.refused(error))?;
     }
     Ok(())
 }
 
-/// An idea that was refused: the place of the parameter if there is one, else of the name.
-fn added(refused: Refused<toml::de::Error>, name: &Range<usize>) -> Wrong {
-    match refused {
-        Refused::Unreadable(error) => {
-            Wrong { span: error.span().or(Some(name.clone())), ..error.into() }
-        }
-        Refused::Unknown { .. } | Refused::Invalid(_) => {
-            Wrong::new(name.clone(), refused.to_string())
+/// Where the name and the parameters of an idea stand.
+struct Keys {
+    name: Range<usize>,
+    parameters: Vec<(String, Range<usize>)>,
+}
+
+impl Keys {
+    fn of(name: Range<usize>, table: &DeTable<'_>) -> Self {
+        let keys = table.keys().map(|key| (key.get_ref().to_string(), key.span()));
+        Self { name, parameters: keys.collect() }
+    }
+
+    /// An idea that was refused: the place of the parameter if there is one, else of the name.
+    fn refused(&self, refused: Refused<toml::de::Error>) -> Wrong {
+        let what = refused.to_string();
+        match refused {
+            Refused::Unreadable(error) => {
+                Wrong { span: error.span().or(Some(self.name.clone())), ..error.into() }
+            }
+            Refused::Unknown { name, known } => {
+                Wrong { hint: nearest(&name, known), ..Wrong::new(self.name.clone(), what) }
+            }
+            Refused::Invalid(invalid) => {
+                let own = self.parameters.iter().find(|(name, _)| *name == invalid.name);
+                Wrong::new(own.map_or(self.name.clone(), |(_, span)| span.clone()), what)
+            }
         }
     }
 }
 
-/// What is wrong with a configuration, and where.
+/// What is wrong with a configuration, where, and what was probably meant.
 #[derive(Debug)]
 struct Wrong {
     span: Option<Range<usize>>,
     what: String,
+    hint: Option<String>,
 }
 
 impl Wrong {
     fn new(span: Range<usize>, what: impl Into<String>) -> Self {
-        Self { span: Some(span), what: what.into() }
+        Self { span: Some(span), what: what.into(), hint: None }
     }
 
-    /// The line for a person: file, line, column, what is wrong, and what was probably meant.
-    fn at(&self, path: &Path, text: &str) -> anyhow::Error {
-        let what = self.what.replace('\n', " ");
-        let hint = nearest(&what).map(|key| format!("; did you mean `{key}`?")).unwrap_or_default();
-        let Some(span) = &self.span else { return anyhow!("{}: {what}{hint}", path.display()) };
-        let before = &text[..span.start.min(text.len())];
-        let line = before.matches('\n').count() + 1;
-        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-        anyhow!("{}:{line}:{column}: {what}{hint}", path.display())
+    /// The line for a person.
+    fn at(&self, written: &Written<'_>) -> anyhow::Error {
+        let place = match &self.span {
+            Some(span) => written.place(span),
+            None => written.path.display().to_string(),
+        };
+        let hint = self.hint.as_ref().map(|word| format!("; did you mean `{word}`?"));
+        anyhow!("{place}: {}{}", self.what, hint.unwrap_or_default())
     }
 }
 
 impl From<toml::de::Error> for Wrong {
     fn from(error: toml::de::Error) -> Self {
-        Self { span: error.span(), what: error.message().to_string() }
+        let what = error.message();
+        // Of "unknown field `x`, expected one of `y`, `z`": x, y, z.
+        let mut words = what.split('`').skip(1).step_by(2);
+        let unknown = words.next().filter(|_| what.starts_with("unknown "));
+        let hint = unknown.and_then(|unknown| nearest(unknown, &words.collect::<Vec<_>>()));
+        Self { span: error.span(), what: in_plain_words(what), hint }
     }
 }
 
-/// Of "unknown field `x`, expected one of `y`, `z`": the expected word that is nearest to the unknown.
-fn nearest(what: &str) -> Option<&str> {
-    if !what.starts_with("unknown ") {
-        return None;
-    }
-    let mut words = what.split('`').skip(1).step_by(2);
-    let unknown = words.next()?;
-    let likeness = |word: &&str| (strsim::jaro_winkler(unknown, word) * 1000.0) as u32;
-    words.max_by_key(likeness).filter(|word| likeness(word) >= 750)
+/// The word that is nearest to one that does not exist.
+pub(crate) fn nearest(unknown: &str, words: &[impl AsRef<str>]) -> Option<String> {
+    let likeness = |word: &&str| match strsim::damerau_levenshtein(unknown, word) {
+        0 | 1 => 1000,
+        _ => (strsim::jaro_winkler(unknown, word) * 1000.0) as u32,
+    };
+    let words = words.iter().map(AsRef::as_ref);
+    words.max_by_key(likeness).filter(|word| likeness(word) >= 750).map(str::to_string)
+}
+
+/// What was expected, in the words of who writes a configuration and not of who wrote the program.
+fn in_plain_words(what: &str) -> String {
+    let what = what.replace('\n', " ");
+    let Some((found, expected)) = what.split_once(", expected ") else { return what };
+    let expected = match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a string" | "path string" => "text in quotes",
+        "a sequence" => "a list, or tables in [[double brackets]]",
+        expected if expected.starts_with("struct ") => "a table",
+        expected => expected,
+    };
+    format!("{}, expected {expected}", found.replace("invalid type: map", "invalid type: table"))
 }

@@ -1,46 +1,54 @@
 //! One run of the pipeline, from opened feeds to the summary.
 
-use crate::config::{Config, Sink};
+use crate::config::{self, Config, Feed, Sink};
 use crate::failure::Failure;
 use crate::findings::{JsonLines, Outlets};
 use crate::summary::{Circumstances, Summary};
 use crate::wiring::Machine;
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use engine_assembly::{Assembly, Outlet};
 use engine_event::Directory;
-use engine_pipeline::{Plan, Stopped};
+use engine_pipeline::{Plan, PlanError, Stopped};
 use feeds::{AnyFeed, Merged, Paced, Speed};
 use signal_hook::consts::{SIGINT, SIGTERM};
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 /// All feeds of a run, as one.
-type Feeds = Paced<Merged<AnyFeed>>;
+pub(crate) type Feeds = Paced<Merged<AnyFeed>>;
 
 /// A pipeline about to run.
 pub(crate) struct Session {
     assembly: Assembly<Feeds>,
     machine: Machine,
     plan: Plan,
+    /// By what the places of faults are counted, if all feeds count alike.
+    places: Option<&'static str>,
+    symbols: Vec<String>,
 }
 
 impl Session {
-    /// Opens the feeds and the sinks and lays out the stages.
+    /// Opens the feeds and the sinks and lays out the stages. From here on SIGTERM and SIGINT end the
+    /// run in order; the second one ends the process at once.
     pub(crate) fn open(config: Config) -> Result<Self, Failure> {
+        let plan = plan(&config).map_err(Failure::usage)?;
         let Config { mut machine, feeds, speed, bounds, roster, sinks } = config;
         machine.spec.bounds = bounds;
-        let plan = machine.plan::<Feeds>(speed == Speed::Max)?;
-        let feeds = feeds
-            .iter()
-            .map(|feed| feeds::open(&feed.path, &feed.options))
-            .collect::<Result<Vec<_>, _>>()?;
-        let feed = Paced::new(Merged::new(feeds), speed);
+        let opened = feeds.iter().map(open_feed).collect::<Result<Vec<_>, _>>()?;
+        let places = common(opened.iter().map(|feed| feed.format().place()));
+        let feed = Paced::new(Merged::new(opened), speed);
         let names = Directory::new(bounds.subjects_max);
-        let outlet = open_sinks(&sinks)?;
+        let outlet = open_sinks(&sinks, &feeds)?;
         let assembly = Assembly::new(feed, names, &roster, outlet, machine.spec);
+        stop_on_signals(&assembly.stop_flag())?;
         tracing::info!("topology {plan}");
-        Ok(Self { assembly, machine, plan })
+        let symbols = feeds.into_iter().flat_map(|feed| feed.options.symbols.unwrap_or_default());
+        Ok(Self { assembly, machine, plan, places, symbols: symbols.collect() })
     }
 
     /// How the stages are laid out.
@@ -48,17 +56,16 @@ impl Session {
         &self.plan
     }
 
-    /// Runs to the end, or until SIGTERM or SIGINT: then what is under way is finished first, and a
-    /// second signal ends the process at once.
+    /// Runs to the end, or until SIGTERM or SIGINT: then what is under way is finished first.
     ///
     /// The summary is there even if the feed broke off; how the run ended stands beside it.
-    pub(crate) fn run(mut self) -> Result<(Summary, Result<(), Failure>), Failure> {
-        stop_on_signals(&self.assembly.stop_flag())?;
+    pub(crate) fn run(mut self) -> (Summary, Result<(), Ended>) {
         let started = Instant::now();
         let ran = self.assembly.run(&self.plan);
         let elapsed = started.elapsed();
         let unwritten = self.assembly.collector().take_error();
         let broken_feed = self.assembly.source().take_error();
+        self.warn_of_unknown_symbols();
         let stopped = match (&ran, &broken_feed, &unwritten) {
             (Ok(Stopped::Finished), None, None) => "end",
             (Ok(Stopped::Drained), None, None) => "signal",
@@ -70,31 +77,122 @@ impl Session {
             sample_every: self.machine.spec.sample_every,
             elapsed,
             stopped,
+            places: self.places,
         };
         let summary = Summary::new(&self.assembly.outcome(), &circumstances);
         let ended = match (ran, unwritten, broken_feed) {
-            (Err(error), ..) => Err(anyhow::Error::from(error).into()),
-            (_, Some(error), _) => {
-                Err(anyhow::Error::from(error).context("findings cannot be written").into())
-            }
-            (_, _, Some(error)) => Err(error.into()),
+            (Err(error), ..) => Err(Ended::Failed(anyhow::Error::from(error).into())),
+            (_, Some(error), _) => Err(Ended::Unwritten(error)),
+            (_, _, Some(error)) => Err(Ended::Failed(error.into())),
             _ => Ok(()),
         };
-        Ok((summary, ended))
+        (summary, ended)
+    }
+
+    fn warn_of_unknown_symbols(&mut self) {
+        let names = self.assembly.source().names();
+        for symbol in self.symbols.iter().filter(|symbol| names.find(symbol).is_none()) {
+            tracing::warn!("the input tells nothing about {symbol}");
+        }
     }
 }
 
-fn open_sinks(sinks: &[Sink]) -> Result<Box<dyn Outlet>, Failure> {
+/// Why a run did not come to the end of its input.
+pub(crate) enum Ended {
+    /// Nobody takes the findings any more.
+    Unwritten(io::Error),
+    /// The feed broke off, or a stage did.
+    Failed(Failure),
+}
+
+impl From<Ended> for Failure {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Unwritten(error) => anyhow!(error).context(UNWRITTEN).into(),
+            Ended::Failed(failure) => failure,
+        }
+    }
+}
+
+const UNWRITTEN: &str = "findings cannot be written";
+
+/// How a configuration's stages lie on this machine.
+pub(crate) fn plan(config: &Config) -> Result<Plan, PlanError> {
+    config.machine.plan::<Feeds>(config.speed == Speed::Max)
+}
+
+/// Opens a feed; one that is not there is the fault of the configuration that names it.
+pub(crate) fn open_feed(feed: &Feed) -> Result<AnyFeed, Failure> {
+    feeds::open(&feed.path, &feed.options).map_err(|error| {
+        let beside = if feed.path.exists() { None } else { nearest_beside(&feed.path) };
+        let failure = match beside {
+            Some(name) => anyhow!("{error}; did you mean `{name}`?").into(),
+            None => Failure::from(error),
+        };
+        match &feed.place {
+            Some(place) => failure.configured_at(place),
+            None => failure,
+        }
+    })
+}
+
+/// The file in the same folder whose name is nearest.
+fn nearest_beside(path: &Path) -> Option<String> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let entries = fs::read_dir(folder.unwrap_or(Path::new("."))).ok()?.take(10_000);
+    let names: Vec<_> =
+        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    config::nearest(&path.file_name()?.to_string_lossy(), &names)
+}
+
+fn open_sinks(sinks: &[Sink], feeds: &[Feed]) -> Result<Box<dyn Outlet>, Failure> {
     let open = |sink: &Sink| -> Result<Box<dyn Outlet>, Failure> {
-        Ok(match &sink.path {
-            Some(path) => Box::new(
-                JsonLines::create(path, sink.wanted).context("findings cannot be written")?,
-            ),
-            None => Box::new(JsonLines::stdout(sink.wanted)),
-        })
+        let Some(path) = &sink.path else { return Ok(Box::new(JsonLines::stdout(sink.wanted))) };
+        check_sink(sink, feeds)?;
+        let file = JsonLines::create(path, sink.wanted).context(UNWRITTEN);
+        Ok(Box::new(file.map_err(|error| at_place(sink, error.into()))?))
     };
     let outlets = sinks.iter().map(open).collect::<Result<_, _>>()?;
     Ok(Box::new(Outlets(outlets)))
+}
+
+/// Refuses what can be told to go wrong before a sink's file begins anew: above all, that it is one of
+/// the files that are read.
+pub(crate) fn check_sink(sink: &Sink, feeds: &[Feed]) -> Result<(), Failure> {
+    let Some(path) = &sink.path else { return Ok(()) };
+    if let Some(feed) = feeds.iter().find(|feed| is_same_file(&feed.path, path)) {
+        let what = format!("{}: findings would overwrite the input", feed.path.display());
+        return Err(at_place(sink, Failure::usage(anyhow!(what))));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let wrong = match folder {
+        Some(folder) if !folder.is_dir() => format!("there is no folder {}", folder.display()),
+        _ if path.is_dir() => "is a folder, not a file".to_string(),
+        _ => return Ok(()),
+    };
+    Err(at_place(sink, anyhow!("{UNWRITTEN}: {}: {wrong}", path.display()).into()))
+}
+
+fn at_place(sink: &Sink, failure: Failure) -> Failure {
+    match &sink.place {
+        Some(place) => failure.configured_at(place),
+        None => failure,
+    }
+}
+
+/// Whether both are one plain file, by whatever names.
+pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| {
+        let file = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+        Some((file.dev(), file.ino()))
+    };
+    identity(one).is_some_and(|one| identity(other) == Some(one))
+}
+
+/// The value that all have.
+fn common<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
+    let first = values.next()?;
+    values.all(|value| value == first).then_some(first)
 }
 
 fn stop_on_signals(stop: &Arc<AtomicBool>) -> Result<(), Failure> {

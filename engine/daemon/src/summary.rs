@@ -1,5 +1,6 @@
 //! What a run came to, for people and for programs.
 
+use crate::output::{Bytes, Thousands};
 use engine_assembly::Outcome;
 use engine_pipeline::{Percentiles, Plan, Topology};
 use serde::Serialize;
@@ -36,6 +37,9 @@ pub(crate) struct Summary {
 struct Place {
     fault: &'static str,
     at: u64,
+    /// What `at` counts, if all feeds count alike: `byte`, `line`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -72,14 +76,19 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) elapsed: Duration,
     /// `end` of the input, `signal`, or `error`.
     pub(crate) stopped: &'static str,
+    /// By what the places of faults are counted, if all feeds count alike.
+    pub(crate) places: Option<&'static str>,
 }
 
 impl Summary {
     pub(crate) fn new(outcome: &Outcome, of: &Circumstances<'_>) -> Self {
         let seconds = of.elapsed.as_secs_f64();
         let tally = &outcome.tally;
-        let place =
-            |(fault, at): &(engine_event::Fault, u64)| Place { fault: fault.word(), at: *at };
+        let place = |(fault, at): &(engine_event::Fault, u64)| Place {
+            fault: fault.word(),
+            at: *at,
+            place: of.places,
+        };
         Self {
             messages: tally.messages,
             events: outcome.events,
@@ -103,44 +112,63 @@ impl Summary {
             latency_sampled_every: of.sample_every,
         }
     }
+
+    /// The object that `--json` prints, on one line.
+    pub(crate) fn as_json(&self) -> String {
+        serde_json::to_string(self).expect("a summary has only text for keys")
+    }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let row = |f: &mut fmt::Formatter<'_>, name: &str, value: &dyn fmt::Display| {
-            writeln!(f, "  {name:<12}{value}")
-        };
+        let mut row = |name: &str, value: &dyn fmt::Display| writeln!(f, "  {name:<12}{value}");
+        row("messages", &Thousands(self.messages))?;
+        row("events", &Thousands(self.events))?;
+        row("read", &Bytes(self.bytes))?;
+        let rate = Thousands(self.messages_per_second as u64);
+        row("took", &format_args!("{:.3} s, {rate} messages/s", self.seconds))?;
+        let shards = if self.shards == 1 { "shard" } else { "shards" };
         row(
-            f,
-            "messages",
-            &format_args!("{} ({} events, {} bytes)", self.messages, self.events, self.bytes),
-        )?;
-        let rate = self.messages_per_second / 1e6;
-        row(f, "took", &format_args!("{:.3} s, {rate:.2} million messages/s", self.seconds))?;
-        row(
-            f,
             "topology",
-            &format_args!("{}, {} shard(s): {}", self.topology, self.shards, self.topology_reason),
+            &format_args!("{}, {} {shards}: {}", self.topology, self.shards, self.topology_reason),
         )?;
-        row(f, "gaps", &self.gaps)?;
-        row(f, "faults", &Counts(&self.faults))?;
-        for place in &self.first_faults {
-            row(f, "", &format_args!("{} at {}", place.fault, place.at))?;
+        match self.stopped {
+            "end" => {}
+            "signal" => row("ended", &"by a signal, what was taken in is finished")?,
+            _ => row("ended", &"early, by an error")?,
         }
-        row(f, "alerts", &Counts(&self.findings.alert))?;
-        row(f, "signals", &Counts(&self.findings.signal))?;
-        row(f, "books", &self.books_digest)?;
-        row(f, "findings", &self.findings_digest)?;
+        row("gaps", &Thousands(self.gaps))?;
+        row("faults", &Counts(&self.faults))?;
+        for Place { fault, at, place } in &self.first_faults {
+            let place = place.map(|place| format!("{place} ")).unwrap_or_default();
+            row("", &format_args!("{fault} at {place}{at}"))?;
+        }
+        row("alerts", &Counts(&self.findings.alert))?;
+        row("signals", &Counts(&self.findings.signal))?;
+        row("digests", &format_args!("books    {}", self.books_digest))?;
+        row("", &format_args!("findings {}", self.findings_digest))?;
+        self.latencies(f)
+    }
+}
+
+impl Summary {
+    fn latencies(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\n  latency in ns (1 event in {})", self.latency_sampled_every)?;
         let heads = ["count", "p50", "p90", "p99", "p99.9", "p99.99", "max"];
         write!(f, "  {:<12}", "stage")?;
-        heads.iter().try_for_each(|head| write!(f, "{head:>11}"))?;
+        heads.iter().try_for_each(|head| write!(f, "{head:>12}"))?;
         writeln!(f)?;
         for stage in &self.latency_order {
             let of = &self.latency[stage];
-            write!(f, "  {stage:<12}")?;
-            let values = [of.count, of.p50, of.p90, of.p99, of.p99_9, of.p99_99, of.max];
-            values.iter().try_for_each(|value| write!(f, "{value:>11}"))?;
+            write!(f, "  {stage:<12}{:>12}", Thousands(of.count))?;
+            // A percentile that so few samples cannot have is not shown: it would only be the maximum.
+            let values = [(of.p50, 1), (of.p90, 10), (of.p99, 100), (of.p99_9, 1000)];
+            for (value, least) in values.into_iter().chain([(of.p99_99, 10_000), (of.max, 1)]) {
+                match of.count >= least {
+                    true => write!(f, "{:>12}", Thousands(value))?,
+                    false => write!(f, "{:>12}", "-")?,
+                }
+            }
             writeln!(f)?;
         }
         Ok(())
@@ -157,7 +185,7 @@ impl<K: fmt::Display> fmt::Display for Counts<'_, K> {
         }
         for (i, (name, count)) in self.0.iter().enumerate() {
             let comma = if i > 0 { ", " } else { "" };
-            write!(f, "{comma}{name} {count}")?;
+            write!(f, "{comma}{name} {}", Thousands(*count))?;
         }
         Ok(())
     }

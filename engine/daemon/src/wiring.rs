@@ -1,12 +1,12 @@
 //! From flags and configuration to a pipeline that runs.
 
 use crate::config::Config;
-use crate::failure::Failure;
 use engine_assembly::{Assembly, Spec};
 use engine_event::Nanos;
 use engine_observer::Roster;
-use engine_pipeline::{Feed, Layout, Plan, Topology, allowed_cores};
+use engine_pipeline::{Feed, Layout, Plan, PlanError, Topology, allowed_cores};
 use feeds::Speed;
+use std::fmt;
 
 /// What the pipeline may do with the machine.
 #[derive(Clone, Copy, Default, Debug)]
@@ -19,7 +19,7 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// Lays the stages out over the cores.
-    pub(crate) fn plan<F: Feed>(&self, bounded: bool) -> Result<Plan, Failure> {
+    pub(crate) fn plan<F: Feed>(&self, bounded: bool) -> Result<Plan, PlanError> {
         let layout = Layout {
             topology: self.topology,
             roles: &Assembly::<F>::roles(self.spec.shards),
@@ -28,7 +28,31 @@ impl Machine {
             force: self.force,
             bounded,
         };
-        Plan::new(&layout).map_err(Failure::usage)
+        Plan::new(&layout)
+    }
+}
+
+/// A plan in words: `pinned, 2 allowed cores; core 0: source; core 1: shard 0, collector`.
+pub(crate) struct Laid<'a>(pub(crate) &'a Plan);
+
+impl fmt::Display for Laid<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Plan { topology, threads, reason } = self.0;
+        let last = threads.iter().flat_map(|thread| &thread.stages).max().copied().unwrap_or(0);
+        let stage = |stage: &usize| match *stage {
+            0 => "source".to_string(),
+            stage if stage == last => "collector".to_string(),
+            stage => format!("shard {}", stage - 1),
+        };
+        write!(f, "{}, {reason}", if *topology == Topology::Pinned { "pinned" } else { "fused" })?;
+        for thread in threads {
+            match thread.core {
+                Some(core) => write!(f, "; core {core}: ")?,
+                None => f.write_str("; one thread: ")?,
+            }
+            f.write_str(&thread.stages.iter().map(stage).collect::<Vec<_>>().join(", "))?;
+        }
+        Ok(())
     }
 }
 
@@ -71,4 +95,11 @@ pub(crate) fn parse_date(text: &str) -> Result<Nanos, String> {
         _ => None,
     };
     midnight.ok_or_else(|| "a date is written YYYY-MM-DD".to_string())
+}
+
+/// Nanoseconds since the epoch.
+pub(crate) fn parse_time(text: &str) -> Result<Nanos, String> {
+    text.parse()
+        .map(Nanos)
+        .map_err(|_| "a time is a number of nanoseconds since the epoch".to_string())
 }

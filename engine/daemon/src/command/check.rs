@@ -3,18 +3,29 @@
 use crate::cli::Check;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::wiring::Machine;
+use crate::output::print;
+use crate::session;
+use crate::wiring::Laid;
 use engine_observer::Watcher;
-use feeds::{AnyFeed, Merged};
 use serde_json::json;
+use std::fmt::Write;
 
 pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
-    let Config { machine, feeds, roster, sinks, .. } = Config::read(&arguments.config)?;
-    let plan = Machine::plan::<Merged<AnyFeed>>(&machine, false)?;
-    for feed in &feeds {
-        feeds::open(&feed.path, &feed.options)?;
-    }
+    let config = Config::read(&arguments.config)?;
+    let path = arguments.config.display();
+    let plan = session::plan(&config)
+        .map_err(|wrong| Failure::usage(wrong).configured_at(&path.to_string()))?;
+    let Config { feeds, roster, sinks, .. } = config;
+    let formats = feeds
+        .iter()
+        .map(|feed| session::open_feed(feed).map(|opened| opened.format()))
+        .collect::<Result<Vec<_>, _>>()?;
+    sinks.iter().try_for_each(|sink| session::check_sink(sink, &feeds))?;
     let observers = roster.all();
+    let sinks = sinks.iter().map(|sink| match &sink.path {
+        Some(path) => path.display().to_string(),
+        None => "standard output".to_string(),
+    });
     if arguments.json {
         let observer = |of: &dyn Watcher| {
             let parameters = of.parameters();
@@ -22,22 +33,28 @@ pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
         };
         let checked = json!({
             "valid": true,
-            "topology": plan.to_string(),
+            "topology": Laid(&plan).to_string(),
             "feeds": feeds.iter().map(|feed| feed.path.display().to_string()).collect::<Vec<_>>(),
             "observers": observers.iter().map(|of| observer(&**of)).collect::<Vec<_>>(),
             "sinks": sinks.len(),
         });
-        println!("{checked}");
-        return Ok(());
+        return print(format_args!("{checked}\n"));
     }
-    println!("{} is valid", arguments.config.display());
-    println!("  topology  {plan}");
-    for feed in &feeds {
-        println!("  feed      {}", feed.path.display());
+    let mut rows = vec![("topology", Laid(&plan).to_string())];
+    rows.extend(
+        feeds
+            .iter()
+            .zip(formats)
+            .map(|(feed, format)| ("feed", format!("{} ({format})", feed.path.display()))),
+    );
+    rows.extend(observers.iter().map(|of| ("observer", of.parameters().to_string())));
+    rows.extend(sinks.map(|sink| ("sink", sink)));
+    if feeds.is_empty() {
+        rows.push(("feed", "none, so this is only for replay --config".to_string()));
     }
-    for observer in &observers {
-        println!("  observer  {}", observer.parameters());
+    let mut told = format!("{path} is valid\n");
+    for (name, value) in rows {
+        writeln!(told, "  {name:<10}{value}").expect("a string takes everything");
     }
-    println!("  sinks     {}", sinks.len());
-    Ok(())
+    print(told)
 }

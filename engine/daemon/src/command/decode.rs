@@ -1,25 +1,31 @@
 //! `tapewatch decode`: a file's events as lines, or its messages counted.
 
+use super::{Batch, closed_pipe};
 use crate::cli::Decode;
 use crate::failure::Failure;
-use anyhow::Context;
+use crate::output::{Moment, Short, Thousands};
 use engine_event::body::{
-    Definition, Execution, Holding, Indication, Order, Print, Reading, Replacement, Status,
+    Definition, Execution, Holding, Indication, Level, Order, Print, Quote, Reading, Replacement,
+    Status,
 };
 use engine_event::{Decimal, Directory, Event, Kind, Nanos, ParticipantId, Price, Quantity};
 use engine_pipeline::{Feed, FeedTurn, Tally};
+use feeds::Format;
 use serde_json::{Map, Value, json};
 use std::io::{self, BufWriter, Write};
 
 pub(crate) fn run(arguments: &Decode) -> Result<(), Failure> {
-    let mut feed = feeds::open(&arguments.file, &super::replay::options(&arguments.input))?;
+    let mut feed = feeds::open(
+        &super::replay::or_stdin(arguments.file.clone()),
+        &super::replay::options(&arguments.input),
+    )?;
     let mut names = Directory::new(1 << 20);
     let mut out = BufWriter::new(io::stdout().lock());
     let mut events = Vec::with_capacity(512);
     let mut left = arguments.limit.unwrap_or(u64::MAX);
     let ended = loop {
         events.clear();
-        let turn = feed.poll(Nanos(0), &mut names, &mut Batch(&mut events));
+        let turn = feed.poll(Nanos(0), &mut names, &mut Batch::of(&mut events, 512));
         if !arguments.count {
             let shown = events.iter().take(usize::try_from(left).unwrap_or(usize::MAX));
             for event in shown {
@@ -35,41 +41,26 @@ pub(crate) fn run(arguments: &Decode) -> Result<(), Failure> {
         }
     };
     if arguments.count {
-        count(&feed.tally(), arguments.json, &mut out).or_else(closed_pipe)?;
+        count(&feed.tally(), feed.format(), arguments.json, &mut out).or_else(closed_pipe)?;
     }
     out.flush().or_else(closed_pipe)?;
     ended
 }
 
-/// A reader that has seen enough (`| head`) is no failure.
-fn closed_pipe(error: io::Error) -> Result<(), Failure> {
-    if error.kind() == io::ErrorKind::BrokenPipe {
-        std::process::exit(0);
-    }
-    Err(error).context("standard output").map_err(Failure::from)
-}
-
-/// As many events as one look at the feed may give.
-struct Batch<'a>(&'a mut Vec<Event>);
-
-impl engine_pipeline::Sink for Batch<'_> {
-    fn room(&mut self) -> usize {
-        512 - self.0.len()
-    }
-
-    fn push(&mut self, event: Event) {
-        self.0.push(event);
+/// A message type as the format writes it; formats that have none of their own count kinds of events.
+fn type_name(number: usize, format: Format) -> String {
+    let byte = u8::try_from(number).unwrap_or(0);
+    match format {
+        Format::Tape | Format::Readings => Kind::from_number(byte).word().to_string(),
+        _ if byte.is_ascii_graphic() => char::from(byte).to_string(),
+        _ => number.to_string(),
     }
 }
 
-fn count(tally: &Tally, as_json: bool, out: &mut impl Write) -> io::Result<()> {
-    let type_name = |byte: usize| match u8::try_from(byte) {
-        Ok(byte) if byte.is_ascii_graphic() => char::from(byte).to_string(),
-        _ => byte.to_string(),
-    };
+fn count(tally: &Tally, format: Format, as_json: bool, out: &mut impl Write) -> io::Result<()> {
     let by_type = tally.by_type.iter().enumerate().filter(|(_, count)| **count > 0);
     let by_type: Map<String, Value> =
-        by_type.map(|(byte, count)| (type_name(byte), json!(count))).collect();
+        by_type.map(|(byte, count)| (type_name(byte, format), json!(count))).collect();
     let faults: Map<String, Value> =
         tally.faults.iter().map(|(fault, count)| (fault.word().into(), json!(count))).collect();
     if as_json {
@@ -84,15 +75,24 @@ fn count(tally: &Tally, as_json: bool, out: &mut impl Write) -> io::Result<()> {
         });
         return writeln!(out, "{counted}");
     }
-    writeln!(out, "{:>12} messages", tally.messages)?;
-    for (name, count) in by_type.iter().chain(&faults) {
-        writeln!(out, "{:>12} {name}", count.as_u64().unwrap_or(0))?;
+    let mut row = |name: &str, count: u64| writeln!(out, "{:>15} {name}", Thousands(count));
+    row("messages", tally.messages)?;
+    for (name, count) in &by_type {
+        row(name, count.as_u64().unwrap_or(0))?;
     }
-    writeln!(out, "{:>12} unknown", tally.unknown)
+    row("unknown", tally.unknown)?;
+    row("gaps", tally.gaps)?;
+    for (name, count) in &faults {
+        row(name, count.as_u64().unwrap_or(0))?;
+    }
+    match tally.first_at.zip(tally.last_at) {
+        Some((first, last)) => writeln!(out, "from {} to {}", Moment(first), Moment(last)),
+        None => Ok(()),
+    }
 }
 
 fn show(event: &Event, names: &Directory, as_json: bool, out: &mut impl Write) -> io::Result<()> {
-    let fields = fields(event, names);
+    let fields = fields(event, names, !as_json);
     if as_json {
         let mut object = Map::new();
         object.insert("at".into(), json!(event.event_at.0));
@@ -101,7 +101,8 @@ fn show(event: &Event, names: &Directory, as_json: bool, out: &mut impl Write) -
         object.extend(fields.into_iter().map(|(name, value)| (name.to_string(), value)));
         return writeln!(out, "{}", Value::Object(object));
     }
-    write!(out, "{} {:<8} {:<8}", event.event_at, event.kind().word(), names.name(event.subject))?;
+    let (kind, subject) = (event.kind().word(), names.name(event.subject));
+    write!(out, "{} {kind:<8} {subject:<8}", Moment(event.event_at))?;
     for (name, value) in fields {
         match value {
             Value::String(text) => write!(out, " {name}={text}")?,
@@ -112,14 +113,16 @@ fn show(event: &Event, names: &Directory, as_json: bool, out: &mut impl Write) -
 }
 
 /// What an event's body says, by name.
-fn fields(event: &Event, names: &Directory) -> Vec<(&'static str, Value)> {
-    let mut fields = Fields { event, names, all: Vec::new() };
+///
+/// `short`: decimals for people, without the zeros at their end, and no tick where none is known.
+fn fields(event: &Event, names: &Directory, short: bool) -> Vec<(&'static str, Value)> {
+    let mut fields = Fields { event, names, short, all: Vec::new() };
     fields.put("side", event.side().map(|side| json!(side.letter().to_string())));
     match event.kind() {
         Kind::Define => {
             let of: Definition = event.body();
             fields.put("venue", names.venues.name(of.venue).map(|name| json!(name)));
-            fields.price("tick", Some(of.tick));
+            fields.price("tick", Some(of.tick).filter(|tick| !short || tick.0 > 0));
         }
         Kind::Add | Kind::Modify | Kind::Reduce | Kind::Delete => {
             let order: Order = event.body();
@@ -182,7 +185,20 @@ fn fields(event: &Event, names: &Directory) -> Vec<(&'static str, Value)> {
             fields.put("first", Some(json!(of.first)));
             fields.put("count", Some(json!(of.count)));
         }
-        Kind::Unknown | Kind::Call | Kind::Flow | Kind::End => {}
+        Kind::Level => {
+            let of: Level = event.body();
+            fields.price("price", Some(of.price));
+            fields.quantity("quantity", of.quantity);
+            fields.put("orders", Some(json!(of.orders)));
+        }
+        Kind::Quote => {
+            let of: Quote = event.body();
+            fields.price("bid", of.bid.get());
+            fields.quantity("bid_quantity", of.bid_quantity);
+            fields.price("ask", of.ask.get());
+            fields.quantity("ask_quantity", of.ask_quantity);
+        }
+        Kind::Unknown | Kind::Call | Kind::Flow | Kind::End | Kind::Clear => {}
     }
     fields.all
 }
@@ -190,6 +206,7 @@ fn fields(event: &Event, names: &Directory) -> Vec<(&'static str, Value)> {
 struct Fields<'a> {
     event: &'a Event,
     names: &'a Directory,
+    short: bool,
     all: Vec<(&'static str, Value)>,
 }
 
@@ -199,7 +216,8 @@ impl Fields<'_> {
     }
 
     fn decimal(&mut self, name: &'static str, value: Decimal) {
-        self.put(name, Some(json!(value.to_string())));
+        let text = if self.short { Short(value).to_string() } else { value.to_string() };
+        self.put(name, Some(json!(text)));
     }
 
     fn price(&mut self, name: &'static str, price: Option<Price>) {

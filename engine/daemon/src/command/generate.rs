@@ -2,12 +2,24 @@
 
 use crate::cli::{Generate, Synthetic};
 use crate::failure::Failure;
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use feeds::synthetic::{itch, lobster, readings, tape};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
 pub(crate) fn run(arguments: &Generate) -> Result<(), Failure> {
+    let needless = match arguments.what {
+        Synthetic::Lobster if arguments.subjects.is_some() => {
+            Some("--subjects: a LOBSTER file has one")
+        }
+        Synthetic::Itch | Synthetic::Lobster | Synthetic::Iot if arguments.bursts.is_some() => {
+            Some("--bursts: only a tape tells who stuffs")
+        }
+        _ => None,
+    };
+    if let Some(needless) = needless {
+        return Err(Failure::usage(anyhow!(needless)));
+    }
     let written = File::create(&arguments.out).and_then(|file| {
         let mut out = BufWriter::with_capacity(1 << 20, file);
         write(arguments, &mut out)?;
@@ -19,7 +31,7 @@ pub(crate) fn run(arguments: &Generate) -> Result<(), Failure> {
 
 fn write(arguments: &Generate, out: &mut impl Write) -> io::Result<()> {
     let &Generate { what, messages, seed, subjects, bursts, .. } = arguments;
-    let subjects_or = |usual: u32| subjects.unwrap_or(usual).max(1);
+    let subjects_or = |usual: u32| subjects.unwrap_or(usual);
     match what {
         Synthetic::Itch => {
             itch::generate(messages, seed, subjects_or(8000) as usize, out).map(drop)
@@ -31,7 +43,7 @@ fn write(arguments: &Generate, out: &mut impl Write) -> io::Result<()> {
                 lines: messages,
                 seed,
                 stocks,
-                bursts,
+                bursts: bursts.unwrap_or(0),
                 ..tape::Settings::default()
             };
             tape::generate(settings, out).map(drop)

@@ -1,11 +1,13 @@
 //! `tapewatch replay`: files through the whole pipeline.
 
 use crate::cli::{Input, Replay};
-use crate::config::{Config, Sink};
+use crate::config::{Config, Feed, Sink};
 use crate::failure::Failure;
 use crate::findings::Wanted;
-use crate::session::Session;
+use crate::output::{print, tell};
+use crate::session::{Ended, Session};
 use crate::wiring;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 pub(crate) fn run(arguments: Replay) -> Result<(), Failure> {
@@ -17,7 +19,7 @@ pub(crate) fn run(arguments: Replay) -> Result<(), Failure> {
     };
     config.feeds = files
         .into_iter()
-        .map(|path| crate::config::Feed { path, options: options(&input) })
+        .map(|path| Feed { path: or_stdin(path), place: None, options: options(&input) })
         .collect();
     config.speed = speed;
     config.sinks = findings.into_iter().map(sink).collect();
@@ -32,20 +34,32 @@ pub(crate) fn run(arguments: Replay) -> Result<(), Failure> {
     machine.force |= force;
     let to_stdout = config.sinks.iter().any(|sink| sink.path.is_none());
     let session = Session::open(config)?;
-    let (summary, ended) = session.run()?;
-    if json {
-        println!("{}", serde_json::to_string(&summary).expect("a summary has only text for keys"));
-    } else if to_stdout {
-        eprint!("{summary}"); // standard output belongs to the findings
+    let (summary, ended) = session.run();
+    let told = if json { summary.as_json() + "\n" } else { summary.to_string() };
+    let printed = if to_stdout {
+        tell(told); // standard output belongs to the findings
+        Ok(())
     } else {
-        print!("{summary}");
+        print(told)
+    };
+    match ended {
+        // A reader that has seen enough (`| head`) is no failure.
+        Err(Ended::Unwritten(error)) if to_stdout && error.kind() == ErrorKind::BrokenPipe => {
+            Ok(())
+        }
+        Err(ended) => Err(ended.into()),
+        Ok(()) => printed,
     }
-    ended
+}
+
+/// `-` is standard input, here as elsewhere.
+pub(super) fn or_stdin(path: PathBuf) -> PathBuf {
+    if path.as_os_str() == "-" { "/dev/stdin".into() } else { path }
 }
 
 fn sink(path: PathBuf) -> Sink {
     let path = Some(path).filter(|path| path.as_os_str() != "-");
-    Sink { path, wanted: Wanted::Everything }
+    Sink { path, place: None, wanted: Wanted::Everything }
 }
 
 /// What the flags say about reading a file.

@@ -3,18 +3,22 @@
 use crate::cli::Run;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::session::Session;
+use crate::output::tell;
+use crate::session::{self, Session};
+use crate::wiring::Laid;
 use anyhow::anyhow;
 
 pub(crate) fn run(arguments: &Run) -> Result<(), Failure> {
     let config = Config::read(&arguments.config)?;
+    let path = arguments.config.display();
     if config.feeds.is_empty() {
-        let none = anyhow!("{}: there is no [[feed]] to run", arguments.config.display());
-        return Err(Failure::configuration(none));
+        return Err(Failure::configuration(anyhow!("{path}: there is no [[feed]] to run")));
     }
+    session::plan(&config)
+        .map_err(|wrong| Failure::usage(wrong).configured_at(&path.to_string()))?;
     let session = Session::open(config)?;
-    eprintln!("tapewatch: running, {}", session.plan());
-    let (summary, ended) = session.run()?;
-    eprint!("{summary}"); // standard output belongs to the findings
-    ended
+    tell(format_args!("tapewatch: running, {}\n", Laid(session.plan())));
+    let (summary, ended) = session.run();
+    tell(summary); // standard output belongs to the findings
+    ended.map_err(Failure::from)
 }
