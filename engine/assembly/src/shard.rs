@@ -87,28 +87,41 @@ impl Shard {
         &self.meter
     }
 
+    /// Events that are looked at ahead of their turn.
+    const AHEAD: usize = 32;
+
     /// Takes what is ready, until the batch is full or the lane is.
     fn take(&mut self) -> usize {
         let Self { events, panel, out, lane, meter, .. } = self;
         let (Some(events), Some(lane)) = (events, lane) else { return 0 };
         let mut taken = 0;
-        for event in events.readable().iter().take(Self::BATCH) {
-            taken += 1;
-            self.seq = event.seq;
-            let own =
-                event.subject == SubjectId::EVERY || owns(self.number, self.of, event.subject);
-            if !own {
-                panel.pass(event, out);
-            } else if meter.stamps.samples(event.seq) {
-                meter.observe(panel, event, out);
-            } else {
-                panel.observe(event, out);
+        while taken < Self::BATCH && out.is_empty() {
+            let ready = events.readable();
+            let ready = &ready[..ready.len().min(Self::AHEAD)];
+            panel.look_ahead(ready);
+            let mut run = 0;
+            for event in ready {
+                run += 1;
+                self.seq = event.seq;
+                let own =
+                    event.subject == SubjectId::EVERY || owns(self.number, self.of, event.subject);
+                if !own {
+                    panel.pass(event, out);
+                } else if meter.stamps.samples(event.seq) {
+                    meter.observe(panel, event, out);
+                } else {
+                    panel.observe(event, out);
+                }
+                if !out.is_empty() && !lane.send(out) {
+                    break;
+                }
             }
-            if !out.is_empty() && !lane.send(out) {
+            if run == 0 {
                 break;
             }
+            events.advance(run);
+            taken += run;
         }
-        events.advance(taken);
         taken
     }
 

@@ -12,15 +12,16 @@ pub struct Change {
     /// The affected order as it was before the event; none when it entered with it, or when the event
     /// affected no order. Of a replacement, the order that left.
     pub order: Option<Resting>,
-    /// What rests now of the order that the event is about (of a replacement, the new one); none when
-    /// nothing does.
+    /// What rests now of the order that the event is about (of a replacement, the new one), or what is
+    /// displayed now at the level that it tells; none when nothing is.
     pub left: Option<Quantity>,
     /// What traded, as far as the event and the book can tell: the price is the event's where it
     /// gives one, else the order's own. Also there when the order itself was unknown. The quantity is
     /// as it was told: with a fault it may be any number.
     pub traded: Option<Traded>,
     /// How many levels of its side stand before the affected order's level, 0 at the touch: where the
-    /// order is now when it entered or changed, where it was when it left. None for hidden orders.
+    /// order is now when it entered or changed, where it was when it left. The same of a level that was
+    /// told. None for hidden orders, and for quotes.
     pub level_changed: Option<u32>,
     /// The touch before the event; empty for an event about every subject.
     pub before: Touch,
@@ -57,9 +58,12 @@ impl Change {
         Change { fault: Some(fault), ..Change::NONE }
     }
 
-    /// An order entered or changed, so that afterwards the sides may stand across each other.
+    /// An order or a level entered or changed, so that afterwards the sides may stand across each other.
     pub(crate) fn may_cross(&self) -> bool {
-        matches!(self.effect, Effect::Entered | Effect::Modified | Effect::Replaced)
+        matches!(
+            self.effect,
+            Effect::Entered | Effect::Modified | Effect::Replaced | Effect::Restated
+        )
     }
 }
 
@@ -97,6 +101,10 @@ pub enum Effect {
     Defined,
     /// Messages are missing: the book, or every book, is stale.
     Interrupted,
+    /// A level, or the whole touch, was told as it stands now.
+    Restated,
+    /// The book, or every book, is empty, and what was in doubt is forgotten.
+    Cleared,
 }
 
 /// A price and a quantity that changed hands.

@@ -1,7 +1,7 @@
 //! What must hold of books at any time, whatever the input was. For tests: it panics, and it is slow.
 
-use crate::Books;
 use crate::book::Book;
+use crate::{Books, Form};
 use engine_event::Side;
 
 impl Books {
@@ -11,6 +11,8 @@ impl Books {
     pub fn assert_consistent(&self) {
         let standing: usize = self.books.iter().map(|book| self.assert_book(book)).sum();
         assert_eq!(standing, self.orders.len(), "orders in queues, and orders known by their id");
+        let levels_told: usize = self.books.iter().map(Book::levels_told).sum();
+        assert_eq!(levels_told, self.orders.levels, "levels that count as orders");
         assert!(self.subjects().is_sorted(), "books in the order of their subjects");
         assert_eq!(self.subjects().count(), self.books.len());
     }
@@ -23,6 +25,11 @@ impl Books {
             let ladder = book.ladder(side);
             let ranks = ladder.levels().iter().map(|level| ladder.rank(level.price));
             assert!(ranks.is_sorted_by(|worse, better| worse < better), "{side:?} levels sorted");
+            assert_eq!(book.touch().of(side), ladder.best(), "the {side:?} touch");
+            if book.form != Some(Form::Orders) {
+                assert_told(book, side);
+                continue;
+            }
             for level in ladder.levels() {
                 let count = self.orders.assert_linked(book.subject, level.queue);
                 assert!(count > 0, "a level without orders at {}", level.price);
@@ -39,4 +46,19 @@ impl Books {
         }
         standing
     }
+}
+
+/// Panics unless a side of a book without orders has only levels that its form may have.
+fn assert_told(book: &Book, side: Side) {
+    let levels = book.ladder(side).levels();
+    assert!(
+        levels.iter().all(|level| level.quantity.0 > 0),
+        "{side:?} levels with nothing at them"
+    );
+    let levels_max = match book.form {
+        None => 0,
+        Some(Form::Touch) => 1,
+        Some(_) => usize::MAX,
+    };
+    assert!(levels.len() <= levels_max, "{} {side:?} levels of {:?}", levels.len(), book.form);
 }

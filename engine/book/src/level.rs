@@ -3,18 +3,22 @@
 //! Nearly everything happens near the touch. With the best level last, a level that appears or empties
 //! there moves hardly any of the others, and a search that begins at the end is over after a few steps
 //! within one or two cache lines.
+//!
+//! Where the feed tells orders, a level is there as long as one of them stands in it. Where it tells
+//! levels or only the touch, a level is what was told last, and no order stands in it.
 
 use crate::Quote;
 use crate::orders::Queue;
 use engine_event::{Price, Quantity, Side};
+use std::cmp::Ordering;
 
-/// All displayed orders at one price.
+/// All that is displayed at one price.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Level {
     pub(crate) price: Price,
     /// The sum of its orders' remaining quantities.
     pub(crate) quantity: Quantity,
-    /// How many orders stand in `queue`.
+    /// How many orders stand in `queue`; of a level that was told, how many the feed said.
     pub(crate) orders: u32,
     /// The orders in time priority.
     pub(crate) queue: Queue,
@@ -41,8 +45,9 @@ pub(crate) struct Ladder {
 }
 
 impl Ladder {
-    /// Room for levels that a side gets with its first: 4 KiB, a page.
-    const RESERVED: usize = 128;
+    /// Room for levels that a side gets with its first: 2 KiB, so that the books of a whole market lie
+    /// close together.
+    const RESERVED: usize = 64;
     /// How many levels are looked at one by one before the search halves the rest.
     const NEAR: usize = 16;
 
@@ -61,6 +66,21 @@ impl Ladder {
         &self.levels
     }
 
+    /// The same as the market shows them, best first.
+    pub(crate) fn quotes(&self) -> impl ExactSizeIterator<Item = Quote> + '_ {
+        self.levels.iter().rev().map(Level::quote)
+    }
+
+    /// Reads the best level, to have it at hand. The number means nothing.
+    #[inline]
+    pub(crate) fn look(&self) -> u64 {
+        self.levels.last().map_or(0, |level| level.quantity.0)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.levels.is_empty()
+    }
+
     pub(crate) fn get(&self, price: Price) -> Option<&Level> {
         self.find(price).ok().map(|at| &self.levels[at])
     }
@@ -69,9 +89,10 @@ impl Ladder {
         &mut self.levels[at]
     }
 
-    /// The place of this price's level, which is made if it is not there.
-    pub(crate) fn find_or_insert(&mut self, price: Price) -> usize {
-        self.find(price).unwrap_or_else(|at| {
+    /// The place of this price's level, which is made where [`find`](Self::find) missed it.
+    #[inline]
+    pub(crate) fn place_or_insert(&mut self, found: Result<usize, usize>, price: Price) -> usize {
+        found.unwrap_or_else(|at| {
             if self.levels.capacity() == 0 {
                 self.levels.reserve(Self::RESERVED);
             }
@@ -81,16 +102,26 @@ impl Ladder {
     }
 
     /// The place of this price's level, or the place where it would have to be.
+    #[inline]
     pub(crate) fn find(&self, price: Price) -> Result<usize, usize> {
-        let rank = self.rank(price);
-        let far = self.levels.len().saturating_sub(Self::NEAR);
-        for at in (far..self.levels.len()).rev() {
-            let here = self.rank(self.levels[at].price);
-            if here <= rank {
-                return if here == rank { Ok(at) } else { Err(at + 1) };
+        match self.side {
+            Side::Buy => self.find_by(|level| level.price.cmp(&price)),
+            Side::Sell => self.find_by(|level| price.cmp(&level.price)),
+        }
+    }
+
+    /// The same, given how a level compares to the price: less when it is worse.
+    #[inline]
+    fn find_by(&self, compare: impl Fn(&Level) -> Ordering) -> Result<usize, usize> {
+        let (far, near) = self.levels.split_at(self.levels.len().saturating_sub(Self::NEAR));
+        for (at, level) in near.iter().enumerate().rev() {
+            match compare(level) {
+                Ordering::Greater => {}
+                Ordering::Equal => return Ok(far.len() + at),
+                Ordering::Less => return Err(far.len() + at + 1),
             }
         }
-        self.levels[..far].binary_search_by_key(&rank, |level| self.rank(level.price))
+        far.binary_search_by(compare)
     }
 
     /// How many levels are better than the one at this place.
@@ -103,6 +134,22 @@ impl Ladder {
         if self.levels[at].orders == 0 {
             self.levels.remove(at);
         }
+    }
+
+    /// Sets the level at a price to what was told of it. Returns its depth.
+    pub(crate) fn set(&mut self, price: Price, quantity: Quantity, orders: u32) -> u32 {
+        let at = self.place_or_insert(self.find(price), price);
+        let level = &mut self.levels[at];
+        (level.quantity, level.orders) = (quantity, orders);
+        self.depth_of(at)
+    }
+
+    /// Takes away the level at a price, if it is there. Returns the depth that it had.
+    pub(crate) fn take_away(&mut self, price: Price) -> Option<u32> {
+        let at = self.find(price).ok()?;
+        let depth = self.depth_of(at);
+        self.levels.remove(at);
+        Some(depth)
     }
 
     pub(crate) fn clear(&mut self) {
@@ -133,7 +180,7 @@ mod tests {
             for count in [0, 1, 15, 16, 17, 100] {
                 let mut ladder = Ladder::new(side);
                 for n in 0..count {
-                    ladder.find_or_insert(Price((n * 37 % count) * 2));
+                    ladder.set(Price((n * 37 % count) * 2), Quantity(1), 1);
                 }
                 assert!(ladder.levels.is_sorted_by_key(|level| ladder.rank(level.price)));
                 for price in -1..=count * 2 {
@@ -152,8 +199,8 @@ mod tests {
         let mut bids = Ladder::new(Side::Buy);
         let mut asks = Ladder::new(Side::Sell);
         for price in [3, 5, 4] {
-            bids.find_or_insert(Price(price));
-            asks.find_or_insert(Price(price));
+            bids.set(Price(price), Quantity(1), 1);
+            asks.set(Price(price), Quantity(1), 1);
         }
         assert_eq!(bids.best().unwrap().price, Price(5));
         assert_eq!(asks.best().unwrap().price, Price(3));

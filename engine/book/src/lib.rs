@@ -1,4 +1,5 @@
 //! Order books, rebuilt from events: every order, every level, the touch, and what each event changed.
+//! Where a feed tells only levels, or only the touch, the same books without orders: [`Form`].
 //!
 //! Read in this order: [`Books`] takes the events of one shard and answers each with a [`Change`];
 //! [`BookView`] shows one subject's book, best first, and what follows from its [`Touch`]; beneath them
@@ -11,7 +12,8 @@
 //! - **A fault is data.** What cannot be true of a book (an unknown order, an id twice, more executed
 //!   than there was) is refused, counted by its [`Fault`](engine_event::Fault), and told in the
 //!   `Change`. From then on the book is [`Stale`]: what it holds may differ from what the venue holds,
-//!   and whoever decides upon it knows.
+//!   and whoever decides upon it knows. It ends where the feed begins a fresh picture
+//!   ([`Kind::Clear`](engine_event::Kind::Clear)).
 //! - **A refused event changes nothing.** The one exception takes away: an order of which more was
 //!   executed or taken off than it had is gone at the venue too, so it leaves.
 //! - **No allocation once warm**, and a bound on everything that input can grow: [`Bounds`].
@@ -22,7 +24,9 @@
 mod book;
 mod books;
 mod change;
+pub mod checksum;
 mod consistent;
+mod index;
 mod level;
 pub mod naive;
 mod orders;
@@ -37,4 +41,4 @@ pub use books::{Books, Bounds};
 pub use change::{Change, Effect, Traded};
 pub use orders::Resting;
 pub use touch::{Microprice, Quote, Touch};
-pub use view::{BookView, Place, Stale};
+pub use view::{BookView, Form, Place, Stale};

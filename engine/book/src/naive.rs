@@ -1,11 +1,13 @@
 //! The same books, written as plainly as possible: the reference that tests hold [`Books`](crate::Books)
 //! against.
 //!
-//! Levels are a map from price to a list of orders. Whatever is asked is found by looking at all of it,
-//! and nothing is kept twice. Slow, and meant to be.
+//! Levels are a map from price to a list of orders, or to what the feed told of them. Whatever is asked
+//! is found by looking at all of it, and nothing is kept twice. Slow, and meant to be.
 
-use crate::{Bounds, Change, Effect, Place, Quote, Resting, Stale, Touch, Traded};
-use engine_event::body::{Attributes, Execution, Gap, Order, Phase, Print, Replacement, Status};
+use crate::{Bounds, Change, Effect, Form, Place, Quote, Resting, Stale, Touch, Traded};
+use engine_event::body::{
+    self, Attributes, Execution, Gap, Order, Phase, Print, Replacement, Status,
+};
 use engine_event::{Definition, Event, Fault, FaultCounts, Flags, Kind, OrderId, Price, Quantity};
 use engine_event::{MaybePrice, Side, SubjectId};
 use std::collections::BTreeMap;
@@ -26,11 +28,19 @@ pub struct NaiveBook {
     bids: BTreeMap<Price, Vec<Resting>>,
     asks: BTreeMap<Price, Vec<Resting>>,
     hidden: Vec<Resting>,
+    form: Option<Form>,
+    /// Quantity and number of orders by price, of books without orders.
+    told_bids: BTreeMap<Price, (Quantity, u32)>,
+    told_asks: BTreeMap<Price, (Quantity, u32)>,
     phase: Phase,
     stale: Option<Stale>,
     definition: Option<Definition>,
     faults: FaultCounts,
     crossing_told: bool,
+    /// Whether the feed says where groups of events end.
+    is_grouped: bool,
+    /// Something entered or changed since the last event that was judged.
+    may_cross: bool,
 }
 
 impl NaiveBooks {
@@ -47,22 +57,30 @@ impl NaiveBooks {
     /// Takes an event and tells what it changed.
     pub fn apply(&mut self, event: &Event) -> Change {
         let kind = event.kind();
-        if !(Kind::Define..=Kind::Status).contains(&kind) && kind != Kind::Gap {
+        let concerns = (Kind::Define..=Kind::Status).contains(&kind)
+            || (Kind::Clear..=Kind::Quote).contains(&kind)
+            || kind == Kind::Gap;
+        if !concerns {
             return Change::NONE;
         }
-        if matches!(kind, Kind::Status | Kind::Gap) && event.subject == SubjectId::EVERY {
+        let everywhere = match kind {
+            Kind::Status => Some(Effect::PhaseChanged),
+            Kind::Gap => Some(Effect::Interrupted),
+            Kind::Clear => Some(Effect::Cleared),
+            _ => None,
+        };
+        if let Some(effect) = everywhere.filter(|_| event.subject == SubjectId::EVERY) {
             for book in self.books.values_mut().chain([&mut self.fresh]) {
                 book.apply(event, false);
             }
-            let everywhere =
-                if kind == Kind::Gap { Effect::Interrupted } else { Effect::PhaseChanged };
-            return Change { effect: everywhere, ..Change::NONE };
+            return Change { effect, ..Change::NONE };
         }
         if event.subject.0 >= self.bounds.subjects_max {
             self.faults_without_book.count(Fault::UnknownSubject);
             return Change { fault: Some(Fault::UnknownSubject), ..Change::NONE };
         }
-        let is_full = self.orders_live() >= self.bounds.orders_max as usize;
+        let levels_told: usize = self.books.values().map(NaiveBook::levels_told).sum();
+        let is_full = self.orders_live() + levels_told >= self.bounds.orders_max as usize;
         let book = self.books.entry(event.subject).or_insert_with(|| self.fresh.clone());
         book.apply(event, is_full)
     }
@@ -99,6 +117,17 @@ impl NaiveBook {
 
     /// One side's levels, best first.
     pub fn levels(&self, side: Side) -> Vec<Quote> {
+        if self.form != Some(Form::Orders) {
+            let told = |(price, level): (&Price, &(Quantity, u32))| Quote {
+                price: *price,
+                quantity: level.0,
+                orders: level.1,
+            };
+            return match side {
+                Side::Buy => self.told_bids.iter().rev().map(told).collect(),
+                Side::Sell => self.told_asks.iter().map(told).collect(),
+            };
+        }
         let quote = |(price, orders): (&Price, &Vec<Resting>)| Quote {
             price: *price,
             quantity: Quantity(orders.iter().map(|order| order.remaining.0).sum()),
@@ -108,6 +137,17 @@ impl NaiveBook {
             Side::Buy => self.bids.iter().rev().map(quote).collect(),
             Side::Sell => self.asks.iter().map(quote).collect(),
         }
+    }
+
+    /// All that is displayed within so many hundredths of a percent of a side's best price.
+    pub fn depth_within(&self, side: Side, basis_points: u32) -> u128 {
+        let levels = self.levels(side);
+        let is_near = |level: &&Quote| {
+            let best = i128::from(levels[0].price.0);
+            let away = (i128::from(level.price.0) - best).abs();
+            away * 10_000 <= best.abs() * i128::from(basis_points)
+        };
+        levels.iter().filter(is_near).map(|level| u128::from(level.quantity.0)).sum()
     }
 
     /// The displayed orders at a price, in time priority.
@@ -137,6 +177,11 @@ impl NaiveBook {
         })
     }
 
+    /// What the book is made of, once it was fed.
+    pub fn form(&self) -> Option<Form> {
+        self.form
+    }
+
     /// What the market is doing.
     pub fn phase(&self) -> Phase {
         self.phase
@@ -162,6 +207,12 @@ impl NaiveBook {
         displayed.chain(&self.hidden).copied().collect()
     }
 
+    /// How many levels were told, if levels are what the feed tells.
+    fn levels_told(&self) -> usize {
+        let levels = self.told_bids.len() + self.told_asks.len();
+        if self.form == Some(Form::Levels) { levels } else { 0 }
+    }
+
     fn apply(&mut self, event: &Event, is_full: bool) -> Change {
         let earlier = self.clone();
         let mut change = match self.change(event, is_full) {
@@ -179,14 +230,7 @@ impl NaiveBook {
             change.touch_changed |= was != is;
             change.touch_price_changed |= was.map(|best| best.0) != is.map(|best| best.0);
         }
-        let touch = self.touch();
-        let crossed = touch.bid.zip(touch.ask).is_some_and(|(bid, ask)| bid.price >= ask.price);
-        if !crossed || self.phase.may_cross() {
-            self.crossing_told = false;
-        } else if !self.crossing_told
-            && matches!(change.effect, Effect::Entered | Effect::Modified | Effect::Replaced)
-        {
-            self.crossing_told = true;
+        if self.is_newly_crossed(event, change.effect) {
             change.fault = Some(Fault::Crossed);
         }
         if let Some(fault) = change.fault {
@@ -194,6 +238,29 @@ impl NaiveBook {
             self.distrust(event, fault);
         }
         change
+    }
+
+    /// Judges the book where a group of events ends, or after each event if the feed has no groups.
+    fn is_newly_crossed(&mut self, event: &Event, effect: Effect) -> bool {
+        use Effect::{Entered, Modified, Replaced, Restated};
+        let about_every = event.subject == SubjectId::EVERY;
+        let is_last = event.flags.has(Flags::LAST) && !about_every;
+        self.is_grouped |= is_last;
+        self.may_cross |= matches!(effect, Entered | Modified | Replaced | Restated);
+        if self.is_grouped && !is_last && !about_every {
+            return false;
+        }
+        let touch = self.touch();
+        let crossed = touch.bid.zip(touch.ask).is_some_and(|(bid, ask)| bid.price >= ask.price);
+        let may_be_new = self.may_cross && !about_every;
+        self.may_cross &= about_every;
+        if !crossed || self.phase.may_cross() {
+            self.crossing_told = false;
+            return false;
+        }
+        let is_new = may_be_new && !self.crossing_told;
+        self.crossing_told |= is_new;
+        is_new
     }
 
     fn distrust(&mut self, event: &Event, reason: Fault) {
@@ -249,8 +316,67 @@ impl NaiveBook {
                 self.distrust(event, event.body::<Gap>().reason());
                 done(Effect::Interrupted)
             }
+            Kind::Clear => {
+                self.bids.clear();
+                self.asks.clear();
+                self.hidden.clear();
+                self.told_bids.clear();
+                self.told_asks.clear();
+                self.form = None;
+                self.stale = None;
+                self.crossing_told = false;
+                self.may_cross = false;
+                done(Effect::Cleared)
+            }
+            Kind::Level => self.level(event, is_full),
+            Kind::Quote => self.quote(event.body()),
             _ => done(Effect::None),
         }
+    }
+
+    fn level(&mut self, event: &Event, is_full: bool) -> Result<Change, Fault> {
+        let body::Level { price, quantity, orders, .. } = event.body();
+        let side = event.side().ok_or(Fault::IncompleteOrder)?;
+        check(price.into(), Quantity(1))?;
+        if self.form.is_some_and(|form| form != Form::Levels) {
+            return Err(Fault::Malformed);
+        }
+        let depth = |book: &Self| {
+            let levels = book.levels(side);
+            levels.iter().position(|level| level.price == price).map(|depth| depth as u32)
+        };
+        let depth_before = depth(self);
+        if depth_before.is_none() && quantity.0 > 0 && is_full {
+            return Err(Fault::OrdersFull);
+        }
+        self.form = Some(Form::Levels);
+        let told = if side == Side::Buy { &mut self.told_bids } else { &mut self.told_asks };
+        let mut change = Change { effect: Effect::Restated, ..Change::NONE };
+        if quantity.0 > 0 {
+            told.insert(price, (quantity, orders));
+            (change.left, change.level_changed) = (Some(quantity), depth(self));
+        } else {
+            told.remove(&price);
+            change.level_changed = depth_before;
+        }
+        Ok(change)
+    }
+
+    fn quote(&mut self, body: body::Quote) -> Result<Change, Fault> {
+        let sides = [(body.bid, body.bid_quantity), (body.ask, body.ask_quantity)];
+        let shown = sides.map(|(price, quantity)| {
+            price.get().filter(|_| quantity.0 > 0).map(|price| (price, (quantity, 0)))
+        });
+        for (price, _) in shown.into_iter().flatten() {
+            check(price.into(), Quantity(1))?;
+        }
+        if self.form.is_some_and(|form| form != Form::Touch) {
+            return Err(Fault::Malformed);
+        }
+        self.form = Some(Form::Touch);
+        let [bid, ask] = shown.map(BTreeMap::from_iter);
+        (self.told_bids, self.told_asks) = (bid, ask);
+        Ok(Change { effect: Effect::Restated, ..Change::NONE })
     }
 
     fn add(&mut self, event: &Event, is_full: bool) -> Result<Change, Fault> {
@@ -260,6 +386,9 @@ impl NaiveBook {
         }
         let side = event.side().ok_or(Fault::IncompleteOrder)?;
         let price = check(body.price, body.quantity)?;
+        if self.form.is_some_and(|form| form != Form::Orders) {
+            return Err(Fault::Malformed);
+        }
         if self.order(body.id).is_some() {
             return Err(Fault::DuplicateOrder);
         }
@@ -280,6 +409,7 @@ impl NaiveBook {
             attributes,
             side,
         };
+        self.form = Some(Form::Orders);
         self.put(order);
         Ok(self.rests(Effect::Entered, None, order))
     }

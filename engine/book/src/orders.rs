@@ -4,9 +4,9 @@
 //! an order leaves the middle of its level without a search; free slots form such a list too. Nothing
 //! here knows prices from quantities: which queue an order stands in is the book's affair.
 
+use crate::index::Index;
 use engine_event::body::Attributes;
 use engine_event::{Nanos, OrderId, ParticipantId, Price, Quantity, Side, SubjectId};
-use rustc_hash::FxHashMap;
 
 /// An order that rests in a book.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,7 +42,7 @@ impl Resting {
 pub(crate) type Slot = u32;
 
 /// No slot.
-const NIL: Slot = Slot::MAX;
+pub(crate) const NIL: Slot = Slot::MAX;
 
 /// An order and its neighbours in the queue that it stands in.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +66,11 @@ pub(crate) struct Queue {
 
 impl Queue {
     pub(crate) const EMPTY: Queue = Queue { head: NIL, tail: NIL };
+
+    #[inline]
+    pub(crate) fn is_empty(self) -> bool {
+        self.head == NIL
+    }
 }
 
 /// The slab and its index.
@@ -74,10 +79,11 @@ pub(crate) struct Orders {
     cells: Vec<Cell>,
     /// Free cells, linked by `next`.
     free: Slot,
-    slots: FxHashMap<(SubjectId, OrderId), Slot>,
-    /// How many orders `slots` can hold before it allocates. The map's own `capacity` counts what
-    /// deletions left behind and would not tell.
-    slots_room: usize,
+    index: Index,
+    /// Orders that rest.
+    live: usize,
+    /// Levels of books that are fed by level: they count towards the bound.
+    pub(crate) levels: usize,
     orders_max: usize,
 }
 
@@ -89,22 +95,39 @@ impl Orders {
         // Even the greatest bound leaves one slot number unused: NIL.
         let orders_max = orders_max as usize;
         let reserved = orders_max.min(Self::RESERVED);
-        let mut slots = FxHashMap::default();
-        slots.reserve(reserved * 2);
-        let slots_room = slots.capacity() / 2;
-        Self { cells: Vec::with_capacity(reserved), free: NIL, slots, slots_room, orders_max }
+        Self {
+            cells: Vec::with_capacity(reserved),
+            free: NIL,
+            index: Index::new(reserved),
+            live: 0,
+            levels: 0,
+            orders_max,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.slots.len()
+        self.live
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.slots.len() >= self.orders_max
+        self.live + self.levels >= self.orders_max
     }
 
+    #[inline]
     pub(crate) fn find(&self, subject: SubjectId, id: OrderId) -> Option<Slot> {
-        self.slots.get(&(subject, id)).copied()
+        self.index.find(subject, id, |slot| self.cells[slot as usize].subject == subject)
+    }
+
+    /// Where an order with this id may lie, whose ever it is: only to look there early.
+    #[inline]
+    pub(crate) fn guess(&self, id: OrderId) -> Slot {
+        self.index.guess(id)
+    }
+
+    /// Reads an order that may be there, to have it at hand. The number means nothing.
+    #[inline]
+    pub(crate) fn look(&self, slot: Slot) -> u64 {
+        self.cells.get(slot as usize).map_or(0, |cell| cell.order.remaining.0)
     }
 
     #[inline]
@@ -120,7 +143,6 @@ impl Orders {
     /// Stores an order whose id is not there yet. It stands in no queue. The caller has looked at
     /// [`is_full`](Self::is_full).
     pub(crate) fn store(&mut self, subject: SubjectId, order: Resting) -> Slot {
-        self.make_room();
         let cell = Cell { order, subject, previous: NIL, next: NIL };
         let slot = match self.free {
             NIL => {
@@ -133,8 +155,12 @@ impl Orders {
                 slot
             }
         };
-        let known = self.slots.insert((subject, order.id), slot);
-        debug_assert!(known.is_none(), "order {} stored twice", order.id);
+        let cells = &self.cells;
+        self.index.insert(subject, order.id, slot, |slot| {
+            let cell = &cells[slot as usize];
+            (cell.subject, cell.order.id)
+        });
+        self.live += 1;
         slot
     }
 
@@ -143,18 +169,9 @@ impl Orders {
         let cell = &mut self.cells[slot as usize];
         cell.next = self.free;
         self.free = slot;
-        self.slots.remove(&(cell.subject, cell.order.id));
+        self.live -= 1;
+        self.index.remove(cell.subject, cell.order.id, slot);
         cell.order
-    }
-
-    /// Keeps the index at most half full. A map that is fuller allocates when it must sweep out what
-    /// deletions left behind; one that is not sweeps in place.
-    fn make_room(&mut self) {
-        if self.slots.len() >= self.slots_room {
-            let wanted = (self.slots_room * 4).max(64);
-            self.slots.reserve(wanted - self.slots.len());
-            self.slots_room = self.slots.capacity() / 2;
-        }
     }
 
     /// Puts an order at the end of a queue.
@@ -212,10 +229,10 @@ impl Orders {
         count
     }
 
-    /// Cells, entries of the index as it stands, and entries that it holds before it grows.
+    /// Cells, and what the index says of itself.
     #[cfg(test)]
-    pub(crate) fn capacities(&self) -> [usize; 3] {
-        [self.cells.capacity(), self.slots.capacity(), self.slots_room]
+    pub(crate) fn capacities(&self) -> (usize, [usize; 3]) {
+        (self.cells.capacity(), self.index.capacities())
     }
 }
 

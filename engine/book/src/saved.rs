@@ -1,11 +1,12 @@
 //! Books that survive a restart, and a different number of shards.
 //!
 //! Each book is a part of its own, written without anything that depends on where its orders lay: the
-//! orders, level by level, in their priority. Levels follow from them.
+//! orders, level by level, in their priority. Levels follow from them, unless they are what was told.
 
+use crate::book::{Book, Crossing};
 use crate::orders::Resting;
 use crate::rules::PRICES;
-use crate::{Books, Stale};
+use crate::{Books, Form, Quote, Stale};
 use engine_event::body::{Attributes, Phase};
 use engine_event::{Fault, Nanos, OrderId, ParticipantId, Price, Quantity, Side, SubjectId};
 use engine_event::{FaultCounts, Reader, Snapshot, SnapshotError, Writer};
@@ -63,14 +64,22 @@ impl Books {
 
     pub(crate) fn save_book(&self, place: usize, to: &mut Writer) {
         let book = &self.books[place];
-        to.bool(book.definition.is_some());
-        if let Some(definition) = &book.definition {
+        to.bool(book.record.definition.is_some());
+        if let Some(definition) = &book.record.definition {
             to.plain(definition);
         }
         to.u8(book.phase as u8);
-        to.bool(book.crossing_told);
+        to.bool(book.crossing.told);
+        to.bool(book.crossing.is_grouped);
+        to.bool(book.crossing.may_be_new);
         save_stale(book.stale, to);
-        book.faults.save(to);
+        book.record.faults.save(to);
+        to.u8(book.form.map_or(0, |form| form as u8));
+        if book.form.is_some_and(|form| form != Form::Orders) {
+            save_levels(book, Side::Buy, to);
+            save_levels(book, Side::Sell, to);
+            return;
+        }
         let levels = [Side::Buy, Side::Sell].map(|side| book.ladder(side).levels());
         let queues = levels.into_iter().flatten().map(|level| level.queue);
         let queues = queues.chain([book.hidden]);
@@ -80,18 +89,28 @@ impl Books {
     fn load_book(&mut self, place: usize, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
         let (book, orders) = (&mut self.books[place], &mut self.orders);
         book.clear(orders);
-        book.definition = if from.bool()? { Some(from.plain()?) } else { None };
+        book.record.definition = if from.bool()? { Some(from.plain()?) } else { None };
         book.phase = load_phase(from)?;
-        book.crossing_told = from.bool()?;
+        book.crossing =
+            Crossing { told: from.bool()?, is_grouped: from.bool()?, may_be_new: from.bool()? };
         book.stale = load_stale(from)?;
-        book.faults.load(from)?;
+        book.record.faults.load(from)?;
+        let at = from.position();
+        book.form = load_form(from.u8()?).ok_or(SnapshotError::Damaged { at })?;
+        if book.form.is_some_and(|form| form != Form::Orders) {
+            load_levels(book, Side::Buy, from)?;
+            load_levels(book, Side::Sell, from)?;
+            orders.levels += book.levels_told();
+            return Ok(());
+        }
         from.list(|from| {
             let at = from.position();
             let order = load_order(from)?;
-            let stands = order.remaining.0 > 0
+            let stands = book.form == Some(Form::Orders)
+                && order.remaining.0 > 0
                 && PRICES.contains(&order.price.0)
                 && orders.find(book.subject, order.id).is_none()
-                && book.has_room(&order);
+                && book.spot(&order).is_some();
             if !stands {
                 return Err(SnapshotError::Damaged { at });
             }
@@ -103,7 +122,7 @@ impl Books {
 }
 
 impl Snapshot for Books {
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
 
     fn save(&self, to: &mut Writer) {
         to.u8(self.every_phase as u8);
@@ -147,6 +166,42 @@ fn load_order(from: &mut Reader<'_>) -> Result<Resting, SnapshotError> {
         attributes: Attributes(from.u16()?),
         side: if from.bool()? { Side::Sell } else { Side::Buy },
     })
+}
+
+/// The levels of a side as they were told, best first.
+fn save_levels(book: &Book, side: Side, to: &mut Writer) {
+    to.list(book.ladder(side).quotes(), |to, level: Quote| {
+        to.i64(level.price.0);
+        to.u64(level.quantity.0);
+        to.u32(level.orders);
+    });
+}
+
+fn load_levels(book: &mut Book, side: Side, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+    from.list(|from| {
+        let at = from.position();
+        let (price, quantity) = (Price(from.i64()?), Quantity(from.u64()?));
+        let levels = book.ladder(side);
+        let has_room = book.form == Some(Form::Levels) || levels.is_empty();
+        let stands =
+            PRICES.contains(&price.0) && quantity.0 > 0 && has_room && levels.get(price).is_none();
+        if !stands {
+            return Err(SnapshotError::Damaged { at });
+        }
+        book.set_level(side, price, quantity, from.u32()?);
+        Ok(())
+    })
+}
+
+/// A book's form, if the number stands for one; within, none if it has none.
+fn load_form(number: u8) -> Option<Option<Form>> {
+    match number {
+        0 => Some(None),
+        1 => Some(Some(Form::Orders)),
+        2 => Some(Some(Form::Levels)),
+        3 => Some(Some(Form::Touch)),
+        _ => None,
+    }
 }
 
 fn load_phase(from: &mut Reader<'_>) -> Result<Phase, SnapshotError> {

@@ -9,7 +9,7 @@ pub struct Quote {
     pub price: Price,
     /// All that is displayed at it.
     pub quantity: Quantity,
-    /// How many displayed orders that is; never 0.
+    /// How many displayed orders that is; 0 where the feed tells levels or quotes and not that.
     pub orders: u32,
 }
 
@@ -73,6 +73,23 @@ impl Touch {
                 + i128::from(ask.price.0) * i128::from(bid_quantity),
             denominator: u128::from(bid_quantity) + u128::from(ask_quantity),
         })
+    }
+
+    /// What came to the bid less what came to the offer since `before`, one event or group earlier: the
+    /// order-flow imbalance of Cont, Kukanov and Stoikov (2014). A better price counts with all that is
+    /// displayed at it, a worse one with all that stood before it, the same price with the difference; a
+    /// side that was empty is worse than any price. Exact for every touch of a book.
+    #[inline]
+    pub fn order_flow_imbalance(&self, before: &Touch) -> i128 {
+        let came = |is: Option<Quote>, was: Option<Quote>, is_worse: fn(Price, Price) -> bool| {
+            let quantity = |of: Option<Quote>| of.map_or(0, |of| i128::from(of.quantity.0));
+            match (is, was) {
+                (Some(now), Some(then)) if is_worse(now.price, then.price) => -quantity(was),
+                (Some(now), Some(then)) if is_worse(then.price, now.price) => quantity(is),
+                _ => quantity(is) - quantity(was),
+            }
+        };
+        came(self.bid, before.bid, |a, b| a < b) - came(self.ask, before.ask, |a, b| a > b)
     }
 
     /// Whether a price or a quantity differs. How many orders make it up does not count.
@@ -143,6 +160,24 @@ mod tests {
             assert_eq!(touch.mid2().map(i128::from), Some(i128::from(ask) + i128::from(bid)));
             assert!(touch.microprice().is_some());
         }
+    }
+
+    #[test]
+    fn order_flow_counts_what_came_to_either_side() {
+        let before = Touch { bid: quote(99, 30), ask: quote(102, 10) };
+        let after = |bid, ask| Touch { bid, ask }.order_flow_imbalance(&before);
+        assert_eq!(after(quote(99, 30), quote(102, 10)), 0);
+        assert_eq!(after(quote(99, 45), quote(102, 10)), 15);
+        assert_eq!(after(quote(99, 30), quote(102, 45)), -35);
+        assert_eq!(after(quote(100, 7), quote(102, 10)), 7, "a better bid");
+        assert_eq!(after(quote(98, 7), quote(102, 10)), -30, "a worse bid");
+        assert_eq!(after(quote(99, 30), quote(101, 7)), -7, "a better offer");
+        assert_eq!(after(quote(99, 30), quote(103, 7)), 10, "a worse offer");
+        assert_eq!(after(None, quote(102, 10)), -30);
+        assert_eq!(before.order_flow_imbalance(&Touch::default()), 20);
+        let all = Touch { bid: quote(1, u64::MAX), ask: None };
+        let none = Touch { bid: None, ask: quote(1, u64::MAX) };
+        assert_eq!(all.order_flow_imbalance(&none), 2 * i128::from(u64::MAX));
     }
 
     #[test]

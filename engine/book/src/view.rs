@@ -8,7 +8,9 @@ use engine_event::body::Phase;
 use engine_event::{Definition, Event, Fault, FaultCounts, Nanos, OrderId, Price, Quantity};
 use engine_event::{Side, SubjectId};
 
-/// Since when a book may differ from the venue's, and why. It stays so until the book is cleared.
+/// Since when a book may differ from the venue's, and why. It stays so until the book is cleared: by
+/// the feed ([`Kind::Clear`](engine_event::Kind::Clear)), which begins a fresh picture, or by
+/// [`Books::clear`](crate::Books::clear).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stale {
     /// The first event that gave reason for doubt.
@@ -24,6 +26,20 @@ impl Stale {
     pub(crate) fn since(event: &Event, reason: Fault) -> Self {
         Self { since_seq: event.seq, since_at: event.event_at, reason }
     }
+}
+
+/// What a book is made of. It is decided by the first order, level or quote that the book takes, and
+/// open again once the book is cleared. A feed that tells one subject's book in two ways does not follow
+/// its format: what is told in the other way is refused as [`Fault::Malformed`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Form {
+    /// Every order in its queue.
+    Orders = 1,
+    /// What is displayed at each price. No orders are known.
+    Levels = 2,
+    /// The best bid and the best offer: at most one level a side. No orders are known.
+    Touch = 3,
 }
 
 /// How far an order is from its turn: what stands before it at its price.
@@ -70,12 +86,22 @@ impl<'a> BookView<'a> {
 
     /// One side's levels, best first.
     pub fn levels(&self, side: Side) -> impl ExactSizeIterator<Item = Quote> + 'a {
-        self.book.ladder(side).levels().iter().rev().map(Level::quote)
+        self.book.ladder(side).quotes()
     }
 
     /// How many levels a side has.
     pub fn depth(&self, side: Side) -> usize {
         self.book.ladder(side).levels().len()
+    }
+
+    /// All that is displayed on a side within so many hundredths of a percent of its best price, the
+    /// best level itself included; 0 where the side is empty. Walks these levels, which lie side by side.
+    pub fn depth_within(&self, side: Side, basis_points: u32) -> u128 {
+        let Some(best) = self.touch().of(side) else { return 0 };
+        let reach = i128::from(best.price.0).abs() * i128::from(basis_points);
+        let away = |level: &Quote| (i128::from(level.price.0) - i128::from(best.price.0)).abs();
+        let near = self.levels(side).take_while(|level| away(level) * 10_000 <= reach);
+        near.map(|level| u128::from(level.quantity.0)).sum()
     }
 
     /// What is displayed at a price.
@@ -111,6 +137,11 @@ impl<'a> BookView<'a> {
         Some(place)
     }
 
+    /// What the book is made of; none before it was fed, and after it was cleared.
+    pub fn form(&self) -> Option<Form> {
+        self.book.form
+    }
+
     /// What the market is doing.
     pub fn phase(&self) -> Phase {
         self.book.phase
@@ -124,12 +155,12 @@ impl<'a> BookView<'a> {
 
     /// The subject's numbers, where they were told.
     pub fn definition(&self) -> Option<&'a Definition> {
-        self.book.definition.as_ref()
+        self.book.record.definition.as_ref()
     }
 
     /// How often each fault occurred in this book.
     pub fn faults(&self) -> &'a FaultCounts {
-        &self.book.faults
+        &self.book.record.faults
     }
 
     /// Best offer less best bid: see [`Touch::spread`].

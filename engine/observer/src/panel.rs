@@ -69,6 +69,14 @@ impl Panel {
         }
     }
 
+    /// Touches what the coming events will need, so that their cache misses overlap.
+    #[inline]
+    pub fn look_ahead(&self, events: &[Event]) {
+        if self.scope == Scope::Subject {
+            self.books.look_ahead(events);
+        }
+    }
+
     /// Takes an event: time passes, the book changes, observers look.
     #[inline]
     pub fn observe(&mut self, event: &Event, out: &mut Outbox) {

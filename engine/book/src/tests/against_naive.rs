@@ -3,7 +3,7 @@
 use crate::naive::{NaiveBook, NaiveBooks};
 use crate::{BookView, Books, Bounds};
 use engine_event::body::{
-    Attributes, Definition, Execution, Gap, Order, Phase, Print, Replacement, Status,
+    self, Attributes, Definition, End, Execution, Gap, Order, Phase, Print, Replacement, Status,
 };
 use engine_event::{Event, Fault, Flags, Kind, MaybePrice, Nanos, OrderId, ParticipantId};
 use engine_event::{Price, Quantity, Side, SubjectId, VenueId};
@@ -13,8 +13,18 @@ use proptest::prelude::*;
 /// Few of everything, so that ids are taken, levels collide and bounds are reached.
 pub(crate) const BOUNDS: Bounds = Bounds { orders_max: 20, subjects_max: 3 };
 
+/// How often events tell orders, levels and quotes: sequences of one form mostly, and of all at once.
+fn forms() -> impl Strategy<Value = [u32; 3]> {
+    prop_oneof![
+        6 => Just([20, 0, 0]),
+        2 => Just([0, 20, 0]),
+        1 => Just([0, 0, 20]),
+        2 => Just([20, 10, 5]),
+    ]
+}
+
 /// Sequence number and time are given later.
-fn event() -> impl Strategy<Value = Event> {
+fn event(forms: [u32; 3], last: u32) -> impl Strategy<Value = Event> {
     let subject = prop_oneof![
         20 => (0..2u32).prop_map(SubjectId),
         1 => Just(SubjectId(2)),
@@ -29,15 +39,43 @@ fn event() -> impl Strategy<Value = Event> {
     let mark = prop_oneof![
         20 => Just(Flags::NONE),
         1 => Just(Flags::HIDDEN),
-        1 => Just(Flags::NON_PRINTABLE | Flags::LAST),
+        1 => Just(Flags::NON_PRINTABLE | Flags::SNAPSHOT),
+        last => Just(Flags::LAST),
     ];
-    (subject, side, mark, about()).prop_map(|(subject, side, mark, mut event)| {
+    (subject, side, mark, about(forms)).prop_map(|(subject, side, mark, mut event)| {
         event.subject = subject;
         event.with_flags(side | mark)
     })
 }
 
-fn about() -> impl Strategy<Value = Event> {
+fn about([by_order, by_level, by_touch]: [u32; 3]) -> impl Strategy<Value = Event> {
+    let new = |body| Event::new(SubjectId(0), Nanos(0), body);
+    prop_oneof![
+        by_order => by_orders(),
+        by_level => (price(), quantity(), 0..3u32).prop_map(|(price, quantity, orders)| {
+            let price = price.get().unwrap_or(Price(i64::MIN));
+            Event::new(SubjectId(0), Nanos(0), body::Level::new(price, quantity, orders))
+        }),
+        by_level => price().prop_map(|price| {
+            let price = price.get().unwrap_or(Price(0));
+            Event::new(SubjectId(0), Nanos(0), body::Level::new(price, Quantity(0), 0))
+        }),
+        by_touch => (price(), quantity(), price(), quantity()).prop_map(
+            |(bid, bid_quantity, ask, ask_quantity)| {
+                let quote = body::Quote { bid, bid_quantity, ask, ask_quantity };
+                Event::new(SubjectId(0), Nanos(0), quote)
+            },
+        ),
+        1 => (0..6u8).prop_map(|phase| {
+            let status = Status::new(Phase::from_number(phase), b"x");
+            Event::new(SubjectId(0), Nanos(0), status)
+        }),
+        1 => beside(),
+        1 => Just(new(End::default()).with_kind(Kind::Clear)),
+    ]
+}
+
+fn by_orders() -> impl Strategy<Value = Event> {
     let id = || (1..16u64).prop_map(OrderId);
     let order = || {
         (id(), price(), quantity(), 0..4u32, attributes()).prop_map(
@@ -61,11 +99,6 @@ fn about() -> impl Strategy<Value = Event> {
         5 => (id(), price(), quantity()).prop_map(|(id, price, quantity)| {
             Event::new(SubjectId(0), Nanos(0), Execution::new(id, price.get(), quantity))
         }),
-        1 => (0..6u8).prop_map(|phase| {
-            let status = Status::new(Phase::from_number(phase), b"x");
-            Event::new(SubjectId(0), Nanos(0), status)
-        }),
-        1 => beside(),
     ]
 }
 
@@ -83,7 +116,7 @@ fn beside() -> impl Strategy<Value = Event> {
             let definition = Definition::new(VenueId(1), scale, 0);
             Event::new(SubjectId(0), Nanos(0), definition)
         }),
-        Just(Event::new(SubjectId(0), Nanos(0), engine_event::body::End::default())),
+        Just(Event::new(SubjectId(0), Nanos(0), End::default())),
     ]
 }
 
@@ -115,7 +148,9 @@ fn attributes() -> impl Strategy<Value = Attributes> {
 
 /// Any sequence of up to 200 events, in its place and time.
 pub(crate) fn events() -> impl Strategy<Value = Vec<Event>> {
-    vec(event(), 1..200).prop_map(|mut events| {
+    let last = prop_oneof![Just(0u32), Just(1), Just(10)];
+    let events = (forms(), last).prop_flat_map(|(forms, last)| vec(event(forms, last), 1..200));
+    events.prop_map(|mut events| {
         for (seq, event) in (1..).zip(&mut events) {
             (event.seq, event.event_at) = (seq, Nanos(seq * 10));
         }
@@ -131,6 +166,10 @@ fn assert_same(book: BookView<'_>, naive: &NaiveBook) {
     {
         assert_eq!(levels, naive.levels(side));
         assert_eq!(book.depth(side), levels.len());
+        for basis_points in [0, 3_000, 10_000, u32::MAX] {
+            let depth = book.depth_within(side, basis_points);
+            assert_eq!(depth, naive.depth_within(side, basis_points));
+        }
         for level in levels {
             assert_eq!(book.level(side, level.price), Some(level));
             let queue: Vec<_> = book.orders_at(side, level.price).copied().collect();
@@ -142,6 +181,7 @@ fn assert_same(book: BookView<'_>, naive: &NaiveBook) {
         assert_eq!(book.order(id).copied(), naive.order(id));
         assert_eq!(book.queue_position(id), naive.queue_position(id));
     }
+    assert_eq!(book.form(), naive.form());
     assert_eq!(book.phase(), naive.phase());
     assert_eq!(book.stale(), naive.stale());
     assert_eq!(book.definition(), naive.definition());
@@ -153,7 +193,8 @@ proptest! {
     fn books_are_what_the_plain_ones_are(events in events()) {
         let mut books = Books::new(BOUNDS);
         let mut naive = NaiveBooks::new(BOUNDS);
-        for event in &events {
+        for (n, event) in events.iter().enumerate() {
+            books.look_ahead(&events[n..]);
             prop_assert_eq!(books.apply(event), naive.apply(event), "{:?}", event);
             books.assert_consistent();
             prop_assert!(books.subjects().eq(naive.subjects()));

@@ -5,7 +5,10 @@
 
 mod against_naive;
 mod faults;
+mod forms;
+mod groups;
 mod ladders;
+mod lobster;
 mod notation;
 mod restart;
 mod warm;

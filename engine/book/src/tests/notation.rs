@@ -5,12 +5,15 @@
 //! ```text
 //! add 1 B 100 @ 1000 [hidden|ioc|mm …] [by 7]     modify 1 50 @ 1001     reduce 1 30     delete 1
 //! replace 1 2 100 @ 999     execute 1 30 [@ 1000] [unprinted]     trade 50 @ 1000     break
-//! status auction     gap     define     clear     every status halt     every gap
+//! level B 100 @ 1000 [in 3]     quote 100 @ 1000 50 @ 1001
+//! status auction     gap     define     clear     every status halt     every gap     every clear
 //! ```
+//!
+//! Any of them may end with `snapshot`, with `last`, or with both.
 
-use crate::{Books, Bounds, Change};
+use crate::{Books, Bounds, Change, Form};
 use engine_event::body::{
-    Attributes, Definition, Execution, Gap, Order, Phase, Print, Replacement, Status,
+    self, Attributes, Definition, End, Execution, Gap, Order, Phase, Print, Replacement, Status,
 };
 use engine_event::{Event, Fault, Flags, Kind, MaybePrice, Nanos, OrderId, ParticipantId};
 use engine_event::{Price, Quantity, Side, SubjectId, VenueId};
@@ -44,13 +47,9 @@ pub(crate) fn changes(events: &str) -> String {
 fn run(books: &mut Books, events: &str, mut told: impl FnMut(&str, Change)) {
     let lines = events.lines().map(str::trim).filter(|line| !line.is_empty());
     for (seq, line) in (1..).zip(lines) {
-        if line == "clear" {
-            books.clear(SUBJECT);
-        } else {
-            let mut event = parse(line);
-            (event.seq, event.event_at) = (seq, Nanos(seq));
-            told(line, books.apply(&event));
-        }
+        let mut event = parse(line);
+        (event.seq, event.event_at) = (seq, Nanos(seq));
+        told(line, books.apply(&event));
         books.assert_consistent();
     }
 }
@@ -64,16 +63,22 @@ pub(crate) fn parse(line: &str) -> Event {
     };
     let verb = words.next().expect("a verb");
     let mut words = Words { words: words.collect(), at: 0 };
+    let mut marks = Flags::NONE;
+    for (mark, flag) in [("last", Flags::LAST), ("snapshot", Flags::SNAPSHOT)] {
+        if words.words.pop_if(|word| *word == mark).is_some() {
+            marks = marks | flag;
+        }
+    }
+    event(subject, verb, words).with_flags(marks)
+}
+
+fn event(subject: SubjectId, verb: &str, mut words: Words<'_>) -> Event {
     let (at, none) = (Nanos(0), Flags::NONE);
     let order = |order: Order, kind| Event::new(subject, at, order).with_kind(kind);
     match verb {
         "add" => {
             let id = words.id();
-            let side = match words.take_if(|word| word == "B" || word == "S") {
-                Some("B") => Flags::of(Side::Buy),
-                Some(_) => Flags::of(Side::Sell),
-                None => none,
-            };
+            let side = words.side();
             let mut body = Order::new(id, None, words.quantity());
             body.price = words.price();
             while let Some((_, attribute)) =
@@ -111,6 +116,19 @@ pub(crate) fn parse(line: &str) -> Event {
             Event::new(subject, at, Print::new(1, words.price().get(), quantity))
         }
         "break" => Event::new(subject, at, Print::new(1, None, Quantity(0))).with_kind(Kind::Break),
+        "level" => {
+            let side = words.side();
+            let quantity = words.quantity();
+            let price = words.price().get().expect("a price");
+            let orders = words.take_if(|word| word == "in").map_or(0, |_| words.number() as u32);
+            Event::new(subject, at, body::Level::new(price, quantity, orders)).with_flags(side)
+        }
+        "quote" => {
+            let (bid_quantity, bid) = (words.quantity(), words.price());
+            let (ask_quantity, ask) = (words.quantity(), words.price());
+            Event::new(subject, at, body::Quote { bid, bid_quantity, ask, ask_quantity })
+        }
+        "clear" => Event::new(subject, at, End::default()).with_kind(Kind::Clear),
         "status" => {
             let word = words.take_if(|_| true);
             let (_, phase) = Phase::WORDS.iter().find(|of| Some(of.0) == word).expect("a phase");
@@ -152,6 +170,14 @@ impl<'a> Words<'a> {
         Quantity(most.unwrap_or_else(|| self.number() as u64))
     }
 
+    fn side(&mut self) -> Flags {
+        match self.take_if(|word| word == "B" || word == "S") {
+            Some("B") => Flags::of(Side::Buy),
+            Some(_) => Flags::of(Side::Sell),
+            None => Flags::NONE,
+        }
+    }
+
     fn price(&mut self) -> MaybePrice {
         self.take_if(|word| word == "@").map(|_| Price(self.number())).into()
     }
@@ -163,6 +189,9 @@ fn print_book(books: &Books) -> String {
     let mut side = |side: Side, levels: Vec<crate::Quote>| {
         for level in levels {
             write!(text, "{} {} {:>4} =", side.letter(), level.price, level.quantity).unwrap();
+            if book.form() == Some(Form::Levels) {
+                write!(text, " {} orders", level.orders).unwrap();
+            }
             for order in book.orders_at(side, level.price) {
                 write!(text, " #{}:{}", order.id, order.remaining).unwrap();
             }

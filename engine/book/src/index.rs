@@ -1,0 +1,376 @@
+//! Where an order lies, found by its id.
+//!
+//! Venues that number all orders of a day in one sequence (NASDAQ) get a plain array: the id says where
+//! to look, orders that enter one after the other lie side by side, and nothing is hashed. The array is
+//! a window that moves with the ids. It is made of pages of [`PAGE`] ids, opened when a first order needs
+//! one and recycled when the last one has left. Most orders live short lives; for the few that stay, the
+//! oldest pages are not kept: what still rests in them moves to a hash table, once.
+//!
+//! The table also takes what a window cannot hold well: ids that are scattered or random, and the same
+//! id of a second subject (ids are unique for one subject only). Opening a page is paid for with credit,
+//! which orders earn by being found in pages, so that ids too thin for pages soon get no more of them.
+//!
+//! Pages take about as much memory as the orders in them do themselves, 64 bytes each, and never more
+//! than 64 MiB; the table up to 100 bytes for each order in it.
+
+use crate::orders::{NIL, Slot};
+use engine_event::{OrderId, SubjectId};
+use rustc_hash::FxHashMap;
+
+/// Ids of one page, and pages of the window. Powers of two.
+const PAGE: usize = 4096;
+const WINDOW: usize = 4096;
+
+/// What an order in a page, and one in the table, adds to the credit; the latter so that a feed that
+/// turns sequential is noticed.
+const EARNED_IN_PAGE: u32 = 256;
+const EARNED_IN_TABLE: u32 = 1;
+/// What a page costs: 64 orders in pages. At fewer, 16 KiB are better spent on the table.
+const COST: u32 = 64 * EARNED_IN_PAGE;
+const CREDIT_MAX: u32 = 64 * COST;
+
+/// How many pages there may be though orders are few, and how many orders deserve one more. As many come
+/// at a time, or a quarter of those that are there.
+const PAGES_FREE: usize = 16;
+const DESERVING: usize = PAGE * size_of::<Slot>() / 64;
+
+/// Slots by subject and id.
+#[derive(Clone, Debug)]
+pub(crate) struct Index {
+    /// By page number, modulo its length.
+    window: Box<[Place]>,
+    /// Pages without orders, to be opened again.
+    spare: Vec<Box<Page>>,
+    /// How many there are, in the window and spare. They come many at a time, so that a number that sways
+    /// about some height soon finds enough of them.
+    pages: usize,
+    /// Orders in pages.
+    paged: usize,
+    /// Where in the window the oldest page is looked for.
+    hand: usize,
+    credit: u32,
+    /// The highest page number of any order so far.
+    newest: u64,
+    table: FxHashMap<(SubjectId, OrderId), Slot>,
+    /// How many orders the table can hold before it allocates. The map's own `capacity` counts what
+    /// deletions left behind and would not tell.
+    table_room: usize,
+}
+
+/// A place in the window.
+#[derive(Clone, Debug)]
+struct Place {
+    /// Which page it holds; `NO_PAGE` if none.
+    number: u64,
+    /// How many orders are in the page.
+    live: u32,
+    /// Orders whose ids belong to this page may be in the table.
+    is_mixed: bool,
+    page: Option<Box<Page>>,
+}
+
+/// More than any id's page number.
+const NO_PAGE: u64 = u64::MAX;
+
+/// Slots by the lower bits of the id; `NIL` where there is none.
+type Page = [Slot; PAGE];
+
+impl Index {
+    /// An empty index whose table has room for twice as many orders before it grows.
+    pub(crate) fn new(reserved: usize) -> Self {
+        let mut table = FxHashMap::default();
+        table.reserve(reserved * 2);
+        let free = Place { number: NO_PAGE, live: 0, is_mixed: false, page: None };
+        Self {
+            window: vec![free; WINDOW].into(),
+            spare: Vec::with_capacity(WINDOW),
+            pages: 0,
+            paged: 0,
+            hand: 0,
+            credit: CREDIT_MAX,
+            newest: 0,
+            table_room: table.capacity() / 2,
+            table,
+        }
+    }
+
+    /// Where the order with this id lies, `is_its` telling whether the one that lies there is the
+    /// subject's.
+    #[inline]
+    pub(crate) fn find(
+        &self,
+        subject: SubjectId,
+        id: OrderId,
+        is_its: impl Fn(Slot) -> bool,
+    ) -> Option<Slot> {
+        let (number, within) = split(id);
+        let place = &self.window[number as usize % WINDOW];
+        if let Some(page) = place.page.as_ref().filter(|_| place.number == number) {
+            let slot = page[within];
+            if slot != NIL && is_its(slot) {
+                return Some(slot);
+            }
+            if !place.is_mixed {
+                return None;
+            }
+        }
+        self.table.get(&(subject, id)).copied()
+    }
+
+    /// Where an order with this id may lie, whoever's it is; `NIL` if the window does not know.
+    #[inline]
+    pub(crate) fn guess(&self, id: OrderId) -> Slot {
+        let (number, within) = split(id);
+        let place = &self.window[number as usize % WINDOW];
+        match &place.page {
+            Some(page) if place.number == number => page[within],
+            _ => NIL,
+        }
+    }
+
+    /// Adds an order that is not in the index. `owner` tells who an order in the index belongs to, and
+    /// its id, should it have to move.
+    #[inline]
+    pub(crate) fn insert(
+        &mut self,
+        subject: SubjectId,
+        id: OrderId,
+        slot: Slot,
+        owner: impl Fn(Slot) -> (SubjectId, OrderId),
+    ) {
+        let (number, within) = split(id);
+        let at = number as usize % WINDOW;
+        if self.window[at].number != number && !self.open(number, owner) {
+            return self.insert_in_table(subject, id, slot);
+        }
+        self.newest = self.newest.max(number);
+        let place = &mut self.window[at];
+        let page = place.page.as_mut().expect("a place with a number has its page");
+        if page[within] != NIL {
+            place.is_mixed = true;
+            return self.insert_in_table(subject, id, slot);
+        }
+        page[within] = slot;
+        place.live += 1;
+        self.paged += 1;
+        self.credit = (self.credit + EARNED_IN_PAGE).min(CREDIT_MAX);
+    }
+
+    #[cold]
+    fn insert_in_table(&mut self, subject: SubjectId, id: OrderId, slot: Slot) {
+        self.newest = self.newest.max(split(id).0);
+        self.credit = (self.credit + EARNED_IN_TABLE).min(CREDIT_MAX);
+        self.make_room();
+        let known = self.table.insert((subject, id), slot);
+        debug_assert!(known.is_none(), "order {id} stored twice");
+    }
+
+    /// Takes out an order that is in the index.
+    #[inline]
+    pub(crate) fn remove(&mut self, subject: SubjectId, id: OrderId, slot: Slot) {
+        let (number, within) = split(id);
+        let place = &mut self.window[number as usize % WINDOW];
+        let page = place.page.as_mut().filter(|_| place.number == number);
+        let Some(here) = page.map(|page| &mut page[within]).filter(|here| **here == slot) else {
+            self.table.remove(&(subject, id));
+            return;
+        };
+        *here = NIL;
+        place.live -= 1;
+        self.paged -= 1;
+        // The newest page stays, since the next order belongs there.
+        if place.live == 0 && number != self.newest {
+            place.number = NO_PAGE;
+            self.spare.extend(place.page.take());
+        }
+    }
+
+    /// Opens this page, if there is credit and no newer one stands in its place.
+    #[cold]
+    fn open(&mut self, number: u64, owner: impl Fn(Slot) -> (SubjectId, OrderId)) -> bool {
+        let at = number as usize % WINDOW;
+        let here = &self.window[at];
+        let is_held_by_newer = here.live > 0 && here.number > number;
+        if is_held_by_newer || self.credit < COST {
+            return false;
+        }
+        self.credit -= COST;
+        self.close(at, &owner);
+        if self.spare.is_empty() {
+            self.find_page(&owner);
+        }
+        let place = &mut self.window[at];
+        place.page = self.spare.pop();
+        place.number = number;
+        place.is_mixed = number <= self.newest && !self.table.is_empty();
+        true
+    }
+
+    /// Empties a place of the window: its page is spare, and its orders are in the table.
+    fn close(&mut self, at: usize, owner: impl Fn(Slot) -> (SubjectId, OrderId)) {
+        let place = &mut self.window[at];
+        let Some(mut page) = place.page.take() else { return };
+        place.number = NO_PAGE;
+        let live = std::mem::take(&mut place.live);
+        self.paged -= live as usize;
+        if live > 0 {
+            for slot in page.iter_mut().filter(|slot| **slot != NIL) {
+                self.make_room();
+                self.table.insert(owner(*slot), std::mem::replace(slot, NIL));
+            }
+        }
+        self.spare.push(page);
+    }
+
+    /// Makes a page spare: a new one as long as orders deserve it, then the oldest that is open.
+    fn find_page(&mut self, owner: impl Fn(Slot) -> (SubjectId, OrderId)) {
+        let deserved = (PAGES_FREE + self.paged / DESERVING).min(WINDOW);
+        if self.pages < deserved {
+            let more = (self.pages / 4).max(PAGES_FREE).min(WINDOW - self.pages);
+            self.spare.extend(std::iter::repeat_with(empty_page).take(more));
+            self.pages += more;
+        }
+        while self.spare.is_empty() {
+            self.close(self.hand, &owner);
+            self.hand = (self.hand + 1) % WINDOW;
+        }
+    }
+
+    /// Keeps the table at most half full. A map that is fuller allocates when it must sweep out what
+    /// deletions left behind; one that is not sweeps in place.
+    fn make_room(&mut self) {
+        if self.table.len() >= self.table_room {
+            let wanted = (self.table_room * 4).max(64);
+            self.table.reserve(wanted - self.table.len());
+            self.table_room = self.table.capacity() / 2;
+        }
+    }
+
+    /// Pages, entries of the table as it stands, and entries that it holds before it grows.
+    #[cfg(test)]
+    pub(crate) fn capacities(&self) -> [usize; 3] {
+        [self.pages, self.table.capacity(), self.table_room]
+    }
+}
+
+/// An id's page and its place there.
+#[inline]
+fn split(id: OrderId) -> (u64, usize) {
+    (id.0 / PAGE as u64, id.0 as usize % PAGE)
+}
+
+fn empty_page() -> Box<Page> {
+    let page = vec![NIL; PAGE].into_boxed_slice();
+    page.try_into().expect("as long as a page")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    /// An index and, plainly, what must be found in it.
+    struct Pair {
+        index: Index,
+        plain: BTreeMap<(SubjectId, OrderId), Slot>,
+        owners: Vec<(SubjectId, OrderId)>,
+    }
+
+    impl Pair {
+        fn new() -> Self {
+            Self { index: Index::new(0), plain: BTreeMap::new(), owners: Vec::new() }
+        }
+
+        fn find(&self, key: (SubjectId, OrderId)) -> Option<Slot> {
+            self.index.find(key.0, key.1, |slot| self.owners[slot as usize].0 == key.0)
+        }
+
+        /// Adds the order if it is not there, else takes it out.
+        fn toggle(&mut self, key: (SubjectId, OrderId)) {
+            let found = self.find(key);
+            assert_eq!(found, self.plain.get(&key).copied(), "{key:?}");
+            if let Some(slot) = found {
+                self.index.remove(key.0, key.1, slot);
+                self.plain.remove(&key);
+            } else {
+                let slot = self.owners.len() as Slot;
+                self.owners.push(key);
+                self.index.insert(key.0, key.1, slot, |slot| self.owners[slot as usize]);
+                self.plain.insert(key, slot);
+            }
+        }
+
+        fn assert_all_found(&self) {
+            for (key, slot) in &self.plain {
+                assert_eq!(self.find(*key), Some(*slot), "{key:?}");
+            }
+            let paged: u32 = self.index.window.iter().map(|place| place.live).sum();
+            assert_eq!(paged as usize + self.index.table.len(), self.plain.len());
+            let open = self.index.window.iter().filter(|place| place.page.is_some()).count();
+            assert_eq!(open + self.index.spare.len(), self.index.pages);
+        }
+    }
+
+    /// Ids that share pages, that stand in each other's place, and some from anywhere.
+    fn id() -> impl Strategy<Value = OrderId> {
+        let round = (PAGE * WINDOW) as u64;
+        prop_oneof![
+            4 => (0..40u64).prop_map(OrderId),
+            4 => (0..4u64, 0..3u64, 0..10u64).prop_map(move |(lap, page, within)| {
+                OrderId(lap * round + page * PAGE as u64 + within)
+            }),
+            1 => any::<u64>().prop_map(OrderId),
+            1 => (0..3u64).prop_map(|less| OrderId(u64::MAX - less)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_order_is_found_wherever_it_went(
+            keys in vec(((0..2u32).prop_map(SubjectId), id()), 1..400),
+        ) {
+            let mut pair = Pair::new();
+            for key in keys {
+                pair.toggle(key);
+                pair.assert_all_found();
+            }
+        }
+    }
+
+    /// A day's ids in order, of which one in a hundred rests for good.
+    #[test]
+    fn a_window_that_moves_on_loses_nothing() {
+        let mut pair = Pair::new();
+        let ids = (0..3 * (PAGE * WINDOW) as u64).step_by(16);
+        for (n, id) in ids.enumerate() {
+            let key = (SubjectId(0), OrderId(id));
+            pair.toggle(key);
+            if n % 100 != 0 {
+                pair.toggle(key);
+            }
+        }
+        pair.assert_all_found();
+        assert!(pair.index.table.len() > pair.plain.len() * 9 / 10, "older ones have moved");
+        assert!(pair.index.pages < 2 * PAGES_FREE, "{} pages", pair.index.pages);
+    }
+
+    #[test]
+    fn sequential_ids_lie_in_few_pages_and_scattered_ones_in_the_table() {
+        let mut pair = Pair::new();
+        for n in 0..1_000_000 {
+            pair.toggle((SubjectId(0), OrderId(n)));
+            if let Some(older) = n.checked_sub(1_000) {
+                pair.toggle((SubjectId(0), OrderId(older)));
+            }
+        }
+        assert_eq!(pair.index.pages, PAGES_FREE, "pages are recycled");
+        let scattered = |n: u64| (SubjectId(1), OrderId(n.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        for n in 1..100_000 {
+            pair.toggle(scattered(n));
+        }
+        assert!(pair.index.pages < 100, "scattered ids open few pages");
+        pair.assert_all_found();
+    }
+}
