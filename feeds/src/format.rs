@@ -1,6 +1,6 @@
 //! The formats, and how content tells which one it is.
 
-use crate::codec::{itch50, lobster, readings, tape};
+use crate::codec::{iex, itch_pcap, itch50, lobster, readings, tape};
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
@@ -8,6 +8,10 @@ use thiserror::Error;
 /// A format that files come in.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Format {
+    /// IEX' DEEP 1.0 or TOPS 1.6, as IEX-TP in a pcap or pcapng capture.
+    IexPcap,
+    /// NASDAQ TotalView-ITCH 5.0, as MoldUDP64 in a pcap or pcapng capture.
+    ItchPcap,
     /// NASDAQ TotalView-ITCH 5.0, as a BinaryFILE: each message behind its length.
     Itch50,
     /// LOBSTER's message CSV.
@@ -20,7 +24,14 @@ pub enum Format {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Format; 4] = [Format::Itch50, Format::Lobster, Format::Readings, Format::Tape];
+    pub const ALL: [Format; 6] = [
+        Format::Itch50,
+        Format::ItchPcap,
+        Format::IexPcap,
+        Format::Lobster,
+        Format::Readings,
+        Format::Tape,
+    ];
 
     /// How many first bytes of content [`detect`] wants to see, unless the content is shorter.
     pub const DETECT_BYTES: usize = 4096;
@@ -28,6 +39,8 @@ impl Format {
     /// Its word on the command line and in the configuration.
     pub const fn word(self) -> &'static str {
         match self {
+            Format::IexPcap => "iex-pcap",
+            Format::ItchPcap => "itch-pcap",
             Format::Itch50 => "itch50",
             Format::Lobster => "lobster",
             Format::Readings => "readings",
@@ -38,6 +51,7 @@ impl Format {
     /// What the numbers count by which its faults and gaps name their place.
     pub const fn place(self) -> &'static str {
         match self {
+            Format::IexPcap | Format::ItchPcap => "packet",
             Format::Itch50 => "byte",
             Format::Lobster | Format::Readings | Format::Tape => "line",
         }
@@ -46,6 +60,8 @@ impl Format {
     /// What content of this format begins with, for an error message.
     pub(crate) const fn beginning(self) -> &'static str {
         match self {
+            Format::IexPcap => "a pcap or pcapng capture of IEX-TP with DEEP 1.0 or TOPS 1.6",
+            Format::ItchPcap => "a pcap or pcapng capture of MoldUDP64 with ITCH 5.0",
             Format::Itch50 => "messages of ITCH 5.0, each behind its length in two bytes",
             Format::Lobster => "lines of time,type,order id,size,price,direction",
             Format::Readings => "the header event_at,device,metric,value",
@@ -57,6 +73,8 @@ impl Format {
 
     pub(crate) fn looks_like(self, bytes: &[u8]) -> bool {
         match self {
+            Format::IexPcap => iex::looks_like(bytes),
+            Format::ItchPcap => itch_pcap::looks_like(bytes),
             Format::Itch50 => itch50::looks_like(bytes),
             Format::Lobster => lobster::looks_like(bytes),
             Format::Readings => readings::looks_like(bytes),
@@ -73,7 +91,7 @@ impl fmt::Display for Format {
 
 /// A word that names no format.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
-#[error("unknown format \"{0}\": expected itch50, lobster, readings or tape")]
+#[error("unknown format \"{0}\": expected one of {words}", words = Format::ALL.map(Format::word).join(", "))]
 pub struct UnknownFormat(pub String);
 
 impl FromStr for Format {
@@ -103,7 +121,7 @@ mod tests {
         }
         assert_eq!(
             "csv".parse::<Format>().unwrap_err().to_string(),
-            "unknown format \"csv\": expected itch50, lobster, readings or tape"
+            "unknown format \"csv\": expected one of itch50, itch-pcap, iex-pcap, lobster, readings, tape"
         );
     }
 

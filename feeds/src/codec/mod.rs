@@ -5,7 +5,12 @@
 //! it counts in the [`Tally`], tells as a `Gap` event and steps over; only what leaves no next record
 //! to go on with is an error.
 
+pub mod arbitration;
+pub mod capture;
+pub mod framing;
+pub mod iex;
 pub mod itch50;
+pub mod itch_pcap;
 mod lines;
 pub mod lobster;
 pub mod readings;
@@ -17,6 +22,8 @@ use engine_pipeline::{Sink, Tally};
 use std::fmt;
 use thiserror::Error;
 
+pub use iex::IexPcap;
+pub use itch_pcap::ItchPcap;
 pub use itch50::Itch50;
 pub use lobster::Lobster;
 pub use readings::Readings;
@@ -26,16 +33,17 @@ pub use tape::Tape;
 /// spare. A codec decodes while the sink has that much room.
 pub const EVENTS_PER_MESSAGE_MAX: usize = 4;
 
-/// The most bytes that one record takes: an ITCH frame of 65,535 bytes behind its length, or a line.
-/// A buffer that holds this many always lets a codec go on.
-pub const RECORD_BYTES_MAX: usize = 65_537;
+/// The most bytes that one record takes: a captured packet with all that stands around it. Lines and
+/// ITCH frames are shorter. A buffer that holds this many always lets a codec go on.
+pub const RECORD_BYTES_MAX: usize = 128 * 1024;
 
 /// Turns one format's bytes into events.
 pub trait Codec: Send {
     /// Decodes the records that stand complete in `input`, the bytes not consumed before, while the
     /// sink has room for [`EVENTS_PER_MESSAGE_MAX`] events. Returns how many bytes it consumed.
     ///
-    /// When it consumes nothing although the sink has room, it needs more bytes than `input` has.
+    /// When it consumes nothing although the sink has room, it needs more bytes than `input` has. After
+    /// the last byte it may have more to push: it is called, with nothing, until it leaves room.
     /// `last` says that none will follow: then an incomplete record is an error, after everything
     /// before it was pushed. After an error the codec is not called again.
     fn decode<S: Sink>(

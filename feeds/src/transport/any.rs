@@ -1,7 +1,7 @@
 //! A file of whichever format.
 
 use super::file::{Content, FileFeed};
-use crate::codec::{Itch50, Lobster, Readings, Tape};
+use crate::codec::{IexPcap, Itch50, ItchPcap, Lobster, Readings, Tape};
 use crate::{Format, Options};
 use engine_event::{Directory, Nanos};
 use engine_pipeline::{Feed, FeedError, FeedTurn, Sink, Tally};
@@ -10,6 +10,10 @@ use std::path::Path;
 /// A file of one of the formats, chosen when it was opened.
 #[derive(Debug)]
 pub enum AnyFeed {
+    /// IEX' DEEP or TOPS in a capture.
+    IexPcap(FileFeed<IexPcap>),
+    /// NASDAQ TotalView-ITCH 5.0 in a capture.
+    ItchPcap(FileFeed<ItchPcap>),
     /// NASDAQ TotalView-ITCH 5.0.
     Itch50(FileFeed<Itch50>),
     /// LOBSTER's message CSV.
@@ -26,6 +30,8 @@ pub fn open(path: &Path, options: &Options) -> Result<AnyFeed, FeedError> {
     let options = options.with_name_of(path);
     let mut content = Content::open(path, &options)?;
     Ok(match content.format(&options)? {
+        Format::IexPcap => AnyFeed::IexPcap(FileFeed::new(content, IexPcap::new(&options))),
+        Format::ItchPcap => AnyFeed::ItchPcap(FileFeed::new(content, ItchPcap::new(&options))),
         Format::Itch50 => AnyFeed::Itch50(FileFeed::new(content, Itch50::new(&options))),
         Format::Lobster => AnyFeed::Lobster(FileFeed::new(content, Lobster::new(&options))),
         Format::Readings => AnyFeed::Readings(FileFeed::new(content, Readings::new(&options))),
@@ -37,6 +43,8 @@ impl AnyFeed {
     /// What the file's format is.
     pub fn format(&self) -> Format {
         match self {
+            AnyFeed::IexPcap(_) => Format::IexPcap,
+            AnyFeed::ItchPcap(_) => Format::ItchPcap,
             AnyFeed::Itch50(_) => Format::Itch50,
             AnyFeed::Lobster(_) => Format::Lobster,
             AnyFeed::Readings(_) => Format::Readings,
@@ -53,6 +61,8 @@ impl Feed for AnyFeed {
         sink: &mut S,
     ) -> Result<FeedTurn, FeedError> {
         match self {
+            AnyFeed::IexPcap(feed) => feed.poll(now, names, sink),
+            AnyFeed::ItchPcap(feed) => feed.poll(now, names, sink),
             AnyFeed::Itch50(feed) => feed.poll(now, names, sink),
             AnyFeed::Lobster(feed) => feed.poll(now, names, sink),
             AnyFeed::Readings(feed) => feed.poll(now, names, sink),
@@ -62,6 +72,8 @@ impl Feed for AnyFeed {
 
     fn tally(&self) -> Tally {
         match self {
+            AnyFeed::IexPcap(feed) => feed.tally(),
+            AnyFeed::ItchPcap(feed) => feed.tally(),
             AnyFeed::Itch50(feed) => feed.tally(),
             AnyFeed::Lobster(feed) => feed.tally(),
             AnyFeed::Readings(feed) => feed.tally(),
@@ -78,6 +90,7 @@ mod tests {
     use expect_test::{Expect, expect};
     use flate2::Compression;
     use flate2::write::GzEncoder;
+    use lz4_flex::frame::{BlockMode, BlockSize, FrameEncoder, FrameInfo};
     use std::io::Write;
     use std::path::PathBuf;
 
@@ -132,6 +145,22 @@ mod tests {
         encoder.finish().unwrap()
     }
 
+    fn zstd(bytes: &[u8]) -> Vec<u8> {
+        zstd::encode_all(bytes, 1).unwrap()
+    }
+
+    fn lz4(bytes: &[u8]) -> Vec<u8> {
+        let sizes = FrameInfo::new().block_size(BlockSize::Max64KB).block_mode(BlockMode::Linked);
+        let mut encoder = FrameEncoder::with_frame_info(sizes.content_checksum(true), Vec::new());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    type Compress = fn(&[u8]) -> Vec<u8>;
+
+    /// Each way to compress, by its word.
+    const WAYS: [(&str, Compress); 3] = [("gzip", gzip), ("zstd", zstd), ("lz4", lz4)];
+
     fn day(messages: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
         synthetic::itch::generate(messages, 5, 20, &mut bytes).unwrap();
@@ -149,37 +178,78 @@ mod tests {
     fn compressed_or_not_the_events_are_the_same() {
         let bytes = day(30_000);
         let raw = read(&file("day", &bytes).1, &Options::default());
-        let packed = gzip(&bytes);
-        let zipped = read(&file("day", &packed).1, &Options::default());
-        assert!(raw.error.is_none() && zipped.error.is_none());
+        assert!(raw.error.is_none());
         assert_eq!(raw.format, Some(Format::Itch50));
-        assert_eq!(raw.events, zipped.events);
         assert_eq!(raw.tally.bytes, bytes.len() as u64);
-        assert_eq!(zipped.tally.bytes, packed.len() as u64);
+        for (word, way) in WAYS {
+            let packed = way(&bytes);
+            let zipped = read(&file("day", &packed).1, &Options::default());
+            assert!(zipped.error.is_none(), "{word}: {:?}", zipped.error);
+            assert_eq!(raw.events, zipped.events, "{word}");
+            assert_eq!(zipped.tally.bytes, packed.len() as u64, "{word}");
+        }
     }
 
     #[test]
-    fn members_of_a_gzip_file_are_read_as_one() {
+    fn members_of_a_compressed_file_are_read_as_one() {
         let bytes = day(3000);
-        let mut packed = gzip(&bytes[..50_000]);
-        packed.extend(gzip(&bytes[50_000..]));
-        let zipped = read(&file("day", &packed).1, &Options::default());
-        assert_eq!(zipped.tally.messages, 3000);
+        for (word, way) in WAYS {
+            let mut packed = way(&bytes[..50_000]);
+            packed.extend(way(b""));
+            packed.extend(way(&bytes[50_000..]));
+            let zipped = read(&file("day", &packed).1, &Options::default());
+            assert_eq!(zipped.tally.messages, 3000, "{word}: {:?}", zipped.error);
+        }
     }
 
     #[test]
     fn what_came_before_the_damage_is_delivered() {
         let bytes = day(30_000);
-        let mut packed = gzip(&bytes);
-        let half = packed.len() / 2;
-        let cut = read(&file("day", &packed[..half]).1, &Options::default());
-        let told = cut.error.unwrap();
-        assert!(told.is_data() && told.to_string().contains("compressed byte"), "{told}");
-        assert!((10_000..20_000).contains(&cut.tally.messages), "{}", cut.tally.messages);
-        packed.iter_mut().skip(half).step_by(7).for_each(|byte| *byte ^= 0x55);
-        let damaged = read(&file("day", &packed).1, &Options::default());
-        assert!(damaged.error.unwrap().is_data());
-        assert!(damaged.tally.messages > 10_000);
+        for (word, way) in WAYS {
+            let mut packed = way(&bytes);
+            let half = packed.len() / 2;
+            let cut = read(&file("day", &packed[..half]).1, &Options::default());
+            let told = cut.error.unwrap();
+            assert!(told.is_data() && told.to_string().contains("compressed byte"), "{told}");
+            assert!((8_000..20_000).contains(&cut.tally.messages), "{word} {}", cut.tally.messages);
+            packed.iter_mut().skip(half).step_by(7).for_each(|byte| *byte ^= 0x55);
+            let damaged = read(&file("day", &packed).1, &Options::default());
+            assert!(damaged.error.unwrap().is_data());
+            assert!(damaged.tally.messages > 8_000, "{word} {}", damaged.tally.messages);
+        }
+    }
+
+    #[test]
+    fn a_compressed_file_that_ends_early_is_never_taken_for_whole() {
+        let bytes = day(100);
+        for (word, way) in WAYS {
+            let packed = way(&bytes);
+            for length in (4..packed.len()).step_by(11) {
+                let error = read(&file("cut", &packed[..length]).1, &Options::default()).error;
+                let told = error.expect(word).to_string();
+                let here = format!("compressed byte {length}: the {word} file ends within its");
+                assert!(told.contains(&here), "{told}");
+            }
+            let mut more = packed.clone();
+            more.extend(b"more");
+            let error = read(&file("more", &more).1, &Options::default()).error;
+            assert!(error.is_some_and(|error| error.is_data()) || word == "gzip", "{word}");
+        }
+    }
+
+    #[test]
+    fn what_would_need_too_much_memory_is_refused() {
+        let mut window = zstd(&day(100));
+        // A frame's second byte from its header on is its window: 2^(10 + 14).
+        window.splice(4..6, [0, 14 << 3]);
+        check_error(
+            "wide.zst",
+            &window,
+            &Options::default(),
+            &expect![
+                "wide.zst: compressed byte 0: the zstd file cannot be decompressed: Frame requires too much memory for decoding"
+            ],
+        );
     }
 
     #[test]
@@ -215,7 +285,7 @@ mod tests {
             b"Dear Sir or Madam,\n",
             &auto,
             &expect![[
-                r#"prose: byte 0: expected one of the formats itch50, lobster, readings, tape, found "Dear Sir or Madam,\n""#
+                r#"prose: byte 0: expected one of the formats itch50, itch-pcap, iex-pcap, lobster, readings, tape, found "Dear Sir or Madam,\n""#
             ]],
         );
         check_error(
@@ -245,6 +315,18 @@ mod tests {
             &gzip(&day(100))[..12],
             &auto,
             &expect!["cut.gz: compressed byte 12: the gzip file ends within its compressed data"],
+        );
+        check_error(
+            "cut.zst",
+            &zstd(&day(100))[..30],
+            &auto,
+            &expect!["cut.zst: compressed byte 30: the zstd file ends within its compressed data"],
+        );
+        check_error(
+            "cut.lz4",
+            &lz4(&day(100))[..30],
+            &auto,
+            &expect!["cut.lz4: compressed byte 30: the lz4 file ends within its compressed data"],
         );
     }
 

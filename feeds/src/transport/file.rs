@@ -1,7 +1,8 @@
 //! A file as a feed: mapped, or decompressed through a buffer, whichever its content asks for.
 
-use super::gzip::{Caps, MAGIC, Stream, StreamError};
+use super::compressed::{Caps, Compression, Stream, StreamError};
 use super::mapped::Mapped;
+use crate::codec::capture::is_capture;
 use crate::codec::{Codec, CodecError, EVENTS_PER_MESSAGE_MAX, Quoted};
 use crate::{Format, Options};
 use engine_event::{Directory, Event, Nanos};
@@ -42,12 +43,13 @@ impl Content {
             )));
         }
         let mut reader = BufReader::with_capacity(64 * 1024, file);
-        let compressed = reader.fill_buf().map_err(wrong)?.starts_with(&MAGIC);
+        let compression = Compression::of(reader.fill_buf().map_err(wrong)?);
         let mut failed = None;
-        let bytes = if kind.is_file() && !compressed && kind.len() > 0 {
+        let bytes = if kind.is_file() && compression.is_none() && kind.len() > 0 {
             Bytes::Mapped(Mapped::new(reader.get_ref()).map_err(wrong)?, 0)
         } else {
-            let mut stream = Box::new(Stream::new(reader, compressed, Caps::new(options)));
+            let stream = Stream::new(reader, compression, Caps::new(options)).map_err(wrong)?;
+            let mut stream = Box::new(stream);
             failed = stream.fill().err();
             Bytes::Streamed(stream)
         };
@@ -102,6 +104,8 @@ impl Content {
             }
             // Too short to look like anything: the codec will say where it ends.
             Some(Format::Itch50) if first.len() < 3 => Ok(Format::Itch50),
+            // What it carries may come later than can be seen.
+            Some(wanted @ (Format::ItchPcap | Format::IexPcap)) if is_capture(first) => Ok(wanted),
             Some(wanted) if wanted.looks_like(first) => Ok(wanted),
             Some(wanted) => Err(refused(&format!("{wanted}: {}", wanted.beginning()))),
         }
@@ -162,6 +166,11 @@ impl<C: Codec> FileFeed<C> {
     pub fn new(content: Content, codec: C) -> Self {
         Self { content, codec, tally: Tally::default() }
     }
+
+    /// The codec: what it knows besides events.
+    pub fn codec(&self) -> &C {
+        &self.codec
+    }
 }
 
 impl<C: Codec> Feed for FileFeed<C> {
@@ -181,10 +190,10 @@ impl<C: Codec> Feed for FileFeed<C> {
         let consumed = decoded.map_err(|error| self.content.codec_error(error))?;
         self.content.consume(consumed);
         self.tally.bytes = self.content.file_bytes();
-        if last && consumed == unread {
+        if last && consumed == unread && room {
             return Ok(FeedTurn::Ended);
         }
-        if room && consumed < unread || consumed == 0 {
+        if room && (consumed < unread || consumed == 0) {
             self.content.more()?;
         }
         Ok(FeedTurn::Worked)

@@ -1,8 +1,8 @@
 //! Transports: where bytes come from, and how several feeds become one.
 
 mod any;
+mod compressed;
 mod file;
-mod gzip;
 mod mapped;
 mod merged;
 mod paced;

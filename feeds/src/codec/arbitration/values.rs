@@ -1,0 +1,129 @@
+//! What goes into an arbitration and comes out of it, and what it counts.
+
+use super::SessionId;
+use engine_event::Nanos;
+
+/// How long to wait, and how much to keep.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// The first message of a session that is wanted: 1, unless those before it are known.
+    pub first: u64,
+    /// How long messages may be missing before they are asked for again, and then again. The lines of a
+    /// venue are seldom further apart than a millisecond: 2 ms.
+    pub request_after: Nanos,
+    /// How long messages may be missing before they are declared lost: 100 ms.
+    pub declare_after: Nanos,
+    /// How many messages ahead may be kept; the next power of two counts: 65,536.
+    pub messages_max: usize,
+    /// How many bytes of them: 4 MiB.
+    pub bytes_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            first: 1,
+            request_after: Nanos::from_millis(2),
+            declare_after: Nanos::from_millis(100),
+            messages_max: 65_536,
+            bytes_max: 4 << 20,
+        }
+    }
+}
+
+/// Which way a datagram came.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Line(pub u8);
+
+impl Line {
+    /// The first line.
+    pub const A: Line = Line(0);
+    /// The second line.
+    pub const B: Line = Line(1);
+    /// How many lines are counted apart; further ones count as the last.
+    pub const COUNT: usize = 4;
+
+    pub(super) fn index(self) -> usize {
+        usize::from(self.0).min(Self::COUNT - 1)
+    }
+}
+
+/// What is next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Delivery<'a> {
+    /// A session begins; sequence numbers start anew.
+    Session(SessionId),
+    /// A message.
+    Message {
+        /// Its number.
+        sequence: u64,
+        /// When the datagram that it lay in came.
+        received_at: Nanos,
+        /// What it says.
+        bytes: &'a [u8],
+    },
+    /// Messages that will not come.
+    Gap {
+        /// The first one's number.
+        first: u64,
+        /// How many they are.
+        count: u64,
+    },
+    /// The session has ended, and everything of it was told.
+    Ended,
+}
+
+/// Messages to be asked for again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Request {
+    /// Whose messages.
+    pub session: SessionId,
+    /// The first one's number.
+    pub first: u64,
+    /// How many.
+    pub count: u16,
+}
+
+/// What came, and what became of it.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Counters {
+    /// By line.
+    pub lines: [LineCounters; Line::COUNT],
+    /// Messages told.
+    pub delivered: u64,
+    /// Messages that had come before.
+    pub duplicates: u64,
+    /// Messages that came after later ones, and in time.
+    pub recovered: u64,
+    /// Messages that came after they had been declared lost.
+    pub late: u64,
+    /// Requests made.
+    pub requests: u64,
+    /// Messages asked for again, each time that they were.
+    pub requested: u64,
+    /// Gaps declared.
+    pub gaps: u64,
+    /// Messages declared lost.
+    pub declared: u64,
+    /// Gaps declared because no more could be kept.
+    pub overruns: u64,
+    /// Datagrams of sessions that had ended.
+    pub stale: u64,
+    /// Datagrams of another session or too far ahead, not believed at first.
+    pub doubted: u64,
+    /// Datagrams whose messages cannot be numbered.
+    pub malformed: u64,
+    /// The most messages that were kept at a time.
+    pub held_max: u64,
+}
+
+/// What one line brought.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct LineCounters {
+    /// Datagrams.
+    pub datagrams: u64,
+    /// Messages.
+    pub messages: u64,
+    /// Messages that this line brought before the others.
+    pub first: u64,
+}
