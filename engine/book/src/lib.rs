@@ -36,6 +36,7 @@ mod saved;
 #[cfg(test)]
 mod tests;
 mod touch;
+pub mod transition;
 mod view;
 
 pub use books::{Books, Bounds};

@@ -77,17 +77,17 @@ impl<'a> BookView<'a> {
     }
 
     /// The bid levels, best first.
-    pub fn bids(&self) -> impl ExactSizeIterator<Item = Quote> + 'a {
+    pub fn bids(&self) -> impl ExactSizeIterator<Item = Quote> + use<'a> {
         self.levels(Side::Buy)
     }
 
     /// The ask levels, best first.
-    pub fn asks(&self) -> impl ExactSizeIterator<Item = Quote> + 'a {
+    pub fn asks(&self) -> impl ExactSizeIterator<Item = Quote> + use<'a> {
         self.levels(Side::Sell)
     }
 
     /// One side's levels, best first.
-    pub fn levels(&self, side: Side) -> impl ExactSizeIterator<Item = Quote> + 'a {
+    pub fn levels(&self, side: Side) -> impl ExactSizeIterator<Item = Quote> + use<'a> {
         self.book.levels(self.room, side).rev().map(Level::quote)
     }
 

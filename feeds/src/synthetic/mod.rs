@@ -12,6 +12,7 @@ pub mod lobster;
 mod random;
 pub mod readings;
 pub mod tape;
+mod truth;
 
 pub use flow::{Act, Flow, Resting, Settings, Step};
 pub use random::{Random, Weights};

@@ -15,6 +15,9 @@ pub(crate) fn run(arguments: &Generate) -> Result<(), Failure> {
         Synthetic::Itch | Synthetic::Lobster | Synthetic::Iot if arguments.bursts.is_some() => {
             Some("--bursts: only a tape tells who stuffs")
         }
+        Synthetic::Lobster | Synthetic::Tape | Synthetic::Iot if arguments.truth.is_some() => {
+            Some("--truth: only of ITCH it is written")
+        }
         _ => None,
     };
     if let Some(needless) = needless {
@@ -34,7 +37,15 @@ fn write(arguments: &Generate, out: &mut impl Write) -> io::Result<()> {
     let subjects_or = |usual: u32| subjects.unwrap_or(usual);
     match what {
         Synthetic::Itch => {
-            itch::generate(messages, seed, subjects_or(8000) as usize, out).map(drop)
+            let stocks = subjects_or(8000) as usize;
+            match &arguments.truth {
+                None => itch::generate(messages, seed, stocks, out),
+                Some(truth) => {
+                    let truth = BufWriter::new(File::create(truth)?);
+                    itch::generate_with_truth(messages, seed, stocks, out, truth)
+                }
+            }
+            .map(drop)
         }
         Synthetic::Lobster => lobster::generate(messages, seed, out),
         Synthetic::Tape => {
