@@ -20,9 +20,8 @@ use engine_pipeline::{Feed, FeedTurn};
 use std::hint::black_box;
 
 const STOCKS: usize = 8_000;
-/// Events that are decoded before the books see them, and that are looked at ahead.
+/// Events that are decoded before the books see them.
 const BATCH: usize = 256;
-const AHEAD: usize = 32;
 
 fn main() {
     let (options, settings) = Options::with_settings(&["--messages", "--rounds", "--peer"]);
@@ -61,9 +60,10 @@ fn decode(session: &Session) -> Vec<f64> {
 fn books(session: &Session) -> Vec<f64> {
     let mut books = Books::new(Bounds::default());
     run(session, |events| {
-        for events in events.chunks(AHEAD) {
-            books.look_ahead(events);
-            for event in events {
+        for from in (0..events.len()).step_by(Books::AHEAD) {
+            let coming = &events[from..];
+            books.look_ahead(coming, from == 0);
+            for event in coming.iter().take(Books::AHEAD) {
                 black_box(&books.apply(event));
             }
         }

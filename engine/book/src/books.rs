@@ -5,7 +5,7 @@ use crate::Form;
 use crate::book::{Best, Book, Record, Room};
 use crate::level::{self, Levels};
 use crate::memory::{prefetch, reserve};
-use crate::orders::{NIL, Orders};
+use crate::orders::Orders;
 use crate::rules::{self, Need, Turn};
 use crate::{BookView, Change, Effect, Stale};
 use engine_event::body::{Gap, Phase, Status};
@@ -105,55 +105,69 @@ impl Books {
     /// Sends for what the coming events will need, so that it comes from memory while they wait for their
     /// turn, and not one after the other. Changes nothing, and may be left out.
     ///
-    /// Worth its while for batches of 8 to 32 events, just before they are applied.
+    /// Called before each [`AHEAD`](Self::AHEAD) events are applied, with all that are known to come,
+    /// and whether these are the first. What one event needs is known step by step (the index says which
+    /// order, the order says which level), so each call takes a further step for three lots of events.
     #[inline]
-    pub fn look_ahead(&self, events: &[Event]) {
-        let Room { orders, levels } = &self.room;
-        for events in events.chunks(Self::AHEAD) {
-            let mut coming = [Coming::NOTHING; Self::AHEAD];
-            for (event, coming) in events.iter().zip(&mut coming) {
-                let Some(place) = self.place(event.subject) else { continue };
-                *coming = Coming { place: place as u32, need: rules::need_of(event) };
-                prefetch(&self.books, place);
-                if let Need::Order(id) = coming.need {
-                    orders.prefetch_guess(id);
-                }
-            }
-            let mut slots = [NIL; Self::AHEAD];
-            for (coming, slot) in coming.iter().zip(&mut slots) {
-                match coming.need {
-                    Need::Order(id) => {
-                        *slot = orders.guess(id);
-                        orders.prefetch(*slot);
-                    }
-                    Need::Level(side, _) => {
-                        levels.prefetch_end(self.books[coming.place as usize].ladder(side));
-                    }
-                    Need::Nothing => {}
-                }
-            }
-            for (coming, slot) in coming.iter().zip(slots) {
-                match coming.need {
-                    Need::Order(_) => {
-                        if let Some((number, side)) = orders.prefetch_around(slot) {
-                            levels.prefetch(number);
-                            levels.prefetch_last(self.books[coming.place as usize].ladder(side));
-                        }
-                    }
-                    Need::Level(side, price) => {
-                        let ladder = self.books[coming.place as usize].ladder(side);
-                        if let Ok(at) = levels.find(ladder, level::rank(side, price)) {
-                            levels.prefetch(levels.number(ladder, at));
-                        }
-                    }
-                    Need::Nothing => {}
-                }
-            }
+    pub fn look_ahead(&self, coming: &[Event], are_first: bool) {
+        let lot = |from: usize, to: usize| {
+            let (from, to) = (from * Self::AHEAD, to * Self::AHEAD);
+            &coming[from.min(coming.len())..to.min(coming.len())]
+        };
+        let begin = |step: usize| if are_first { 0 } else { step };
+        lot(begin(2), 3).iter().for_each(|event| self.send_for_index(event));
+        lot(begin(1), 2).iter().for_each(|event| self.send_for_order(event));
+        lot(0, 1).iter().for_each(|event| self.send_for_level(event));
+    }
+
+    #[inline(always)]
+    fn send_for_index(&self, event: &Event) {
+        if let Some(place) = self.place(event.subject) {
+            prefetch(&self.books, place);
+        }
+        if let Need::Order(id) = rules::need_of(event) {
+            self.room.orders.prefetch_guess(id);
         }
     }
 
-    /// How many events [`look_ahead`](Self::look_ahead) looks at at a time.
-    const AHEAD: usize = 32;
+    #[inline(always)]
+    fn send_for_order(&self, event: &Event) {
+        let Room { orders, levels } = &self.room;
+        match rules::need_of(event) {
+            Need::Order(id) => orders.prefetch(orders.guess(id)),
+            Need::Level(side, _) => {
+                if let Some(place) = self.place(event.subject) {
+                    levels.prefetch_end(self.books[place].ladder(side));
+                }
+            }
+            Need::Nothing => {}
+        }
+    }
+
+    #[inline(always)]
+    fn send_for_level(&self, event: &Event) {
+        let Room { orders, levels } = &self.room;
+        let need = rules::need_of(event);
+        let Some(place) = self.place(event.subject) else { return };
+        match need {
+            Need::Order(id) => {
+                if let Some((number, side)) = orders.prefetch_around(orders.guess(id)) {
+                    levels.prefetch(number);
+                    levels.prefetch_last(self.books[place].ladder(side));
+                }
+            }
+            Need::Level(side, price) => {
+                let ladder = self.books[place].ladder(side);
+                if let Ok(at) = levels.find(ladder, level::rank(side, price)) {
+                    levels.prefetch(levels.number(ladder, at));
+                }
+            }
+            Need::Nothing => {}
+        }
+    }
+
+    /// How many events [`look_ahead`](Self::look_ahead) readies at a time.
+    pub const AHEAD: usize = 16;
     /// Levels, and places in ladders, for which room is set aside; where there are more, it grows.
     const LEVELS_RESERVED: usize = 1 << 22;
 
@@ -161,16 +175,17 @@ impl Books {
     fn apply_to_one(&mut self, event: &Event) -> Change {
         let Some(place) = self.place_or_open(event.subject) else { return self.homeless() };
         let (book, record) = (&mut self.books[place], &mut self.records[place]);
-        let best_before = book.best();
         let mut change = Change { before: book.before(), ..Change::NONE };
         let (subject, room) = (event.subject, &mut self.room);
         let turn = &mut Turn { book, subject, record, room, event, change: &mut change };
         if let Err(fault) = turn.apply() {
-            change.refuse(fault);
+            turn.change.refuse(fault);
         }
-        let best = book.best();
-        change.touch_changed = best != best_before;
-        change.touch_price_changed = change.touch_changed && differs_in_price(best, best_before);
+        let (best, before) = (book.best(), change.before.best);
+        if best != before {
+            change.touch_changed = true;
+            change.touch_price_changed = differs_in_price(best, before);
+        }
         if book.newly_crossed(event, change.may_cross()) {
             change.fault = Some(Fault::Crossed);
         }
@@ -315,17 +330,6 @@ impl Books {
     pub(crate) fn close_all(&mut self) {
         *self = Self::new(self.bounds);
     }
-}
-
-/// An event that is looked at ahead: its book, and what it will need there.
-#[derive(Clone, Copy)]
-struct Coming {
-    place: u32,
-    need: Need,
-}
-
-impl Coming {
-    const NOTHING: Coming = Coming { place: 0, need: Need::Nothing };
 }
 
 /// Whether a price of the touch differs; a side that appears or empties counts.

@@ -88,7 +88,8 @@ fn rows_that_are_none_are_bad_input() {
         tapewatch: rows.csv: line 1: a price is not a whole number
         tapewatch: rows.csv: line 11: there are fewer rows than messages
         tapewatch: rows.csv: line 3001: there are more rows than messages
-    "#]].assert_eq(&told);
+    "#]]
+    .assert_eq(&told);
 }
 
 /// LOBSTER's own rows of a real day, which are not ours to pass on: `TAPEWATCH_DATA` names the folder.

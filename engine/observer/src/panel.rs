@@ -69,11 +69,15 @@ impl Panel {
         }
     }
 
-    /// Touches what the coming events will need, so that their cache misses overlap.
+    /// How many events [`look_ahead`](Self::look_ahead) readies at a time.
+    pub const AHEAD: usize = Books::AHEAD;
+
+    /// Sends for what the coming events will need, so that their cache misses overlap: see
+    /// [`Books::look_ahead`].
     #[inline]
-    pub fn look_ahead(&self, events: &[Event]) {
+    pub fn look_ahead(&self, coming: &[Event], are_first: bool) {
         if self.scope == Scope::Subject {
-            self.books.look_ahead(events);
+            self.books.look_ahead(coming, are_first);
         }
     }
 
