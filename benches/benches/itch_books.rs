@@ -14,7 +14,7 @@
 #![forbid(unsafe_code)]
 
 use benches::{Contest, Options, Rival, Session, Target, cpu_time, ns_each, tell};
-use engine_book::{Books, Bounds};
+use engine_book::{Books, Bounds, Change};
 use engine_event::{Directory, Nanos};
 use engine_pipeline::{Feed, FeedTurn};
 use std::hint::black_box;
@@ -64,7 +64,9 @@ fn books(session: &Session) -> Vec<f64> {
             let coming = &events[from..];
             books.look_ahead(coming, from == 0);
             for event in coming.iter().take(Books::AHEAD) {
-                black_box(&books.apply(event));
+                let mut change = Change::NONE;
+                books.apply_into(event, &mut change);
+                black_box(&change);
             }
         }
     })

@@ -215,7 +215,7 @@ impl Book {
 
     /// Where this order would enter its ladder; none if its level's quantity would overflow. Hidden
     /// orders enter none.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn spot(&self, levels: &Levels, order: &Resting) -> Option<Spot> {
         if !order.is_displayed() {
             return Some(Err(0));
@@ -248,7 +248,7 @@ impl Book {
     }
 
     /// The same where its spot is known and the book has not changed since.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn append_at(
         &mut self,
         record: &mut Record,

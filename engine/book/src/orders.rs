@@ -181,7 +181,7 @@ impl Orders {
 
     /// Stores an order whose id is not there yet. It stands in no queue. The caller has looked at
     /// [`is_full`](Self::is_full).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn store(&mut self, subject: SubjectId, order: Resting) -> Slot {
         let cell = Cell { order, subject, previous: NIL, next: NIL, level: NO_LEVEL };
         let slot = match self.free {

@@ -240,14 +240,14 @@ impl Turn<'_> {
 
     /// Finds an order and tells it as it is before the event. If the event is refused after all, that is
     /// taken back.
-    #[inline]
+    #[inline(always)]
     fn find(&mut self, id: OrderId) -> Result<Slot, Fault> {
         let slot = self.room.orders.find(self.subject, id).ok_or(Fault::UnknownOrder)?;
         self.change.order = Some(*self.room.orders.get(slot));
         Ok(slot)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, slot: Slot, taken: Quantity, effect: Effect) -> Result<(), Fault> {
         if taken.0 == 0 {
             return Err(Fault::IncompleteOrder);

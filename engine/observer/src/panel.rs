@@ -85,7 +85,10 @@ impl Panel {
     #[inline]
     pub fn observe(&mut self, event: &Event, out: &mut Outbox) {
         self.pass(event, out);
-        let change = self.apply(event);
+        let mut change = Change::NONE;
+        if self.scope == Scope::Subject {
+            self.books.apply_into(event, &mut change);
+        }
         self.show(event, &change, out);
     }
 
