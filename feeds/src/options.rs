@@ -10,7 +10,8 @@ pub struct Options {
     /// The format; told from the content if none is given.
     pub format: Option<Format>,
     /// Midnight of the session's day, for formats that give only the time of day. If none is given:
-    /// the date in the file's name, else the epoch's first day. Exchanges count from their own
+    /// the date in the file's name, else the day on which its first datagram was received, else the
+    /// epoch's first day. Exchanges count from their own
     /// midnight; who merges such a feed with one in UTC gives that midnight in UTC.
     pub midnight: Option<Nanos>,
     /// The name of the only subject of a format that does not name it; if none is given, what stands
@@ -57,6 +58,13 @@ impl Options {
             subject: self.subject.clone().or(subject.filter(|subject| !subject.is_empty())),
             ..self.clone()
         }
+    }
+
+    /// The same options for what was received at `at`: on the day in UTC that it falls on, where they
+    /// are silent.
+    pub(crate) fn on_day_of(&self, at: Nanos) -> Self {
+        const DAY: Nanos = Nanos::from_secs(86_400);
+        Self { midnight: self.midnight.or(Some(Nanos(at.0 - at.0 % DAY.0))), ..self.clone() }
     }
 }
 

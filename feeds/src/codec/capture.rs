@@ -14,8 +14,9 @@ mod writer;
 
 mod captured;
 
+pub use super::channels::{Counters, Protocol};
+pub use captured::Captured;
 pub(crate) use captured::looks_like_protocol;
-pub use captured::{Captured, Counters, Protocol};
 pub use records::{Broken, Packet, Records, Step};
 pub use writer::Writer;
 

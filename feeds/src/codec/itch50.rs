@@ -95,6 +95,14 @@ impl Itch50 {
         }
     }
 
+    /// Another session begins: locates are given anew, and books begin empty.
+    pub(crate) fn begin_again(&mut self, options: &Options) {
+        let (fresh, mpids) = (Self::new(options), std::mem::take(&mut self.mpids));
+        let old = std::mem::replace(self, Self { mpids, ..fresh });
+        self.subjects = old.subjects;
+        self.subjects.begin_again();
+    }
+
     /// Decodes one message, without a frame around it. Its faults and gaps name `place`; the sink has room
     /// for [`EVENTS_PER_MESSAGE_MAX`] events.
     #[inline]

@@ -7,6 +7,7 @@
 
 pub mod arbitration;
 pub mod capture;
+pub(crate) mod channels;
 pub mod framing;
 pub mod iex;
 pub mod itch50;

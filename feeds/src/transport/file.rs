@@ -180,7 +180,7 @@ impl<C: Codec> Feed for FileFeed<C> {
         names: &mut Directory,
         sink: &mut S,
     ) -> Result<FeedTurn, FeedError> {
-        let mut batch = Batch { left: sink.room().min(EVENTS_PER_POLL), sink };
+        let mut batch = Batch::of(sink);
         if batch.left < EVENTS_PER_MESSAGE_MAX {
             return Ok(FeedTurn::Idle);
         }
@@ -205,9 +205,16 @@ impl<C: Codec> Feed for FileFeed<C> {
 }
 
 /// A sink for one poll's events.
-struct Batch<'a, S> {
+pub(super) struct Batch<'a, S> {
     sink: &'a mut S,
     left: usize,
+}
+
+impl<'a, S: Sink> Batch<'a, S> {
+    /// As many as `sink` has room for, and not more than a poll may take.
+    pub(super) fn of(sink: &'a mut S) -> Self {
+        Self { left: sink.room().min(EVENTS_PER_POLL), sink }
+    }
 }
 
 impl<S: Sink> Sink for Batch<'_, S> {

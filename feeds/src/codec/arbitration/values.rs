@@ -117,6 +117,30 @@ pub struct Counters {
     pub held_max: u64,
 }
 
+impl Counters {
+    /// Adds what came in another channel.
+    pub fn add(&mut self, other: &Counters) {
+        for (mine, theirs) in self.lines.iter_mut().zip(&other.lines) {
+            mine.datagrams += theirs.datagrams;
+            mine.messages += theirs.messages;
+            mine.first += theirs.first;
+        }
+        self.delivered += other.delivered;
+        self.duplicates += other.duplicates;
+        self.recovered += other.recovered;
+        self.late += other.late;
+        self.requests += other.requests;
+        self.requested += other.requested;
+        self.gaps += other.gaps;
+        self.declared = self.declared.saturating_add(other.declared);
+        self.overruns += other.overruns;
+        self.stale += other.stale;
+        self.doubted += other.doubted;
+        self.malformed += other.malformed;
+        self.held_max = self.held_max.max(other.held_max);
+    }
+}
+
 /// What one line brought.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct LineCounters {

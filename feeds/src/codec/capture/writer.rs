@@ -143,6 +143,11 @@ impl<W: Write> Writer<W> {
         }
     }
 
+    /// Everything that was written goes to where it belongs.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     /// The writer below, with everything in it that was written.
     pub fn into_inner(mut self) -> io::Result<W> {
         self.out.flush()?;
