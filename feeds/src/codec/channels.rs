@@ -163,6 +163,11 @@ impl<P: Protocol> Channels<P> {
         }
     }
 
+    /// Channels that are met from now on wait for lost messages as long as `settings` say.
+    pub(crate) fn wait_as(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
     /// What became of the lines of each channel, in the order in which they were met.
     pub(crate) fn lines(&self) -> impl Iterator<Item = &arbitration::Counters> {
         self.channels.iter().map(|channel| channel.lines.counters())

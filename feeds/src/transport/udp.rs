@@ -246,7 +246,7 @@ impl<P: Protocol> Udp<P> {
         let (receiver, how) = receiver(listen, sockets).map_err(io)?;
         let begin = |path: &PathBuf| {
             let error = |source| FeedError::Io { file: path.clone(), source };
-            Recording::begin(path, targets.clone()).map_err(error)
+            Recording::begin(path, targets.clone(), &listen.settings.note()).map_err(error)
         };
         let recording = listen.record.as_ref().map(begin).transpose()?;
         let stamps = match listen.stamping {

@@ -143,7 +143,14 @@ impl<P: Protocol> Codec for Captured<P> {
                     let what = format_args!("its record cannot be read");
                     turn.fault(Fault::BadLength, what).map(|()| taken)
                 }
-                Step::Other(taken) => Ok(taken),
+                Step::Other(taken) => {
+                    // A recording of ours waits as long as the run did, so as to tell the same.
+                    let note = self.records.take_note();
+                    if let Some(settings) = note.and_then(|note| Settings::from_note(&note)) {
+                        self.channels.wait_as(settings);
+                    }
+                    Ok(taken)
+                }
                 Step::More if last => {
                     turn.packet = self.channels.counters.packets;
                     let told = self.channels.finish(&mut turn);

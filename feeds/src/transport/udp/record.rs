@@ -55,10 +55,10 @@ pub struct Recorded {
 }
 
 impl Recording {
-    /// Begins a recording of what is sent to `targets`.
-    pub(super) fn begin(path: &Path, targets: Vec<SocketAddr>) -> io::Result<Self> {
+    /// Begins a recording of what is sent to `targets`; the file says `note` about itself.
+    pub(super) fn begin(path: &Path, targets: Vec<SocketAddr>, note: &str) -> io::Result<Self> {
         let file = File::create(path)?;
-        let mut writer = Writer::new(BufWriter::with_capacity(1 << 20, file))?;
+        let mut writer = Writer::with_note(BufWriter::with_capacity(1 << 20, file), note)?;
         writer.flush()?;
         let (ring, received) = RingBuffer::new(RING_BYTES);
         let write = move || write_down(received, writer, &targets);
@@ -169,7 +169,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.pcapng");
         let target: SocketAddr = "239.1.2.3:4000".parse().unwrap();
-        let mut recording = Recording::begin(&path, vec![target]).unwrap();
+        let mut recording = Recording::begin(&path, vec![target], "").unwrap();
         let source = Some("10.0.0.9:77".parse().unwrap());
         for number in 0..1000u64 {
             let payload = vec![number as u8; number as usize % 100];
@@ -188,12 +188,12 @@ mod tests {
 
     #[test]
     fn what_cannot_be_written_is_told_at_the_end() {
-        assert!(Recording::begin(Path::new("/dev/full"), Vec::new()).is_err());
+        assert!(Recording::begin(Path::new("/dev/full"), Vec::new(), "").is_err());
         // A pipe whose reader goes away later.
         let (reader, writer) = io::pipe().unwrap();
         let path = PathBuf::from(format!("/proc/self/fd/{}", writer.as_raw_fd()));
         let target: SocketAddr = "239.1.2.3:4000".parse().unwrap();
-        let mut recording = Recording::begin(&path, vec![target]).unwrap();
+        let mut recording = Recording::begin(&path, vec![target], "").unwrap();
         drop((reader, writer));
         let beside = Beside::default();
         let came = Came { socket: 0, length: 5, is_cut: false, beside, source: None };

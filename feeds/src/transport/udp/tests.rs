@@ -199,6 +199,31 @@ fn what_nobody_brings_is_declared_and_the_recording_tells_the_same() {
 }
 
 #[test]
+fn a_recording_waits_as_long_as_the_run_did() {
+    let folder = tempfile::tempdir().unwrap();
+    let (lines, server) = (groups(9, 2), free_address());
+    // Answers come late on purpose: some of what is lost is declared, and some comes in time.
+    let publication = Publication {
+        requests: Some(server),
+        loss_in_million: 300_000,
+        reorder_in_million: 300_000,
+        messages_max: 2,
+        rate: 3_000.0,
+        ..calm(&lines)
+    };
+    let declare_after = Nanos::from_millis(1);
+    let request_after = Nanos(700_000);
+    let settings = Settings { declare_after, request_after, ..Settings::default() };
+    let path = folder.path().join("heard.pcapng");
+    let (requests, record) = (Some(server), Some(path.clone()));
+    let heard =
+        hear(3000, publication, &Listen { settings, requests, record, ..listen_to(&lines) });
+    let lines = heard.received.lines;
+    assert!(lines.gaps > 0 && lines.recovered > 0, "{lines:?}");
+    assert_eq!(replay(&path, &midnight()), heard.events);
+}
+
+#[test]
 fn addresses_that_are_not_ours_are_refused() {
     let told = |line: &str| {
         let listen = listen_to(&[line.parse().unwrap()]);
