@@ -178,8 +178,82 @@ pub(crate) struct Generate {
     #[arg(long)]
     pub(crate) bursts: Option<u32>,
     /// The file to write
-    #[arg(long)]
-    pub(crate) out: PathBuf,
+    #[arg(long, required_unless_present = "udp", conflicts_with = "udp")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) publish: Publish,
+}
+
+/// How a session is sent instead of written.
+#[derive(Args)]
+pub(crate) struct Publish {
+    /// Send an itch session as MoldUDP64 to this group or address instead; line B goes to the next port
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) udp: Option<std::net::SocketAddr>,
+    /// Messages a second [default: 100000]
+    #[arg(long, value_parser = parse_rate)]
+    pub(crate) rate: Option<f64>,
+    /// Which lines there are: A, AB, up to ABCD [default: A]
+    #[arg(long, value_parser = parse_lines)]
+    pub(crate) lines: Option<u16>,
+    /// How much of its packets each line loses, by itself
+    #[arg(long, value_name = "PERCENT%", value_parser = parse_percent)]
+    pub(crate) loss: Option<u32>,
+    /// How many packets come after later ones [default when given: 1%]
+    #[arg(long, value_name = "PERCENT%", value_parser = parse_percent, num_args = 0..=1, default_missing_value = "1%")]
+    pub(crate) reorder: Option<u32>,
+    /// How many packets come twice [default when given: 1%]
+    #[arg(long, value_name = "PERCENT%", value_parser = parse_percent, num_args = 0..=1, default_missing_value = "1%")]
+    pub(crate) duplicate: Option<u32>,
+    /// The most messages in one packet [default: 20]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) packet_messages: Option<u16>,
+    /// The interface that groups are sent from [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) interface: Option<std::net::Ipv4Addr>,
+    /// Where requests for lost messages are answered [default: the interface, ten ports further]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) requests: Option<std::net::SocketAddr>,
+    /// How many seconds requests are answered after the session's end [default: 3]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(0..=3600))]
+    pub(crate) linger: Option<u16>,
+}
+
+impl Publish {
+    /// Whether anything is said about sending.
+    pub(crate) fn is_asked_for(&self) -> bool {
+        let Self { udp, rate, lines, loss, reorder, duplicate, .. } = self;
+        let Self { packet_messages, interface, requests, linger, .. } = self;
+        udp.is_some()
+            || rate.is_some()
+            || [loss, reorder, duplicate].iter().any(|share| share.is_some())
+            || [lines, packet_messages, linger].iter().any(|number| number.is_some())
+            || interface.is_some()
+            || requests.is_some()
+    }
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate| (0.001..=1e9).contains(rate));
+    rate.ok_or_else(|| "a rate is a number from 0.001 to 1000000000".to_string())
+}
+
+fn parse_lines(text: &str) -> Result<u16, String> {
+    match text {
+        "A" => Ok(1),
+        "AB" => Ok(2),
+        "ABC" => Ok(3),
+        "ABCD" => Ok(4),
+        _ => Err("lines are A, AB, ABC or ABCD".to_string()),
+    }
+}
+
+/// Parts in a million.
+fn parse_percent(text: &str) -> Result<u32, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).parse().ok();
+    let percent = number.filter(|percent: &f64| (0.0..=100.0).contains(percent));
+    let parts = percent.map(|percent| (percent * 10_000.0).round() as u32);
+    parts.ok_or_else(|| "a share is written 1% or 0.5%".to_string())
 }
 
 #[derive(Clone, Copy, ValueEnum)]

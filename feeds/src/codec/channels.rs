@@ -217,8 +217,7 @@ impl<P: Protocol> Channels<P> {
         Ok(all)
     }
 
-    /// Time passes and nothing comes: what is overdue is declared lost. Nothing that comes later may
-    /// have an earlier stamp. Whether all was told.
+    /// Time passes and nothing comes: what is overdue is declared lost. Whether all was told.
     pub(crate) fn tick<S: Sink>(
         &mut self,
         now: Nanos,
@@ -257,6 +256,11 @@ impl<P: Protocol> Channels<P> {
     /// When the first gap will be declared, or the first request made, if nothing comes before.
     pub(crate) fn wake_at(&self) -> Option<Nanos> {
         self.channels.iter().filter_map(|channel| channel.lines.wake_at()).min()
+    }
+
+    /// When the first gap will be declared, if nothing comes before.
+    pub(crate) fn declares_at(&self) -> Option<Nanos> {
+        self.channels.iter().filter_map(|channel| channel.lines.declares_at()).min()
     }
 
     /// The next messages to be asked for again at `now`.

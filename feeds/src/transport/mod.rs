@@ -1,8 +1,10 @@
 //! Transports: where bytes come from, and how several feeds become one.
 
 mod any;
+mod arrivals;
 mod compressed;
 mod file;
+mod live;
 mod mapped;
 mod merged;
 mod paced;
@@ -13,7 +15,9 @@ pub mod udp;
 mod uring;
 
 pub use any::{AnyFeed, open};
+pub use arrivals::Arrivals;
 pub use file::{Content, FileFeed};
+pub use live::{LiveFeed, LiveProtocol};
 pub use mapped::Mapped;
 pub use merged::Merged;
 pub use paced::{Paced, Speed};

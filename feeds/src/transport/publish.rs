@@ -6,10 +6,11 @@
 use crate::codec::framing::SessionId;
 use crate::codec::framing::moldudp64::{Builder, Header, PACKET_BYTES_MAX};
 use crate::synthetic::Random;
+use engine_event::{Clock, Nanos, RealClock};
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How a session is sent.
 #[derive(Clone, Debug)]
@@ -129,6 +130,7 @@ struct Venue<'a> {
     session: Session,
     lines: Vec<Sending>,
     requests: Option<UdpSocket>,
+    clock: RealClock,
     published: Published,
 }
 
@@ -162,12 +164,12 @@ impl<'a> Venue<'a> {
         let requests = of.requests.map(listen).transpose()?;
         let session = Session::new(binary_file);
         let published = Published { messages: session.count, ..Published::default() };
-        Ok(Self { of, session, lines, requests, published })
+        Ok(Self { of, session, lines, requests, clock: RealClock::new(), published })
     }
 
     fn send_all(&mut self, stop: &AtomicBool) -> io::Result<()> {
         let mut sizes = Random::new(self.of.seed ^ 0x5153);
-        let (started, mut sequence, mut at) = (Instant::now(), 1, 0);
+        let (started, mut sequence, mut at) = (self.clock.now(), 1, 0);
         while sequence <= self.session.count && !stop.load(Ordering::Relaxed) {
             let due = Duration::from_secs_f64((sequence - 1) as f64 / self.of.rate);
             self.wait(started, due, sequence)?;
@@ -186,12 +188,16 @@ impl<'a> Venue<'a> {
         Ok(())
     }
 
+    fn since(&self, started: Nanos) -> Duration {
+        Duration::from_nanos(self.clock.now().since(started).0)
+    }
+
     /// Waits until `due`, answering meanwhile and saying that it is still there.
-    fn wait(&mut self, started: Instant, due: Duration, sequence: u64) -> io::Result<()> {
-        let mut silent_since = started.elapsed();
+    fn wait(&mut self, started: Nanos, due: Duration, sequence: u64) -> io::Result<()> {
+        let mut silent_since = self.since(started);
         loop {
             self.answer()?;
-            let passed = started.elapsed();
+            let passed = self.since(started);
             let Some(left) = due.checked_sub(passed).filter(|left| !left.is_zero()) else {
                 return Ok(());
             };
@@ -292,11 +298,11 @@ impl<'a> Venue<'a> {
     fn end(&mut self, stop: &AtomicBool) -> io::Result<()> {
         let next = self.session.count + 1;
         let end = Builder::new(self.of.session, next, PACKET_BYTES_MAX).end_of_session();
-        let started = Instant::now();
+        let started = self.clock.now();
         for say in 0..ENDS {
             (0..self.lines.len()).try_for_each(|line| self.put(line, &end))?;
             let until = self.of.linger * (say + 1) / ENDS;
-            while started.elapsed() < until && !stop.load(Ordering::Relaxed) {
+            while self.since(started) < until && !stop.load(Ordering::Relaxed) {
                 self.answer()?;
                 std::thread::sleep(Duration::from_micros(50));
             }

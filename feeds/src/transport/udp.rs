@@ -7,8 +7,7 @@
 //! Lost messages are taken from the other lines, else asked for at a request server, else declared lost
 //! ([`arbitration`](crate::codec::arbitration)). What was received can be recorded: a replay of the file
 //! gives the same events, because they follow from the packets and their stamps alone. Only when nothing
-//! comes does the clock decide, and then about a time at which nothing else was received: that is why it
-//! lags by a millisecond there.
+//! comes does the clock decide what is lost, and the recording notes when it did.
 
 mod batches;
 mod record;
@@ -22,7 +21,7 @@ use crate::codec::arbitration::{Counters as LineCounters, Request, Settings};
 use crate::codec::channels::{Arrival, Channels, Counters, Protocol, Refusal, Turn};
 use crate::codec::framing::moldudp64::Header;
 use batches::Batches;
-use engine_event::{Directory, Fault, Nanos};
+use engine_event::{Clock, Directory, Fault, Nanos, WallClock};
 use engine_pipeline::{Feed, FeedError, FeedTurn, Latency, Sink, Tally};
 use record::Recording;
 use sockets::{Wish, buffer_bytes, connect, listen};
@@ -31,7 +30,6 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::{SystemTime, UNIX_EPOCH};
 use zerocopy::IntoBytes;
 
 pub use record::Recorded;
@@ -183,9 +181,6 @@ pub struct Received {
     pub recorded: Option<Recorded>,
 }
 
-/// How far the clock lags when it decides what is lost: whatever was stamped before has been taken by then.
-const SETTLED: Nanos = Nanos::from_millis(1);
-
 /// A live feed of one protocol.
 #[derive(Debug)]
 pub struct Udp<P> {
@@ -314,7 +309,7 @@ impl<P: Protocol> Udp<P> {
         let counters = &mut self.channels.counters;
         counters.packets += 1;
         let is_sampled = counters.packets.is_multiple_of(Self::WIRE_SAMPLED);
-        let now = if is_sampled || came.beside.at.is_none() { wall_clock() } else { Nanos(0) };
+        let now = if is_sampled || came.beside.at.is_none() { WallClock.now() } else { Nanos(0) };
         let at = came.beside.at.unwrap_or(now);
         if is_sampled && self.is_stamped {
             self.wire.record(now.since(at));
@@ -364,7 +359,7 @@ impl<P: Protocol> Udp<P> {
             return Ok(FeedTurn::Ended);
         }
         let Some(due) = self.channels.wake_at() else { return Ok(FeedTurn::Idle) };
-        let now = wall_clock();
+        let now = WallClock.now();
         if now < due {
             return Ok(FeedTurn::Idle);
         }
@@ -373,12 +368,14 @@ impl<P: Protocol> Udp<P> {
                 self.send(request);
             }
         }
-        let lagging = Nanos(now.0.saturating_sub(SETTLED.0));
-        if self.channels.wake_at().is_some_and(|due| due <= lagging) {
-            self.ticking = Some(lagging);
-            return self.tick(names, sink);
+        if self.channels.declares_at().is_none_or(|due| now < due) {
+            return Ok(FeedTurn::Idle);
         }
-        Ok(FeedTurn::Idle)
+        if let Some(recording) = &mut self.recording {
+            recording.clock(now);
+        }
+        self.ticking = Some(now);
+        self.tick(names, sink)
     }
 
     fn tick<S: Sink>(&mut self, names: &mut Directory, sink: &mut S) -> Result<FeedTurn, Refusal> {
@@ -506,12 +503,6 @@ fn receiver(listen: &Listen, sockets: Vec<UdpSocket>) -> io::Result<(Receiver, S
             Ok((batches(sockets), format!("recvmmsg (no io_uring: {error})")))
         }
     }
-}
-
-/// The time by which the kernel stamps.
-fn wall_clock() -> Nanos {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Nanos(now.as_nanos() as u64)
 }
 
 #[cfg(test)]

@@ -1,16 +1,25 @@
 //! `tapewatch generate`: data that is the same wherever and whenever it is made.
 
-use crate::cli::{Generate, Synthetic};
+use crate::cli::{Generate, Publish, Synthetic};
 use crate::failure::Failure;
+use crate::output::tell;
 use anyhow::{Context, anyhow};
 use feeds::synthetic::{itch, lobster, readings, tape};
+use feeds::transport::publish::{Publication, Published, publish};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 pub(crate) fn run(arguments: &Generate) -> Result<(), Failure> {
     let needless = match arguments.what {
         Synthetic::Lobster if arguments.subjects.is_some() => {
             Some("--subjects: a LOBSTER file has one")
+        }
+        _ if arguments.publish.udp.is_none() && arguments.publish.is_asked_for() => {
+            Some("--out: a file is not sent; --udp says where to")
         }
         Synthetic::Itch | Synthetic::Lobster | Synthetic::Iot if arguments.bursts.is_some() => {
             Some("--bursts: only a tape tells who stuffs")
@@ -20,13 +29,72 @@ pub(crate) fn run(arguments: &Generate) -> Result<(), Failure> {
     if let Some(needless) = needless {
         return Err(Failure::usage(anyhow!(needless)));
     }
-    let written = File::create(&arguments.out).and_then(|file| {
+    let Some(out) = &arguments.out else { return send(arguments) };
+    let written = File::create(out).and_then(|file| {
         let mut out = BufWriter::with_capacity(1 << 20, file);
         write(arguments, &mut out)?;
         out.flush()
     });
-    written.with_context(|| arguments.out.display().to_string())?;
+    written.with_context(|| out.display().to_string())?;
     Ok(())
+}
+
+/// Sends a session instead of writing it.
+fn send(arguments: &Generate) -> Result<(), Failure> {
+    let Publish { udp: Some(first), .. } = arguments.publish else { return Ok(()) };
+    if !matches!(arguments.what, Synthetic::Itch) {
+        return Err(Failure::usage(anyhow!("--udp: only an itch session can be sent")));
+    }
+    // Everything may be asked for again, so everything is kept.
+    const MESSAGES_MAX: u64 = 50_000_000;
+    if arguments.messages > MESSAGES_MAX {
+        let what = format!("--messages: a session that is sent has at most {MESSAGES_MAX}");
+        return Err(Failure::usage(anyhow!(what)));
+    }
+    let publication = publication(arguments, first)?;
+    let mut session = Vec::new();
+    write(arguments, &mut session).context("memory")?;
+    let stop = Arc::new(AtomicBool::new(false));
+    crate::session::stop_on_signals(&stop)?;
+    let Publication { lines, requests, rate, .. } = &publication;
+    let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
+    let requests = requests.map(|at| format!(", requests at {at}")).unwrap_or_default();
+    let lines = lines.join(", ");
+    tell(format_args!("tapewatch: sending to {lines} at {rate} messages/s{requests}\n"));
+    let sent = publish(session, &publication, &stop).with_context(|| format!("udp {first}"))?;
+    let Published { messages, packets, lost, duplicated, reordered, answered, refused } = sent;
+    tell(format_args!(
+        "tapewatch: sent {messages} messages in {packets} packets; {lost} packets lost, {duplicated} \
+         twice, {reordered} late; {answered} requests answered, {refused} refused\n"
+    ));
+    Ok(())
+}
+
+fn publication(arguments: &Generate, first: SocketAddr) -> Result<Publication, Failure> {
+    let of = &arguments.publish;
+    let interface = of.interface.unwrap_or(Ipv4Addr::LOCALHOST);
+    let port = |further: u16| {
+        let port = first.port().checked_add(further);
+        port.ok_or_else(|| Failure::usage(anyhow!("--udp: there is no port after the last one")))
+    };
+    let lines = (0..of.lines.unwrap_or(1)).map(|line| Ok(SocketAddr::new(first.ip(), port(line)?)));
+    let requests = match of.requests {
+        Some(requests) => requests,
+        None => SocketAddr::new(interface.into(), port(10)?),
+    };
+    Ok(Publication {
+        lines: lines.collect::<Result<_, Failure>>()?,
+        interface,
+        requests: Some(requests),
+        session: *b"TAPEWATCH1",
+        rate: of.rate.unwrap_or(100_000.0),
+        messages_max: of.packet_messages.unwrap_or(20),
+        loss_in_million: of.loss.unwrap_or(0),
+        reorder_in_million: of.reorder.unwrap_or(0),
+        duplicate_in_million: of.duplicate.unwrap_or(0),
+        seed: arguments.seed,
+        linger: Duration::from_secs(u64::from(of.linger.unwrap_or(3))),
+    })
 }
 
 fn write(arguments: &Generate, out: &mut impl Write) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! `tapewatch replay`: files through the whole pipeline.
 
 use crate::cli::{Input, Replay};
-use crate::config::{Config, Feed, Sink};
+use crate::config::{Config, Feed, Origin, Sink};
 use crate::failure::Failure;
 use crate::findings::Wanted;
 use crate::output::{print, tell};
@@ -19,7 +19,10 @@ pub(crate) fn run(arguments: Replay) -> Result<(), Failure> {
     };
     config.feeds = files
         .into_iter()
-        .map(|path| Feed { path: or_stdin(path), place: None, options: options(&input) })
+        .map(|path| {
+            let origin = Origin::File(or_stdin(path));
+            Feed { origin, place: None, options: options(&input) }
+        })
         .collect();
     config.speed = speed;
     config.sinks = findings.into_iter().map(sink).collect();

@@ -4,7 +4,7 @@
 //! cannot be read, shows in the sequence numbers and is told as missing there.
 
 use super::network::{self, Content};
-use super::{Packet, Records, Step};
+use super::{CLOCK, Packet, Records, Step};
 use crate::Options;
 use crate::codec::arbitration::{self, Settings};
 use crate::codec::channels::{Arrival, Channels, Counters, Protocol, Refusal, Turn};
@@ -55,6 +55,13 @@ impl<P: Protocol> Captured<P> {
         turn: &mut Turn<'_, S>,
     ) -> Result<bool, Refusal> {
         let content = network::content(packet.link, packet.bytes);
+        if let Content::Udp(udp) = &content
+            && udp.target == CLOCK
+            && udp.payload.is_empty()
+        {
+            turn.packet = self.channels.counters.packets;
+            return self.channels.tick(packet.at, turn);
+        }
         if !self.channels.is_within() {
             self.first_look(packet, &content, turn)?;
         }

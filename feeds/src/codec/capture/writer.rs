@@ -8,8 +8,12 @@ use super::network::hardware_address;
 use engine_event::Nanos;
 use etherparse::{EtherType, Ethernet2Header, IpNumber, Ipv4Header, Ipv6Header, UdpHeader};
 use std::io::{self, ErrorKind, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use zerocopy::{Immutable, IntoBytes};
+
+/// Where empty datagrams are "sent" that only tell the time: no address, and the port of what is
+/// discarded.
+pub const CLOCK: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 9));
 
 /// A capture that is being written.
 #[derive(Debug)]
@@ -159,6 +163,11 @@ impl<W: Write> Writer<W> {
             }
             _ => Err(wrong("a datagram does not go from IPv4 to IPv6 or back")),
         }
+    }
+
+    /// Nothing came until `at`, and it was decided then what is lost: an empty datagram to [`CLOCK`].
+    pub fn clock(&mut self, at: Nanos) -> io::Result<()> {
+        self.datagram(at, CLOCK, CLOCK, &[])
     }
 
     /// Everything that was written goes to where it belongs.

@@ -32,6 +32,9 @@ struct Head {
     length: u32,
 }
 
+/// The target of what is no packet: a decision of the clock.
+const CLOCK: u16 = u16::MAX;
+
 /// A recording under way.
 #[derive(Debug)]
 pub(super) struct Recording {
@@ -67,9 +70,13 @@ impl Recording {
         Ok(Self { path, ring: Some(ring), thread: Some(thread), left_out: 0 })
     }
 
+    /// Nothing came, and by the clock something was declared lost.
+    pub(super) fn clock(&mut self, at: Nanos) {
+        self.put(&Head { at: at.0, target: CLOCK, ..Head::new_zeroed() }, &[]);
+    }
+
     /// A packet came.
     pub(super) fn take(&mut self, at: Nanos, came: &Came, payload: &[u8]) {
-        let Some(ring) = &mut self.ring else { return };
         let source = came.source.unwrap_or(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0));
         let head = Head {
             at: at.0,
@@ -81,6 +88,11 @@ impl Recording {
             target: came.socket as u16,
             length: payload.len() as u32,
         };
+        self.put(&head, payload);
+    }
+
+    fn put(&mut self, head: &Head, payload: &[u8]) {
+        let Some(ring) = &mut self.ring else { return };
         let fits = ring.slots() >= size_of::<Head>() + payload.len() && !ring.is_abandoned();
         // All or nothing: the reader takes a head for a promise.
         if !fits || ring.write_all(head.as_bytes()).and_then(|()| ring.write_all(payload)).is_err()
@@ -140,6 +152,11 @@ fn write_down(
         }
         payload.resize(head.length as usize, 0);
         ring.read_exact(&mut payload)?;
+        if head.target == CLOCK {
+            writer.clock(Nanos(head.at))?;
+            is_flushed = false;
+            continue;
+        }
         let target = targets[usize::from(head.target)];
         let source = SocketAddr::new(source_of(head.source, target), head.source_port);
         writer.datagram(Nanos(head.at), source, target, &payload)?;
