@@ -32,5 +32,5 @@ pub use codec::{Codec, CodecError, EVENTS_PER_MESSAGE_MAX};
 pub use format::{Format, UnknownFormat, detect};
 pub use options::Options;
 pub use transport::{
-    AnyFeed, Arrivals, FileFeed, Listen, LiveFeed, LiveProtocol, Merged, Paced, Speed, open,
+    AnyFeed, Arrivals, FileFeed, Listen, LiveFeed, LiveProtocol, Merged, Paced, Speed, Until, open,
 };

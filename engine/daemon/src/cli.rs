@@ -74,6 +74,12 @@ pub(crate) struct Replay {
     /// As fast as possible, or N times real time
     #[arg(long, default_value = "max", value_name = "max|N", value_parser = str::parse::<feeds::Speed>, allow_negative_numbers = true)]
     pub(crate) speed: feeds::Speed,
+    /// What happened before is for the books alone: nanoseconds since the epoch, or 2012-06-21T09:30:00.5
+    #[arg(long, value_name = "TIME", value_parser = crate::wiring::parse_time)]
+    pub(crate) from: Option<engine_event::Nanos>,
+    /// End with the last event at or before this time
+    #[arg(long, value_name = "TIME", value_parser = crate::wiring::parse_time)]
+    pub(crate) to: Option<engine_event::Nanos>,
     /// How stages are laid out over the machine [default: auto]
     #[arg(long, value_enum)]
     pub(crate) topology: Option<TopologyChoice>,
@@ -129,7 +135,8 @@ pub(crate) struct Book {
     /// How many levels of each side
     #[arg(long, default_value_t = 10)]
     pub(crate) levels: usize,
-    /// The book after the last event at or before this time, in nanoseconds since the epoch
+    /// The book after the last event at or before this time: nanoseconds since the epoch, or
+    /// 2012-06-21T09:30:00.5
     #[arg(long, value_name = "TIME", value_parser = crate::wiring::parse_time)]
     pub(crate) at: Option<engine_event::Nanos>,
     /// Write a row for each event of the symbol here, in LOBSTER's layout

@@ -10,6 +10,7 @@ use crate::wiring::{self, Machine};
 use anyhow::{Context, anyhow};
 use engine_assembly::Spec;
 use engine_book::Bounds;
+use engine_event::Nanos;
 use engine_observer::{Refused, Roster};
 use engine_pipeline::Topology;
 use feeds::{Listen, LiveProtocol, Speed};
@@ -27,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) feeds: Vec<Feed>,
     /// How fast they are read, all together: they are merged by event time.
     pub(crate) speed: Speed,
+    /// When the reading ends.
+    pub(crate) until: Nanos,
     pub(crate) bounds: Bounds,
     pub(crate) roster: Roster,
     pub(crate) sinks: Vec<Sink>,
@@ -216,6 +219,7 @@ impl Config {
             machine: machine(&file.machine)?,
             feeds,
             speed: speed.unwrap_or(Speed::Max),
+            until: Nanos::END,
             bounds: bounds(&file.books)?,
             roster,
             sinks: sinks(file.sink, written)?,

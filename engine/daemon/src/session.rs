@@ -11,7 +11,7 @@ use engine_assembly::{Assembly, Outlet};
 use engine_event::{Directory, Nanos};
 use engine_pipeline::{FeedError, FeedTurn, Plan, PlanError, Stopped, Tally};
 use feeds::transport::udp::{Received, Recorded};
-use feeds::{AnyFeed, Arrivals, Listen, LiveFeed, LiveProtocol, Merged, Paced, Speed};
+use feeds::{AnyFeed, Arrivals, Listen, LiveFeed, LiveProtocol, Merged, Paced, Speed, Until};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::fs;
 use std::io;
@@ -24,7 +24,7 @@ use std::time::Instant;
 /// All feeds of a run, as one.
 pub(crate) enum Feeds {
     /// Files, merged by event time.
-    Files(Paced<Merged<AnyFeed>>),
+    Files(Box<Until<Paced<Merged<AnyFeed>>>>),
     /// Live feeds, in the order of arrival.
     Live(Arrivals<LiveFeed>),
 }
@@ -53,12 +53,17 @@ impl engine_pipeline::Feed for Feeds {
 
 impl Feeds {
     /// Opens them; and by what the places of faults are counted, if all count alike.
-    fn open(feeds: &[Feed], speed: Speed) -> Result<(Self, Option<&'static str>), Failure> {
+    fn open(
+        feeds: &[Feed],
+        speed: Speed,
+        (begins, until): (Nanos, Nanos),
+    ) -> Result<(Self, Option<&'static str>), Failure> {
         let live: Vec<_> = feeds.iter().filter_map(|feed| Some((feed, feed.live()?))).collect();
         if live.is_empty() {
             let opened = feeds.iter().map(open_file).collect::<Result<Vec<_>, _>>()?;
             let places = common(opened.iter().map(|feed| feed.format().place()));
-            return Ok((Feeds::Files(Paced::new(Merged::new(opened), speed)), places));
+            let paced = Paced::from(Merged::new(opened), speed, begins);
+            return Ok((Feeds::Files(Box::new(Until::new(paced, until))), places));
         }
         let open = |(feed, (protocol, listen)): (&Feed, (LiveProtocol, &Listen))| {
             check_recording(feed, listen)?;
@@ -101,9 +106,9 @@ impl Session {
     /// run in order; the second one ends the process at once.
     pub(crate) fn open(config: Config) -> Result<Self, Failure> {
         let plan = plan(&config).map_err(Failure::usage)?;
-        let Config { mut machine, feeds, speed, bounds, roster, sinks } = config;
+        let Config { mut machine, feeds, speed, until, bounds, roster, sinks } = config;
         machine.spec.bounds = bounds;
-        let (feed, places) = Feeds::open(&feeds, speed)?;
+        let (feed, places) = Feeds::open(&feeds, speed, (machine.spec.begins, until))?;
         let names = Directory::new(bounds.subjects_max);
         let outlet = open_sinks(&sinks, &feeds)?;
         let assembly = Assembly::new(feed, names, &roster, outlet, machine.spec);

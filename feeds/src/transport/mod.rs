@@ -12,6 +12,7 @@ pub mod publish;
 #[cfg(test)]
 mod testing;
 pub mod udp;
+mod until;
 mod uring;
 
 pub use any::{AnyFeed, open};
@@ -22,3 +23,4 @@ pub use mapped::Mapped;
 pub use merged::Merged;
 pub use paced::{Paced, Speed};
 pub use udp::{Listen, Udp};
+pub use until::Until;

@@ -7,12 +7,13 @@ use crate::findings::Wanted;
 use crate::output::{print, tell};
 use crate::session::{Ended, Session};
 use crate::wiring;
+use engine_event::Nanos;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
 pub(crate) fn run(arguments: Replay) -> Result<(), Failure> {
-    let Replay { files, input, speed, topology, shards, spread, force, findings, config, json } =
-        arguments;
+    let Replay { files, input, speed, topology, shards, spread, force, .. } = arguments;
+    let Replay { from, to, findings, config, json, .. } = arguments;
     let mut config = match config {
         Some(path) => Config::read(&path)?,
         None => wiring::usual_config(),
@@ -26,7 +27,9 @@ pub(crate) fn run(arguments: Replay) -> Result<(), Failure> {
         .collect();
     config.speed = speed;
     config.sinks = findings.into_iter().map(sink).collect();
+    config.until = to.unwrap_or(Nanos::END);
     let machine = &mut config.machine;
+    machine.spec.begins = from.unwrap_or_default();
     if let Some(topology) = topology {
         machine.topology = topology.into();
     }
