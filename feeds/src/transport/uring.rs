@@ -20,8 +20,9 @@ use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// How many buffers the kernel has: a power of two.
-const BUFFERS: u16 = 8192;
+/// How many buffers the kernel has, a power of two: few enough to stay in a core's cache (8,192 of them
+/// took a fifth off the throughput). What comes while all are full waits in the socket.
+const BUFFERS: u16 = 512;
 /// The pool's number.
 const POOL: u16 = 1;
 /// What stands in a buffer before the payload: lengths, the sender's address, control messages.
