@@ -105,7 +105,7 @@ impl Content {
             // Too short to look like anything: the codec will say where it ends.
             Some(Format::Itch50) if first.len() < 3 => Ok(Format::Itch50),
             // What it carries may come later than can be seen.
-            Some(wanted @ (Format::ItchPcap | Format::IexPcap)) if is_capture(first) => Ok(wanted),
+            Some(wanted @ (Format::ItchPcap | Format::IexPcap | Format::Mdp3Pcap)) if is_capture(first) => Ok(wanted),
             Some(wanted) if wanted.looks_like(first) => Ok(wanted),
             Some(wanted) => Err(refused(&format!("{wanted}: {}", wanted.beginning()))),
         }

@@ -1,0 +1,2 @@
+//! Messages byte by byte.
+
