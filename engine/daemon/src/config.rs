@@ -113,6 +113,11 @@ struct FeedTable {
     symbols: Vec<String>,
     #[serde(default)]
     strict: bool,
+    /// The schema of an SBE format.
+    schema: Option<PathBuf>,
+    /// Books by orders where the format has both levels and orders.
+    #[serde(default)]
+    by_order: bool,
 }
 
 #[derive(Deserialize)]
@@ -304,6 +309,8 @@ fn feed(table: FeedTable, written: &Written<'_>) -> Result<(Feed, Speed), Wrong>
         options.symbols = Some(table.symbols);
     }
     options.strict = table.strict;
+    options.schema = table.schema.as_ref().map(|path| written.resolve(path));
+    options.by_order = table.by_order;
     let speed = match table.speed.as_ref().map(Spanned::get_ref) {
         None => Ok(Speed::Times(1.0)),
         Some(SpeedWord::Word(word)) => word.parse(),

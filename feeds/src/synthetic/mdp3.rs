@@ -10,12 +10,12 @@ mod encoder;
 use super::Random;
 use crate::codec::capture::Writer;
 use crate::codec::sbe::Schema;
+use Value::{Number, Text};
 pub use encoder::{Encoder, Entries, Value};
 use engine_event::{Nanos, Side};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use Value::{Number, Text};
 
 /// What to make.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,6 +77,8 @@ pub const TICK: i64 = 250_000_000;
 /// The tag of the group of entries, and of that of orders.
 const ENTRIES: u32 = 268;
 const ORDERS: u32 = 37705;
+/// The first future's number.
+const SECURITY: i64 = 9000;
 const END_OF_EVENT: i64 = 0x80;
 const PACKET_BYTES_MAX: usize = 1400;
 const ORDERS_PER_CHUNK: usize = 30;
@@ -110,6 +112,7 @@ pub fn generate(
         settings,
         encoder: Encoder::new(schema.clone()),
         random: Random::new(settings.seed),
+        weather: Random::new(!settings.seed),
         writer: Writer::new(out)?,
         truth,
         books,
@@ -180,6 +183,8 @@ struct Session<W: Write, T> {
     settings: Settings,
     encoder: Encoder,
     random: Random,
+    /// What happens to packets, apart from what they say.
+    weather: Random,
     writer: Writer<W>,
     truth: T,
     books: Vec<Book>,
@@ -249,17 +254,22 @@ impl<W: Write, T: FnMut(Truth)> Session<W, T> {
 
     /// One or two books change, and it is told.
     fn event(&mut self) -> io::Result<()> {
-        let mut parts = Parts::default();
+        let mut all = vec![Parts::default()];
         let mut touched = vec![self.random.place(self.books.len())];
         if self.random.in_1000(200) {
             touched.push(self.random.place(self.books.len()));
         }
         for &instrument in &touched {
             for _ in 0..1 + self.random.below(3) {
-                self.change(instrument, &mut parts);
+                let parts = all.last_mut().expect("there is one from the beginning");
+                self.change(instrument, parts);
+                // What comes after an order far away must be told after it.
+                if !parts.far.is_empty() {
+                    all.push(Parts::default());
+                }
             }
         }
-        self.tell(parts)?;
+        self.tell(all)?;
         touched.dedup();
         for instrument in touched {
             let book = &self.books[instrument];
@@ -345,12 +355,10 @@ impl<W: Write, T: FnMut(Truth)> Session<W, T> {
         }
         let gone = &before[..levels.min(before.len())];
         for (price, quantity, orders) in gone {
-            self.books[instrument].number += 1;
             parts.trades.push(vec![
                 Number(270, *price),
                 Number(271, *quantity as i64),
                 Number(48, security(instrument)),
-                Number(83, self.books[instrument].number),
                 Number(346, i64::from(*orders) + 1),
                 Number(5797, if side == Side::Buy { 2 } else { 1 }),
                 Number(37711, self.next_trade),
@@ -396,13 +404,11 @@ impl<W: Write, T: FnMut(Truth)> Session<W, T> {
         price: i64,
         parts: &mut Parts,
     ) {
-        let book = &mut self.books[instrument];
-        book.number += 1;
+        let book = &self.books[instrument];
         let of = book.levels[side as usize].get(&price).copied().unwrap_or_default();
         let mut entry = vec![
             Number(270, price),
             Number(48, security(instrument)),
-            Number(83, book.number),
             Number(1023, place as i64 + 1),
             Number(279, action),
             Number(269, i64::from(if side == Side::Buy { b'0' } else { b'1' })),
@@ -436,17 +442,10 @@ impl<W: Write, T: FnMut(Truth)> Session<W, T> {
     }
 
     /// Puts an event's messages into packets; the last one says that it is.
-    fn tell(&mut self, parts: Parts) -> io::Result<()> {
-        let Parts { trades, entries, orders, far } = parts;
+    fn tell(&mut self, all: Vec<Parts>) -> io::Result<()> {
         let mut messages: Vec<(u16, Vec<Entries<'static>>)> = Vec::new();
-        for trades in trades.chunks(20) {
-            messages.push((48, vec![(ENTRIES, trades.to_vec())]));
-        }
-        if !entries.is_empty() {
-            messages.push((46, vec![(ENTRIES, entries), (ORDERS, orders)]));
-        }
-        if !far.is_empty() {
-            messages.push((47, vec![(ENTRIES, far)]));
+        for parts in all {
+            self.frame(parts, &mut messages);
         }
         let count = messages.len();
         for (at, (template, groups)) in messages.into_iter().enumerate() {
@@ -459,6 +458,30 @@ impl<W: Write, T: FnMut(Truth)> Session<W, T> {
             }
         }
         Ok(())
+    }
+
+    fn frame(&mut self, parts: Parts, messages: &mut Vec<(u16, Vec<Entries<'static>>)>) {
+        let Parts { mut trades, mut entries, orders, far } = parts;
+        // Running numbers follow the order in which entries are sent.
+        for entry in trades.iter_mut().chain(&mut entries) {
+            let of = |value: &Value<'_>| match value {
+                Number(48, security) => usize::try_from(security - SECURITY).ok(),
+                _ => None,
+            };
+            if let Some(instrument) = entry.iter().find_map(of) {
+                self.books[instrument].number += 1;
+                entry.push(Number(83, self.books[instrument].number));
+            }
+        }
+        for trades in trades.chunks(20) {
+            messages.push((48, vec![(ENTRIES, trades.to_vec())]));
+        }
+        if !entries.is_empty() {
+            messages.push((46, vec![(ENTRIES, entries), (ORDERS, orders)]));
+        }
+        if !far.is_empty() {
+            messages.push((47, vec![(ENTRIES, far)]));
+        }
     }
 
     /// All books, as they are after all packets so far.
@@ -534,7 +557,7 @@ impl<W: Write, T: FnMut(Truth)> Session<W, T> {
         let payload = framed(self.sequence, self.now, &messages);
         self.sequence += 1;
         for line in 0..self.settings.lines.clamp(1, 2) {
-            if !self.random.in_1000(self.settings.loss_in_1000) {
+            if !self.weather.in_1000(self.settings.loss_in_1000) {
                 let at = Nanos(self.now + 500 + 100 * u64::from(line));
                 self.writer.datagram(at, source(), incremental(line), &payload)?;
             }
@@ -568,7 +591,7 @@ fn order(parts: &mut Parts, id: u64, quantity: u64, action: i64) {
 }
 
 fn security(instrument: usize) -> i64 {
-    9000 + instrument as i64
+    SECURITY + instrument as i64
 }
 
 fn source() -> SocketAddr {

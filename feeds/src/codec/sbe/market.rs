@@ -15,9 +15,7 @@ use crate::Options;
 use crate::codec::subjects::{Refused, Subjects};
 use crate::codec::{CodecError, Place, Trouble};
 use engine_event::body::{self, Phase, Print};
-use engine_event::{
-    Directory, Event, Fault, Flags, Kind, Nanos, Price, Quantity, Side, SubjectId,
-};
+use engine_event::{Directory, Event, Fault, Flags, Kind, Nanos, Price, Quantity, Side, SubjectId};
 use engine_pipeline::Tally;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
@@ -205,7 +203,8 @@ impl Market {
     pub(crate) fn begin_anew(&mut self, at: Nanos, turn: &mut Turn<'_>) -> Result<(), CodecError> {
         for instrument in 0..self.instruments.len() {
             self.distrust(instrument, at);
-            self.instruments[instrument].from = 0;
+            let of = &mut self.instruments[instrument];
+            (of.number, of.from) = (None, 0);
         }
         self.lost_until[usize::from(turn.channel)] = 0;
         self.lost(0, 0, at, turn)
@@ -244,7 +243,8 @@ impl Market {
         while !rest.is_empty() {
             let size = rest.first_chunk().map_or(0, |size| usize::from(u16::from_le_bytes(*size)));
             if size < MESSAGE_HEADER || size > rest.len() {
-                let what = format_args!("a message says that it has {size} of {} bytes", rest.len());
+                let what =
+                    format_args!("a message says that it has {size} of {} bytes", rest.len());
                 return self.lose_all(Fault::BadLength, what, sent_at, turn);
             }
             let (message, after) = rest.split_at(size);
@@ -413,11 +413,14 @@ impl Market {
         let was_told = std::mem::replace(&mut of.is_certain, false) || of.restated.is_some();
         if was_told && !self.by_order {
             let subject = of.subject;
-            self.push(instrument, Event::new(subject, at, body::End::default()).with_kind(Kind::Clear));
+            self.push(
+                instrument,
+                Event::new(subject, at, body::End::default()).with_kind(Kind::Clear),
+            );
         }
         let of = &mut self.instruments[instrument];
         of.ladders.iter_mut().for_each(|ladder| ladder.clear(false));
-        (of.number, of.restated) = (None, None);
+        of.restated = None;
         self.forget_kept(instrument);
     }
 
@@ -572,7 +575,8 @@ impl Market {
                 let symbol = of.symbol.get(root);
                 let name = std::str::from_utf8(symbol).ok();
                 let name = name.filter(|name| {
-                    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+                    !name.is_empty()
+                        && name.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
                 });
                 let Some(name) = name else {
                     let what = format_args!("symbol {} is none", crate::codec::Quoted(symbol));

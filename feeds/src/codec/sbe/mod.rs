@@ -28,8 +28,8 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 pub use market::VENUE;
-pub(crate) use packets::looks_like;
 pub use packets::Mdp3Pcap;
+pub(crate) use packets::looks_like;
 pub use plan::Plan;
 pub use schema::{Schema, SchemaError};
 
@@ -40,8 +40,7 @@ pub const OWN_SCHEMA: &str = include_str!("mdp3.xml");
 pub(crate) fn own_plan() -> Arc<Plan> {
     static OWN: OnceLock<Arc<Plan>> = OnceLock::new();
     let plan = OWN.get_or_init(|| {
-        let schema = Schema::read(OWN_SCHEMA).expect("our own schema is read by a test");
-        Arc::new(Plan::new(&schema).expect("our own schema has what is needed"))
+        Arc::new(Plan::new(&Schema::own()).expect("our own schema has what is needed"))
     });
     Arc::clone(plan)
 }

@@ -14,11 +14,11 @@
 
 use super::market::{self, CHANNELS_MAX, Market, PACKET_HEADER};
 use super::plan::{Plan, Role};
+use crate::Options;
 use crate::codec::arbitration::{self, Arbitration, Delivery, Line, Settings};
 use crate::codec::capture::{Counters, Packet, Records, Step, network};
 use crate::codec::framing::{Blocks, Datagram, SessionId};
 use crate::codec::{Codec, CodecError, EVENTS_PER_MESSAGE_MAX};
-use crate::Options;
 use engine_event::body::Gap;
 use engine_event::{Directory, Event, Fault, Nanos, SubjectId};
 use engine_pipeline::{Sink, Tally};
@@ -430,16 +430,14 @@ impl Mdp3Pcap {
                     self.received_at = now;
                     market.lost(first, count, now, &mut turn.of_market(first, number))
                 }
-                Some(Delivery::Session(_)) => {
-                    match std::mem::replace(&mut channel.is_used, true) {
-                        false => Ok(()),
-                        true => {
-                            let now = channel.lines.now();
-                            self.received_at = now;
-                            market.begin_anew(now, &mut turn.of_market(0, number))
-                        }
+                Some(Delivery::Session(_)) => match std::mem::replace(&mut channel.is_used, true) {
+                    false => Ok(()),
+                    true => {
+                        let now = channel.lines.now();
+                        self.received_at = now;
+                        market.begin_anew(now, &mut turn.of_market(0, number))
                     }
-                }
+                },
                 Some(Delivery::Ended) => Ok(()),
             };
             told.map_err(|error| turn.error(&error.what))?;
@@ -487,9 +485,13 @@ impl Mdp3Pcap {
 
     /// The end of the capture: what is still waited for is lost. Whether that was all.
     fn finish<S: Sink>(&mut self, turn: &mut Turn<'_, S>) -> Result<bool, CodecError> {
-        let mut undecided: Vec<SocketAddr> = self.streams.iter().filter_map(|(target, stream)| {
-            matches!(stream, Stream::Undecided(_)).then_some(*target)
-        }).collect();
+        let mut undecided: Vec<SocketAddr> = self
+            .streams
+            .iter()
+            .filter_map(|(target, stream)| {
+                matches!(stream, Stream::Undecided(_)).then_some(*target)
+            })
+            .collect();
         undecided.sort_unstable();
         for target in undecided {
             self.settle(target, None, turn)?;
@@ -548,12 +550,15 @@ impl Codec for Mdp3Pcap {
         tally: &mut Tally,
     ) -> Result<usize, CodecError> {
         let mut consumed = 0;
-        let mut turn = Turn { strict: self.strict, offset: self.offset, packet: 0, names, sink, tally };
+        let mut turn =
+            Turn { strict: self.strict, offset: self.offset, packet: 0, names, sink, tally };
         while turn.sink.room() >= EVENTS_PER_MESSAGE_MAX {
             let rest = &input[consumed..];
             turn.offset = self.offset;
             turn.packet = self.counters.packets;
-            if !self.flush(turn.sink) || !self.backlog.is_empty() && !self.tell_backlog(&mut turn)? {
+            if !self.flush(turn.sink)
+                || !self.backlog.is_empty() && !self.tell_backlog(&mut turn)?
+            {
                 break;
             }
             turn.packet = self.counters.packets + u64::from(self.current.is_none());
@@ -595,7 +600,8 @@ fn tells(plan: &Plan, payload: &[u8]) -> Option<Tells> {
     while !rest.is_empty() {
         let header: &[u8; market::MESSAGE_HEADER] = rest.first_chunk()?;
         let half = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
-        let (size, block, id, schema) = (usize::from(half(0)), usize::from(half(2)), half(4), half(6));
+        let (size, block, id, schema) =
+            (usize::from(half(0)), usize::from(half(2)), half(4), half(6));
         let fits = size >= market::MESSAGE_HEADER + block && size <= rest.len();
         if !fits || schema != plan.schema {
             return None;

@@ -267,7 +267,8 @@ impl Plan {
             }
             plan.templates[at] = Some(Template { role, groups });
         }
-        let books = |template: &Template| matches!(template.role, Role::Book(..) | Role::Orders(..));
+        let books =
+            |template: &Template| matches!(template.role, Role::Book(..) | Role::Orders(..));
         if !plan.templates.iter().flatten().any(books) {
             let what = "expected a template of an incremental book refresh (46, 64, 32, 47 or 43)";
             return Err(SchemaError { line: 1, column: 1, what: what.to_owned() });

@@ -182,6 +182,11 @@ struct Type {
 }
 
 impl Schema {
+    /// Our own schema, that of [`OWN_SCHEMA`](super::OWN_SCHEMA).
+    pub fn own() -> Self {
+        Self::read(super::OWN_SCHEMA).expect("a test reads it")
+    }
+
     /// Reads a schema.
     pub fn read(text: &str) -> Result<Self, SchemaError> {
         if text.len() > SCHEMA_BYTES_MAX {
@@ -323,9 +328,10 @@ impl Types {
         let dimension = place("blockLength").zip(place("numInGroup"));
         let header = ["blockLength", "templateId", "schemaId", "version"].map(place);
         let is_header = end == 8
-            && header.iter().enumerate().all(|(index, found)| {
-                *found == Some((index as u16 * 2, Primitive::U16))
-            });
+            && header
+                .iter()
+                .enumerate()
+                .all(|(index, found)| *found == Some((index as u16 * 2, Primitive::U16)));
         let (form, null) = match (&members[..], exponent) {
             ([("mantissa", 0, of)], Some(exponent)) => match of.form {
                 Form::Number(primitive) => (Form::Decimal(primitive, exponent), of.null),
@@ -338,8 +344,11 @@ impl Types {
             size: end,
             null,
             is_constant: members.is_empty(),
-            dimension: dimension
-                .map(|(block_length, count)| Dimension { size: end, block_length, count }),
+            dimension: dimension.map(|(block_length, count)| Dimension {
+                size: end,
+                block_length,
+                count,
+            }),
             is_header,
         })
     }
@@ -407,7 +416,8 @@ fn message(node: Node<'_, '_>, types: &Types) -> Result<Message, SchemaError> {
 }
 
 fn group(node: Node<'_, '_>, types: &Types) -> Result<Group, SchemaError> {
-    if let Some(inner) = node.children().find(|inner| matches!(inner.tag_name().name(), "group" | "data"))
+    if let Some(inner) =
+        node.children().find(|inner| matches!(inner.tag_name().name(), "group" | "data"))
     {
         let what = format!("{} within a group is not read", inner.tag_name().name());
         return Err(wrong(inner, what));

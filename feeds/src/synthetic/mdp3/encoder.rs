@@ -63,7 +63,10 @@ fn block(fields: &[Field], length: u16, values: &[Value<'_>], out: &mut Vec<u8>)
             Value::Number(tag, _) | Value::Text(tag, _) => *tag == field.id,
         });
         match (field.form, value) {
-            (Form::Number(primitive) | Form::Decimal(primitive, _), Some(Value::Number(_, number))) => {
+            (
+                Form::Number(primitive) | Form::Decimal(primitive, _),
+                Some(Value::Number(_, number)),
+            ) => {
                 put(primitive, *number, place);
             }
             (Form::Number(primitive) | Form::Decimal(primitive, _), None) => {

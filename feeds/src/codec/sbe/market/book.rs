@@ -10,7 +10,12 @@ use engine_event::{Event, Fault, Flags, Kind, Nanos, Price, Quantity, Side};
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Change {
     Nothing,
-    Step { side: Side, action: Action, place: u8, rung: Rung },
+    Step {
+        side: Side,
+        action: Action,
+        place: u8,
+        rung: Rung,
+    },
     /// The book is empty now.
     Reset,
 }
@@ -40,7 +45,10 @@ impl Market {
                         self.apply(instrument, change, at, turn)?;
                     }
                 }
-                Err((field, found)) => self.odd(instrument, field, found, at, turn)?,
+                Err((field, found)) => {
+                    self.follow(instrument, number, None, at, turn)?;
+                    self.odd(instrument, field, found, at, turn)?;
+                }
             }
         }
         Ok(())
@@ -169,8 +177,7 @@ impl Market {
                     outbox.push(Event::new(subject, at, level).with_flags(flags));
                     restated = Some((side, level));
                 };
-                let applied =
-                    of.ladders[side as usize].apply(action, place, rung, of.depth, tell);
+                let applied = of.ladders[side as usize].apply(action, place, rung, of.depth, tell);
                 if restated.is_some() {
                     of.restated = restated;
                     of.last = (self.packet, self.outbox.len() - 1);

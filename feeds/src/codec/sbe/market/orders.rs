@@ -138,7 +138,9 @@ impl Market {
             (2, ..) => {
                 Event::new(subject, at, Order::gone(OrderId(told.id))).with_kind(Kind::Delete)
             }
-            (action, ..) => return self.odd(instrument, "order's action or size", action, at, turn),
+            (action, ..) => {
+                return self.odd(instrument, "order's action or size", action, at, turn);
+            }
         };
         let event = event.with_flags(Flags::of(side));
         let losses = self.losses;
@@ -194,9 +196,10 @@ impl Market {
         if is_sure || processed < lost || processed < known.from {
             return Ok(());
         }
-        let follows = known.chunks.as_ref().is_some_and(|chunks| {
-            (chunks.processed, chunks.count) == (processed, count)
-        });
+        let follows = known
+            .chunks
+            .as_ref()
+            .is_some_and(|chunks| (chunks.processed, chunks.count) == (processed, count));
         match &known.chunks {
             Some(chunks) if follows && chunk < chunks.next => return Ok(()),
             Some(chunks) if follows && chunk == chunks.next => {}
