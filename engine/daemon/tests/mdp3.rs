@@ -34,7 +34,8 @@ fn a_session_is_counted_and_shown() {
         2024-01-02 14:30:00.000004000 status   AAABH4   phase=continuous
         2024-01-02 14:30:00.000004000 status   AAACH4   phase=continuous
         2024-01-02 14:30:00.000004000 status   AAADH4   phase=continuous
-    "#]].assert_eq(&events);
+    "#]]
+    .assert_eq(&events);
 }
 
 #[test]
@@ -43,7 +44,7 @@ fn books_by_level_and_by_order_are_the_same() {
     for symbol in ["AAAAH4", "AAADH4"] {
         let book = |flags: &str| {
             let line = format!("book day.pcapng --symbol {symbol} --json {flags}");
-            folder.run(&line).succeeded().json()
+            folder.run(line.trim_end()).succeeded().json()
         };
         let (levels, orders) = (book(""), book("--by-order"));
         for side in ["bids", "asks"] {
@@ -57,7 +58,7 @@ fn books_by_level_and_by_order_are_the_same() {
 fn a_replay_finds_no_fault_in_the_books() {
     let folder = folder();
     for flags in ["", "--by-order", "--by-order --shards 2"] {
-        let summary = folder.replay(&format!("day.pcapng {flags}"));
+        let summary = folder.replay(format!("day.pcapng {flags}").trim_end());
         assert_eq!(summary["faults"].as_object().map(|faults| faults.len()), Some(0), "{summary}");
     }
 }
@@ -94,12 +95,18 @@ fn a_schema_that_cannot_be_used() {
         "c.toml",
         "[[feed]]\npath = \"day.pcapng\"\nschema = \"none.xml\"\nby_order = true\n",
     );
-    folder.check("run --config c.toml", &expect![[r#"
+    folder.check(
+        "run --config c.toml",
+        &expect![[r#"
         tapewatch: c.toml:2:8: none.xml: No such file or directory (os error 2)
         exit 78
-    "#]]);
-    folder.check("decode day.pcapng --schema none.xml", &expect![[r#"
+    "#]],
+    );
+    folder.check(
+        "decode day.pcapng --schema none.xml",
+        &expect![[r#"
         tapewatch: none.xml: No such file or directory (os error 2)
         exit 1
-    "#]]);
+    "#]],
+    );
 }

@@ -294,7 +294,9 @@ mod tests {
             "prose",
             b"Dear Sir or Madam,\n",
             &auto,
-            &expect![[r#"prose: byte 0: expected one of the formats itch50, itch-pcap, iex-pcap, lobster, mdp3-pcap, readings, tape, found "Dear Sir or Madam,\n""#]],
+            &expect![[
+                r#"prose: byte 0: expected one of the formats itch50, itch-pcap, iex-pcap, lobster, mdp3-pcap, readings, tape, found "Dear Sir or Madam,\n""#
+            ]],
         );
         check_error(
             "a.csv",
