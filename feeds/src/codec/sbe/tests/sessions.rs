@@ -1,12 +1,14 @@
 //! Sessions made up, with books that are known: what comes out must be those.
 
 use super::session;
-use crate::Options;
 use crate::codec::Mdp3Pcap;
 use crate::codec::testing::{Decoded, assert_chunks_do_not_matter, decode};
+use crate::synthetic::Random;
 use crate::synthetic::mdp3::{Held, Settings, Truth, symbol};
+use crate::{Codec, EVENTS_PER_MESSAGE_MAX, Options};
 use engine_event::body::{Level, Order};
-use engine_event::{Fault, Flags, Kind, Nanos, Side, SubjectId};
+use engine_event::{Directory, Event, Fault, Flags, Kind, Nanos, Side, SubjectId};
+use engine_pipeline::{Sink, Tally};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 
@@ -249,5 +251,83 @@ proptest! {
         }
         let decoded = decode(&mut codec(by_order), &writer.into_inner().unwrap());
         prop_assert_eq!(decoded.error, None);
+    }
+}
+
+/// A sink that takes so many events and no more.
+struct Narrow<'a>(&'a mut Vec<Event>, usize);
+
+impl Sink for Narrow<'_> {
+    fn room(&mut self) -> usize {
+        self.1
+    }
+
+    fn push(&mut self, event: Event) {
+        self.1 = self.1.checked_sub(1).expect("a codec pushes only what there is room for");
+        self.0.push(event);
+    }
+}
+
+/// Everything that comes of bytes that arrive in pieces, into little room.
+fn narrowly(mut codec: Mdp3Pcap, bytes: &[u8], pieces: &mut Random) -> Decoded {
+    let mut decoded = Decoded {
+        events: Vec::new(),
+        names: Directory::new(1000),
+        tally: Tally::default(),
+        error: None,
+    };
+    let (mut from, mut seen) = (0, 0);
+    loop {
+        seen = bytes.len().min(seen + pieces.place(3000));
+        let last = seen == bytes.len();
+        let Decoded { events, names, tally, .. } = &mut decoded;
+        let mut sink = Narrow(events, EVENTS_PER_MESSAGE_MAX + pieces.place(9));
+        match codec.decode(&bytes[from..seen], last, names, &mut sink, tally) {
+            Ok(consumed) => {
+                from += consumed;
+                if last && from == bytes.len() && sink.1 >= EVENTS_PER_MESSAGE_MAX {
+                    return decoded;
+                }
+                let is_stuck = consumed == 0 && last && sink.1 >= EVENTS_PER_MESSAGE_MAX;
+                assert!(!is_stuck, "no progress at {from}");
+            }
+            Err(error) => {
+                decoded.error = Some(error);
+                return decoded;
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn neither_little_room_nor_damage_anywhere_changes_what_is_told(
+        seed in any::<u64>(),
+        by_order in any::<bool>(),
+        strict in any::<bool>(),
+        hits in prop::collection::vec((0usize..60_000, any::<u8>()), 0..12),
+    ) {
+        let (mut bytes, _) = session(Settings {
+            messages: 120, seed, loss_in_1000: 100, snapshot_every: 30, ..Settings::default()
+        });
+        for (place, byte) in hits {
+            if let Some(at) = bytes.get_mut(place) {
+                *at = byte;
+            }
+        }
+        let codec = || Mdp3Pcap::new(&Options { by_order, strict, ..Options::default() });
+        let narrow = narrowly(codec(), &bytes, &mut Random::new(seed));
+        let mut wide = Decoded {
+            events: Vec::new(),
+            names: Directory::new(1000),
+            tally: Tally::default(),
+            error: None,
+        };
+        let Decoded { events, names, tally, .. } = &mut wide;
+        wide.error = codec().decode(&bytes, true, names, events, tally).err();
+        prop_assert_eq!(narrow.lines(), wide.lines());
+        prop_assert_eq!(narrow.tally, wide.tally);
     }
 }
