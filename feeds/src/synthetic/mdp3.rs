@@ -389,8 +389,9 @@ impl<W: Write, T: FnMut(Truth)> Session<W, T> {
     /// Levels that were too far away are among the best now.
     fn fill_up(&mut self, of: usize, side: Side, before: usize, gone: usize, parts: &mut Parts) {
         let rungs = self.books[of].rungs(side);
-        for place in before.min(DEPTH) - gone..rungs.len().min(DEPTH) {
-            self.level(of, side, place, 0, rungs[place].0, parts);
+        let seen = before.min(DEPTH) - gone;
+        for (place, rung) in rungs.iter().enumerate().take(DEPTH).skip(seen) {
+            self.level(of, side, place, 0, rung.0, parts);
         }
     }
 

@@ -74,6 +74,7 @@ fn fields_are_where_the_schema_says() {
 }
 
 #[track_caller]
+#[allow(clippy::needless_pass_by_value, reason = "an expectation is written where it is given")]
 fn refused(text: &str, expected: Expect) {
     let told = Schema::read(text).and_then(|schema| Plan::new(&schema));
     expected.assert_eq(&told.unwrap_err().to_string());
