@@ -428,6 +428,7 @@ impl Market {
         of.ladders.iter_mut().for_each(|ladder| ladder.clear(false));
         of.restated = None;
         self.forget_kept(instrument);
+        self.drop_chunks(instrument);
     }
 
     fn forget_kept(&mut self, instrument: usize) {

@@ -214,7 +214,10 @@ impl Market {
             }
         }
         for place in 0..entries.count {
-            let Some(entry) = entries.get(place) else { return self.cut(at, turn) };
+            let Some(entry) = entries.get(place) else {
+                self.drop_chunks(instrument);
+                return self.cut(at, turn);
+            };
             let side = match of.kind.get(entry).unwrap_or(0) as u8 {
                 b'0' => Side::Buy,
                 b'1' => Side::Sell,
