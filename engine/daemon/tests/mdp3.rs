@@ -59,7 +59,7 @@ fn a_replay_finds_no_fault_in_the_books() {
     let folder = folder();
     for flags in ["", "--by-order", "--by-order --shards 2"] {
         let summary = folder.replay(format!("day.pcapng {flags}").trim_end());
-        assert_eq!(summary["faults"].as_object().map(|faults| faults.len()), Some(0), "{summary}");
+        assert_eq!(summary["faults"], serde_json::json!({}), "{summary}");
     }
 }
 
