@@ -1,6 +1,6 @@
 //! The formats, and how content tells which one it is.
 
-use crate::codec::{iex, itch_pcap, itch50, lobster, readings, tape};
+use crate::codec::{iex, itch_pcap, itch50, lobster, readings, sbe, tape};
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
@@ -16,6 +16,8 @@ pub enum Format {
     Itch50,
     /// LOBSTER's message CSV.
     Lobster,
+    /// CME's MDP 3.0 (SBE) in a pcap or pcapng capture.
+    Mdp3Pcap,
     /// Device readings as CSV.
     Readings,
     /// The tape: orders with identities as CSV.
@@ -24,11 +26,12 @@ pub enum Format {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Format; 6] = [
+    pub const ALL: [Format; 7] = [
         Format::Itch50,
         Format::ItchPcap,
         Format::IexPcap,
         Format::Lobster,
+        Format::Mdp3Pcap,
         Format::Readings,
         Format::Tape,
     ];
@@ -43,6 +46,7 @@ impl Format {
             Format::ItchPcap => "itch-pcap",
             Format::Itch50 => "itch50",
             Format::Lobster => "lobster",
+            Format::Mdp3Pcap => "mdp3-pcap",
             Format::Readings => "readings",
             Format::Tape => "tape",
         }
@@ -51,7 +55,7 @@ impl Format {
     /// What the numbers count by which its faults and gaps name their place.
     pub const fn place(self) -> &'static str {
         match self {
-            Format::IexPcap | Format::ItchPcap => "packet",
+            Format::IexPcap | Format::ItchPcap | Format::Mdp3Pcap => "packet",
             Format::Itch50 => "byte",
             Format::Lobster | Format::Readings | Format::Tape => "line",
         }
@@ -64,6 +68,7 @@ impl Format {
             Format::ItchPcap => "a pcap or pcapng capture of MoldUDP64 with ITCH 5.0",
             Format::Itch50 => "messages of ITCH 5.0, each behind its length in two bytes",
             Format::Lobster => "lines of time,type,order id,size,price,direction",
+            Format::Mdp3Pcap => "a pcap or pcapng capture of CME's MDP 3.0",
             Format::Readings => "the header event_at,device,metric,value",
             Format::Tape => {
                 "a header with event_at, subject, kind, order_id, side, price, quantity"
@@ -77,6 +82,7 @@ impl Format {
             Format::ItchPcap => itch_pcap::looks_like(bytes),
             Format::Itch50 => itch50::looks_like(bytes),
             Format::Lobster => lobster::looks_like(bytes),
+            Format::Mdp3Pcap => sbe::looks_like(bytes),
             Format::Readings => readings::looks_like(bytes),
             Format::Tape => tape::looks_like(bytes),
         }
@@ -121,7 +127,7 @@ mod tests {
         }
         assert_eq!(
             "csv".parse::<Format>().unwrap_err().to_string(),
-            "unknown format \"csv\": expected one of itch50, itch-pcap, iex-pcap, lobster, readings, tape"
+            "unknown format \"csv\": expected one of itch50, itch-pcap, iex-pcap, lobster, mdp3-pcap, readings, tape"
         );
     }
 

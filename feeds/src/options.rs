@@ -2,7 +2,7 @@
 
 use crate::Format;
 use engine_event::Nanos;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How to read a feed. The default asks the content and keeps everything.
 #[derive(Clone, Debug)]
@@ -25,6 +25,10 @@ pub struct Options {
     pub price_scale: u8,
     /// Decimal places of a quantity where the format leaves it open (the tape), 0 to 18.
     pub quantity_scale: u8,
+    /// The schema of an SBE format, as XML; our own if none is given.
+    pub schema: Option<PathBuf>,
+    /// Feed books by orders and not by levels, where a format tells both (MDP 3.0).
+    pub by_order: bool,
     /// The most bytes that a compressed file may become.
     pub output_bytes_max: u64,
     /// The most that a compressed file may grow: output bytes for each input byte, looked at after
@@ -42,6 +46,8 @@ impl Default for Options {
             strict: false,
             price_scale: 8,
             quantity_scale: 8,
+            schema: None,
+            by_order: false,
             output_bytes_max: 1 << 40,
             ratio_max: 100,
         }

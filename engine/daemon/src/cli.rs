@@ -49,6 +49,12 @@ pub(crate) struct Input {
     /// End at the first fault instead of counting it
     #[arg(long)]
     pub(crate) strict: bool,
+    /// The schema of SBE files (mdp3-pcap), as XML [default: our own]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) schema: Option<PathBuf>,
+    /// Books by orders where a file has both levels and orders (mdp3-pcap)
+    #[arg(long)]
+    pub(crate) by_order: bool,
 }
 
 /// `auto`, or a format.
@@ -178,7 +184,7 @@ pub(crate) struct Generate {
     /// The same seed gives the same bytes
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// How many symbols (itch, tape) or devices (iot), up to 60,000
+    /// How many symbols (itch, mdp3, tape) or devices (iot), up to 60,000
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=60_000))]
     pub(crate) subjects: Option<u32>,
     /// How many bursts of quote stuffing a tape holds besides [default: 0]
@@ -269,6 +275,8 @@ pub(crate) enum Synthetic {
     Itch,
     /// LOBSTER message CSV of one symbol
     Lobster,
+    /// CME's MDP 3.0 as a capture of lines A and B, with snapshots
+    Mdp3,
     /// Our own order tape, with participants
     Tape,
     /// Device readings

@@ -15,6 +15,7 @@ pub mod itch_pcap;
 mod lines;
 pub mod lobster;
 pub mod readings;
+pub mod sbe;
 mod subjects;
 pub mod tape;
 
@@ -28,6 +29,7 @@ pub use itch_pcap::ItchPcap;
 pub use itch50::Itch50;
 pub use lobster::Lobster;
 pub use readings::Readings;
+pub use sbe::Mdp3Pcap;
 pub use tape::Tape;
 
 /// The most events that one message becomes: a definition, a gap and the event itself, and one to

@@ -1,7 +1,7 @@
 //! A file of whichever format.
 
 use super::file::{Content, FileFeed};
-use crate::codec::{IexPcap, Itch50, ItchPcap, Lobster, Readings, Tape};
+use crate::codec::{IexPcap, Itch50, ItchPcap, Lobster, Mdp3Pcap, Readings, Tape, sbe};
 use crate::{Format, Options};
 use engine_event::{Directory, Nanos};
 use engine_pipeline::{Feed, FeedError, FeedTurn, Sink, Tally};
@@ -18,6 +18,8 @@ pub enum AnyFeed {
     Itch50(FileFeed<Itch50>),
     /// LOBSTER's message CSV.
     Lobster(FileFeed<Lobster>),
+    /// CME's MDP 3.0 in a capture.
+    Mdp3Pcap(Box<FileFeed<Mdp3Pcap>>),
     /// Device readings.
     Readings(FileFeed<Readings>),
     /// The tape.
@@ -34,6 +36,11 @@ pub fn open(path: &Path, options: &Options) -> Result<AnyFeed, FeedError> {
         Format::ItchPcap => AnyFeed::ItchPcap(FileFeed::new(content, ItchPcap::new(&options))),
         Format::Itch50 => AnyFeed::Itch50(FileFeed::new(content, Itch50::new(&options))),
         Format::Lobster => AnyFeed::Lobster(FileFeed::new(content, Lobster::new(&options))),
+        Format::Mdp3Pcap => {
+            let plan = sbe::load(options.schema.as_deref())?;
+            let codec = Mdp3Pcap::with_plan(&options, plan);
+            AnyFeed::Mdp3Pcap(Box::new(FileFeed::new(content, codec)))
+        }
         Format::Readings => AnyFeed::Readings(FileFeed::new(content, Readings::new(&options))),
         Format::Tape => AnyFeed::Tape(FileFeed::new(content, Tape::new(&options))),
     })
@@ -47,6 +54,7 @@ impl AnyFeed {
             AnyFeed::ItchPcap(_) => Format::ItchPcap,
             AnyFeed::Itch50(_) => Format::Itch50,
             AnyFeed::Lobster(_) => Format::Lobster,
+            AnyFeed::Mdp3Pcap(_) => Format::Mdp3Pcap,
             AnyFeed::Readings(_) => Format::Readings,
             AnyFeed::Tape(_) => Format::Tape,
         }
@@ -65,6 +73,7 @@ impl Feed for AnyFeed {
             AnyFeed::ItchPcap(feed) => feed.poll(now, names, sink),
             AnyFeed::Itch50(feed) => feed.poll(now, names, sink),
             AnyFeed::Lobster(feed) => feed.poll(now, names, sink),
+            AnyFeed::Mdp3Pcap(feed) => feed.poll(now, names, sink),
             AnyFeed::Readings(feed) => feed.poll(now, names, sink),
             AnyFeed::Tape(feed) => feed.poll(now, names, sink),
         }
@@ -76,6 +85,7 @@ impl Feed for AnyFeed {
             AnyFeed::ItchPcap(feed) => feed.tally(),
             AnyFeed::Itch50(feed) => feed.tally(),
             AnyFeed::Lobster(feed) => feed.tally(),
+            AnyFeed::Mdp3Pcap(feed) => feed.tally(),
             AnyFeed::Readings(feed) => feed.tally(),
             AnyFeed::Tape(feed) => feed.tally(),
         }
@@ -285,7 +295,7 @@ mod tests {
             b"Dear Sir or Madam,\n",
             &auto,
             &expect![[
-                r#"prose: byte 0: expected one of the formats itch50, itch-pcap, iex-pcap, lobster, readings, tape, found "Dear Sir or Madam,\n""#
+                r#"prose: byte 0: expected one of the formats itch50, itch-pcap, iex-pcap, lobster, mdp3-pcap, readings, tape, found "Dear Sir or Madam,\n""#
             ]],
         );
         check_error(

@@ -100,12 +100,19 @@ impl Content {
         match options.format {
             None => {
                 let words = Format::ALL.map(Format::word).join(", ");
+                // Whoever gives a schema says what a capture carries that nothing else knows.
+                let by_schema = options.schema.is_some() && is_capture(first);
+                let detected = detected.or(by_schema.then_some(Format::Mdp3Pcap));
                 detected.ok_or_else(|| refused(&format!("one of the formats {words}")))
             }
             // Too short to look like anything: the codec will say where it ends.
             Some(Format::Itch50) if first.len() < 3 => Ok(Format::Itch50),
             // What it carries may come later than can be seen.
-            Some(wanted @ (Format::ItchPcap | Format::IexPcap)) if is_capture(first) => Ok(wanted),
+            Some(wanted @ (Format::ItchPcap | Format::IexPcap | Format::Mdp3Pcap))
+                if is_capture(first) =>
+            {
+                Ok(wanted)
+            }
             Some(wanted) if wanted.looks_like(first) => Ok(wanted),
             Some(wanted) => Err(refused(&format!("{wanted}: {}", wanted.beginning()))),
         }

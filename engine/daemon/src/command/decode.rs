@@ -52,6 +52,7 @@ fn type_name(number: usize, format: Format) -> String {
     let byte = u8::try_from(number).unwrap_or(0);
     match format {
         Format::Tape | Format::Readings => Kind::from_number(byte).word().to_string(),
+        Format::Mdp3Pcap => number.to_string(),
         _ if byte.is_ascii_graphic() => char::from(byte).to_string(),
         _ => number.to_string(),
     }

@@ -4,7 +4,8 @@ use crate::cli::{Generate, Publish, Synthetic};
 use crate::failure::Failure;
 use crate::output::tell;
 use anyhow::{Context, anyhow};
-use feeds::synthetic::{itch, lobster, readings, tape};
+use feeds::codec::sbe::Schema;
+use feeds::synthetic::{itch, lobster, mdp3, readings, tape};
 use feeds::transport::publish::{Publication, Published, publish};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -21,7 +22,9 @@ pub(crate) fn run(arguments: &Generate) -> Result<(), Failure> {
         _ if arguments.publish.udp.is_none() && arguments.publish.is_asked_for() => {
             Some("--out: a file is not sent; --udp says where to")
         }
-        Synthetic::Itch | Synthetic::Lobster | Synthetic::Iot if arguments.bursts.is_some() => {
+        Synthetic::Itch | Synthetic::Lobster | Synthetic::Mdp3 | Synthetic::Iot
+            if arguments.bursts.is_some() =>
+        {
             Some("--bursts: only a tape tells who stuffs")
         }
         _ => None,
@@ -105,6 +108,15 @@ fn write(arguments: &Generate, out: &mut impl Write) -> io::Result<()> {
             itch::generate(messages, seed, subjects_or(8000) as usize, out).map(drop)
         }
         Synthetic::Lobster => lobster::generate(messages, seed, out),
+        Synthetic::Mdp3 => {
+            let settings = mdp3::Settings {
+                messages,
+                seed,
+                instruments: subjects_or(8),
+                ..mdp3::Settings::default()
+            };
+            mdp3::generate(settings, &Schema::own(), out, |_| {})
+        }
         Synthetic::Tape => {
             let stocks = subjects_or(20) as usize;
             let settings = tape::Settings {

@@ -75,6 +75,8 @@ pub(super) fn options(input: &Input) -> feeds::Options {
         midnight: input.date,
         symbols: Some(input.symbols.clone()).filter(|symbols| !symbols.is_empty()),
         strict: input.strict,
+        schema: input.schema.clone(),
+        by_order: input.by_order,
         ..feeds::Options::default()
     }
 }

@@ -26,6 +26,10 @@ pub(super) struct Table {
     strict: bool,
 
     // Of a file.
+    /// The schema of an SBE format.
+    schema: Option<Spanned<PathBuf>>,
+    /// Books by orders where the format has both levels and orders.
+    by_order: Option<Spanned<bool>>,
     /// `"max"`, or how many times real time.
     speed: Option<Spanned<SpeedWord>>,
 
@@ -62,7 +66,9 @@ enum DateWord {
 pub(super) fn feed(table: Spanned<Table>, written: &Written<'_>) -> Result<(Feed, Speed), Wrong> {
     let span = table.span();
     let table = table.into_inner();
-    let options = options(&table)?;
+    let mut options = options(&table)?;
+    options.schema = table.schema.as_ref().map(|path| written.resolve(path.get_ref()));
+    options.by_order = table.by_order.as_ref().is_some_and(|by_order| *by_order.get_ref());
     match (&table.path, &table.udp) {
         (Some(path), None) => {
             let (path, place) = (written.resolve(path.get_ref()), written.place(&path.span()));
@@ -141,6 +147,10 @@ fn listen(
 ) -> Result<(LiveProtocol, Listen), Wrong> {
     if let Some(speed) = &table.speed {
         return Err(Wrong::new(speed.span(), "`speed` belongs to a file: a live feed has its own"));
+    }
+    let schema = table.schema.as_ref().map(Spanned::span);
+    if let Some(span) = schema.or(table.by_order.as_ref().map(Spanned::span)) {
+        return Err(Wrong::new(span, "MDP 3.0 is read from captures only"));
     }
     let protocol = match &table.format {
         None => LiveProtocol::Itch50,
