@@ -509,6 +509,17 @@ fn frame(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
 }
 
+/// The messages of a BinaryFILE that stand whole in `bytes`, as they lie there: for who wants to know
+/// only what there is.
+pub fn frames(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let (message, after) = frame(rest)?;
+        rest = after;
+        Some(message)
+    })
+}
+
 /// Whether content that begins with `bytes` may be ITCH 5.0: most of its first frames are of a known
 /// type and of that type's length.
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
