@@ -7,6 +7,7 @@
 
 pub mod arbitration;
 pub mod capture;
+pub mod dbn;
 pub mod framing;
 pub mod iex;
 pub mod itch50;
@@ -22,6 +23,7 @@ use engine_pipeline::{Sink, Tally};
 use std::fmt;
 use thiserror::Error;
 
+pub use dbn::Dbn;
 pub use iex::IexPcap;
 pub use itch_pcap::ItchPcap;
 pub use itch50::Itch50;

@@ -1,7 +1,7 @@
 //! A file of whichever format.
 
 use super::file::{Content, FileFeed};
-use crate::codec::{IexPcap, Itch50, ItchPcap, Lobster, Readings, Tape};
+use crate::codec::{Dbn, IexPcap, Itch50, ItchPcap, Lobster, Readings, Tape};
 use crate::{Format, Options};
 use engine_event::{Directory, Nanos};
 use engine_pipeline::{Feed, FeedError, FeedTurn, Sink, Tally};
@@ -10,6 +10,8 @@ use std::path::Path;
 /// A file of one of the formats, chosen when it was opened.
 #[derive(Debug)]
 pub enum AnyFeed {
+    /// Databento's DBN.
+    Dbn(FileFeed<Dbn>),
     /// IEX' DEEP or TOPS in a capture.
     IexPcap(FileFeed<IexPcap>),
     /// NASDAQ TotalView-ITCH 5.0 in a capture.
@@ -30,6 +32,7 @@ pub fn open(path: &Path, options: &Options) -> Result<AnyFeed, FeedError> {
     let options = options.with_name_of(path);
     let mut content = Content::open(path, &options)?;
     Ok(match content.format(&options)? {
+        Format::Dbn => AnyFeed::Dbn(FileFeed::new(content, Dbn::new(&options))),
         Format::IexPcap => AnyFeed::IexPcap(FileFeed::new(content, IexPcap::new(&options))),
         Format::ItchPcap => AnyFeed::ItchPcap(FileFeed::new(content, ItchPcap::new(&options))),
         Format::Itch50 => AnyFeed::Itch50(FileFeed::new(content, Itch50::new(&options))),
@@ -43,6 +46,7 @@ impl AnyFeed {
     /// What the file's format is.
     pub fn format(&self) -> Format {
         match self {
+            AnyFeed::Dbn(_) => Format::Dbn,
             AnyFeed::IexPcap(_) => Format::IexPcap,
             AnyFeed::ItchPcap(_) => Format::ItchPcap,
             AnyFeed::Itch50(_) => Format::Itch50,
@@ -61,6 +65,7 @@ impl Feed for AnyFeed {
         sink: &mut S,
     ) -> Result<FeedTurn, FeedError> {
         match self {
+            AnyFeed::Dbn(feed) => feed.poll(now, names, sink),
             AnyFeed::IexPcap(feed) => feed.poll(now, names, sink),
             AnyFeed::ItchPcap(feed) => feed.poll(now, names, sink),
             AnyFeed::Itch50(feed) => feed.poll(now, names, sink),
@@ -72,6 +77,7 @@ impl Feed for AnyFeed {
 
     fn tally(&self) -> Tally {
         match self {
+            AnyFeed::Dbn(feed) => feed.tally(),
             AnyFeed::IexPcap(feed) => feed.tally(),
             AnyFeed::ItchPcap(feed) => feed.tally(),
             AnyFeed::Itch50(feed) => feed.tally(),
@@ -285,7 +291,7 @@ mod tests {
             b"Dear Sir or Madam,\n",
             &auto,
             &expect![[
-                r#"prose: byte 0: expected one of the formats itch50, itch-pcap, iex-pcap, lobster, readings, tape, found "Dear Sir or Madam,\n""#
+                r#"prose: byte 0: expected one of the formats itch50, itch-pcap, iex-pcap, dbn, lobster, readings, tape, found "Dear Sir or Madam,\n""#
             ]],
         );
         check_error(
