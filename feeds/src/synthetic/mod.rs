@@ -2,10 +2,11 @@
 //!
 //! Market data comes from one model of order flow, [`Flow`], which keeps a small book for each stock
 //! so that what it tells is possible: nothing crosses, nothing is executed or cancelled that is not
-//! there. [`itch`], [`lobster`] and [`tape`] only write it down. [`readings`] makes devices' data, and
-//! [`capture`] puts ITCH onto lines that lose packets.
+//! there. [`itch`], [`dbn`], [`lobster`] and [`tape`] only write it down. [`readings`] makes devices'
+//! data, and [`capture`] puts ITCH onto lines that lose packets.
 
 pub mod capture;
+pub mod dbn;
 pub mod flow;
 pub mod itch;
 pub mod lobster;

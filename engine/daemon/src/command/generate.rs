@@ -3,7 +3,7 @@
 use crate::cli::{Generate, Synthetic};
 use crate::failure::Failure;
 use anyhow::{Context, anyhow};
-use feeds::synthetic::{itch, lobster, readings, tape};
+use feeds::synthetic::{dbn, itch, lobster, readings, tape};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
@@ -12,7 +12,9 @@ pub(crate) fn run(arguments: &Generate) -> Result<(), Failure> {
         Synthetic::Lobster if arguments.subjects.is_some() => {
             Some("--subjects: a LOBSTER file has one")
         }
-        Synthetic::Itch | Synthetic::Lobster | Synthetic::Iot if arguments.bursts.is_some() => {
+        Synthetic::Itch | Synthetic::Dbn | Synthetic::Lobster | Synthetic::Iot
+            if arguments.bursts.is_some() =>
+        {
             Some("--bursts: only a tape tells who stuffs")
         }
         _ => None,
@@ -36,6 +38,7 @@ fn write(arguments: &Generate, out: &mut impl Write) -> io::Result<()> {
         Synthetic::Itch => {
             itch::generate(messages, seed, subjects_or(8000) as usize, out).map(drop)
         }
+        Synthetic::Dbn => dbn::generate(messages, seed, subjects_or(200) as usize, out),
         Synthetic::Lobster => lobster::generate(messages, seed, out),
         Synthetic::Tape => {
             let stocks = subjects_or(20) as usize;
