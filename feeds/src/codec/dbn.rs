@@ -28,6 +28,7 @@
 //! (`F_MAYBE_BAD_BOOK`) the book is in doubt until the next `Clear`, which is told once by a `Gap`.
 
 mod beginning;
+mod instruments;
 mod levels;
 mod naming;
 mod rare;
@@ -35,35 +36,28 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-use super::subjects::{Refused, Subjects};
+use super::subjects::Subjects;
 use super::{Codec, CodecError, EVENTS_PER_MESSAGE_MAX, Place, Trouble};
 use crate::Options;
 use beginning::Beginning;
 pub(crate) use beginning::looks_like;
-use dbn::{Publisher, RType, flags};
-use engine_event::body::{End, Order, Phase};
+use dbn::{RType, flags};
+use engine_event::body::{Order, Print};
 use engine_event::{
-    Definition, Directory, DirectoryFull, Event, Fault, Flags, Kind, MaybePrice, Nanos, OrderId,
-    Price, Quantity, SubjectId,
+    Directory, Event, Fault, Flags, Kind, MaybePrice, Nanos, OrderId, Price, Quantity, SubjectId,
 };
 use engine_pipeline::{Sink, Tally};
-use levels::{Ladder, STEPS_MAX};
+use instruments::{Known, Met, NEAR, NOBODY, State, near};
+use levels::STEPS_MAX;
 use naming::Naming;
 use record::{Head, LENGTH_UNIT, Mbo, NO_PRICE, NO_TIME};
 use rustc_hash::FxHashMap;
-use std::borrow::Cow;
-use std::ops::Range;
-use zerocopy::FromBytes;
 
 /// Decimal places of prices.
 pub const PRICE_SCALE: u8 = dbn::FIXED_PRICE_SCALE.ilog10() as u8;
 
-/// How many instruments are remembered beside those that are near.
-const INSTRUMENTS_MAX: usize = 1 << 20;
 /// How many instruments' ten levels are remembered.
 const LADDERS_MAX: usize = 1 << 16;
-/// How many instruments are found at once.
-const NEAR: usize = 1 << 14;
 
 /// The codec.
 #[derive(Debug)]
@@ -93,49 +87,8 @@ pub struct Dbn {
     name: String,
 }
 
-/// What is known of an instrument for some time.
-#[derive(Clone, Copy, Debug)]
-struct Known {
-    key: u64,
-    /// The name holds for `length` nanoseconds from here on.
-    from: u64,
-    length: u64,
-    subject: SubjectId,
-}
-
-const NOBODY: Known = Known { key: u64::MAX, from: 0, length: 0, subject: SubjectId::EVERY };
-
 /// A record's bytes, and what follows them.
 type Framed<'a> = (&'a [u8], &'a [u8]);
-
-/// What came of meeting an instrument.
-#[derive(Clone, Debug)]
-struct Met {
-    valid: Range<u64>,
-    renamed: u64,
-    stands: Stands,
-}
-
-/// Whether an instrument is a subject.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Stands {
-    Subject(SubjectId),
-    Unwanted,
-    Refused,
-}
-
-/// What the records of a subject leave behind for later ones.
-#[derive(Debug)]
-struct State {
-    /// The instrument behind the name.
-    key: u64,
-    phase: Phase,
-    /// Whether it was told that the book is in doubt.
-    is_doubted: bool,
-    /// Its best bid and offer, where a feed of orders tells only those.
-    touch: [(MaybePrice, Quantity); 2],
-    ladder: Option<Box<Ladder>>,
-}
 
 /// When something happened, and when we knew.
 #[derive(Clone, Copy)]
@@ -152,6 +105,29 @@ struct Turn<'a, S> {
     names: &'a mut Directory,
     sink: &'a mut S,
     tally: &'a mut Tally,
+}
+
+/// What is counted of usual records when somebody looks.
+struct Usual {
+    /// How many bytes are left behind the last record that was counted.
+    left: usize,
+    last: Nanos,
+}
+
+impl Usual {
+    #[inline(always)]
+    fn count(&mut self, kind: u8, at: Nanos, tally: &mut Tally) {
+        tally.by_type[usize::from(kind)] += 1;
+        self.last = self.last.max(at);
+    }
+
+    /// Puts into the tally what is not there yet. `left` bytes are left now.
+    fn tell(&mut self, left: usize, order_bytes: usize, tally: &mut Tally) {
+        if self.left > left {
+            tally.messages += ((self.left - left) / order_bytes) as u64;
+            tally.last_at = tally.last_at.max(Some(self.last));
+        }
+    }
 }
 
 /// Why a record becomes no event, or no more events.
@@ -172,33 +148,65 @@ impl From<CodecError> for Stop {
 /// Flags that make a record more, or less, than what happened to one order.
 const ODD_FLAGS: u8 = flags::TOB | flags::MBP | flags::BAD_TS_RECV | flags::MAYBE_BAD_BOOK;
 
-/// What an action does to an order; [`Kind::Unknown`] for those that are not about one.
-const ACTIONS: [Kind; 256] = {
-    let mut actions = [Kind::Unknown; 256];
-    actions[b'A' as usize] = Kind::Add;
-    actions[b'C' as usize] = Kind::Reduce;
-    actions[b'M' as usize] = Kind::Modify;
+/// What an action means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Does {
+    /// Something happens to an order.
+    Change,
+    /// A trade is told, and takes nothing off the book.
+    Trade,
+    /// It is told again by a change.
+    Nothing,
+    /// Something else, or what DBN does not have.
+    Other,
+}
+
+/// What an action means and, for a change, the kind of event that it becomes.
+const ACTIONS: [(Does, Kind); 256] = {
+    let mut actions = [(Does::Other, Kind::Unknown); 256];
+    actions[b'A' as usize] = (Does::Change, Kind::Add);
+    actions[b'C' as usize] = (Does::Change, Kind::Reduce);
+    actions[b'M' as usize] = (Does::Change, Kind::Modify);
+    actions[b'T' as usize] = (Does::Trade, Kind::Trade);
+    actions[b'F' as usize] = (Does::Nothing, Kind::Unknown);
+    actions[b'N' as usize] = (Does::Nothing, Kind::Unknown);
     actions
 };
 
-/// Marks a letter that stands for no side in [`SIDES`].
-const NO_SIDE: u8 = 128;
+/// Marks what the quick way does not take: a letter that is no side in [`SIDES`], odd flags in
+/// [`MARKS`].
+const ODD: u8 = 128;
 
 /// The flag of a side, by its letter.
 const SIDES: [u8; 256] = {
-    let mut sides = [NO_SIDE; 256];
+    let mut sides = [ODD; 256];
     sides[b'A' as usize] = Flags::SELL.0;
     sides[b'B' as usize] = Flags::BUY.0;
     sides[b'N' as usize] = 0;
     sides
 };
 
-/// Whether a group ends here and whether it is news, as our flags say it.
-#[inline(always)]
+/// Whether a group ends here and whether it is news, as our flags say it; [`ODD`] with [`ODD_FLAGS`].
+const MARKS: [u8; 256] = {
+    let mut marks = [0; 256];
+    let mut flags = 0;
+    while flags < marks.len() {
+        marks[flags] = marks_of(flags as u8);
+        flags += 1;
+    }
+    marks
+};
+
+const fn marks_of(flags: u8) -> u8 {
+    let last = if flags & flags::LAST != 0 { Flags::LAST.0 } else { 0 };
+    let snapshot = if flags & flags::SNAPSHOT != 0 { Flags::SNAPSHOT.0 } else { 0 };
+    let odd = if flags & ODD_FLAGS != 0 { ODD } else { 0 };
+    last | snapshot | odd
+}
+
+/// Whether a group ends here and whether it is news, of a record whose flags may be odd.
 fn marks(flags: u8) -> Flags {
-    const _: () = assert!(flags::LAST >> 7 == Flags::LAST.0);
-    const _: () = assert!(flags::SNAPSHOT >> 4 == Flags::SNAPSHOT.0);
-    Flags((flags >> 7) | (flags >> 4 & Flags::SNAPSHOT.0))
+    Flags(marks_of(flags) & !ODD)
 }
 
 #[inline(always)]
@@ -208,17 +216,25 @@ fn price(price: i64) -> MaybePrice {
 
 /// An order that enters, changes or is taken off.
 #[inline(always)]
-fn order_event(m: &Mbo, subject: SubjectId, at: Nanos, side: Flags) -> Event {
+fn order_event(m: &Mbo, kind: Kind, subject: SubjectId, at: Nanos, flags: Flags) -> Event {
     let quantity = Quantity(u64::from(m.size.get()));
     let order = Order::new(OrderId(m.order.get()), price(m.price.get()), quantity);
-    let event = Event::new(subject, at, order).with_kind(ACTIONS[usize::from(m.action)]);
-    event.with_flags(marks(m.flags) | side)
+    Event::new(subject, at, order).with_kind(kind).with_flags(flags)
 }
 
-/// Where a publisher's instrument is looked for first.
+/// A trade among orders' records.
 #[inline(always)]
-fn near(key: u64) -> usize {
-    (key as usize ^ ((key >> 32) as usize & 15) << 10) % NEAR
+fn trade_event(m: &Mbo, subject: SubjectId, at: Nanos, flags: Flags) -> Event {
+    let quantity = Quantity(u64::from(m.size.get()));
+    let print = Print::new(u64::from(m.sequence.get()), price(m.price.get()), quantity);
+    Event::new(subject, at, print).with_flags(flags)
+}
+
+/// The resting order's side, of an aggressor's.
+#[inline(always)]
+fn resting(aggressor: u8) -> Flags {
+    let both = Flags::BUY.0 | Flags::SELL.0;
+    Flags((aggressor << 1 | aggressor >> 1) & both)
 }
 
 impl Dbn {
@@ -302,27 +318,35 @@ impl Dbn {
         trouble.lose(false, SubjectId::EVERY, self.at, turn.sink, turn.tally)
     }
 
-    /// What most records are: an order that enters, changes or leaves, of an instrument that is near.
-    /// False, and nothing has happened, if it is anything else.
+    /// What most records are: something about an order of an instrument that is near. False, and nothing
+    /// has happened, if it is anything else.
     #[inline(always)]
-    fn order<S: Sink>(&mut self, m: &Mbo, turn: &mut Turn<'_, S>) -> bool {
+    fn order<S: Sink>(&mut self, m: &Mbo, turn: &mut Turn<'_, S>, usual: &mut Usual) -> bool {
         let key = m.head.key();
         let known = &self.near[near(key)];
-        let (kind, side) = (ACTIONS[usize::from(m.action)], SIDES[usize::from(m.side)]);
+        let (does, kind) = ACTIONS[usize::from(m.action)];
+        let (side, marks) = (SIDES[usize::from(m.side)], MARKS[usize::from(m.flags)]);
+        let is_odd = (side | marks) & ODD != 0;
         let (at, received) = (m.head.ts_event.get(), m.ts_recv.get());
         let is_usual = (known.key == key)
             & (received.wrapping_sub(known.from) < known.length)
             & (received >= self.received)
             & (at != NO_TIME)
-            & (kind != Kind::Unknown)
-            & ((m.flags & ODD_FLAGS) | (side & NO_SIDE) == 0);
+            & (does != Does::Other)
+            & !is_odd
+            & (does != Does::Trade || m.price.get() != NO_PRICE);
         if !is_usual {
             return false;
         }
         let at = Nanos(at);
         (self.received, self.at) = (received, at);
-        turn.tally.message(m.action, at);
-        turn.push(order_event(m, known.subject, at, Flags(side)), Nanos(received));
+        usual.count(m.action, at, turn.tally);
+        let event = match does {
+            Does::Change => order_event(m, kind, known.subject, at, Flags(side | marks)),
+            Does::Trade => trade_event(m, known.subject, at, resting(side) | Flags(marks)),
+            Does::Nothing | Does::Other => return true,
+        };
+        turn.push(event, Nanos(received));
         true
     }
 
@@ -379,149 +403,6 @@ impl Dbn {
         turn.tally.by_type[usize::from(kind)] += 1;
     }
 
-    /// The subject of a record. It is defined if it is new, and its book is in doubt if the venue's
-    /// data have a gap.
-    fn admit<S: Sink>(
-        &mut self,
-        head: &Head,
-        times: Times,
-        flags: u8,
-        turn: &mut Turn<'_, S>,
-    ) -> Result<SubjectId, Stop> {
-        let key = head.key();
-        let known = self.near[near(key)];
-        let is_near = known.key == key && times.index.wrapping_sub(known.from) < known.length;
-        let subject = if is_near {
-            known.subject
-        } else {
-            self.find(key, times, |names| plain(key, names), turn)?
-        };
-        if flags & flags::MAYBE_BAD_BOOK != 0 {
-            self.doubt(key, subject, times, turn)?;
-        }
-        Ok(subject)
-    }
-
-    /// The same for one that is not near.
-    fn find<S: Sink>(
-        &mut self,
-        key: u64,
-        times: Times,
-        definition: impl FnOnce(&mut Directory) -> Result<Definition, DirectoryFull>,
-        turn: &mut Turn<'_, S>,
-    ) -> Result<SubjectId, Stop> {
-        let is_valid = |met: &&Met| met.valid.contains(&times.index) && met.renamed == self.renamed;
-        let met = self.known.get(&key).filter(is_valid).cloned();
-        let (met, is_new) = match met {
-            Some(met) => (met, false),
-            None => (self.meet(key, times, definition, turn)?, true),
-        };
-        match met.stands {
-            Stands::Subject(subject) => {
-                let length = met.valid.end - met.valid.start;
-                self.near[near(key)] = Known { key, from: met.valid.start, length, subject };
-                Ok(subject)
-            }
-            Stands::Unwanted => Err(Stop::Skip),
-            Stands::Refused if is_new => Err(Stop::Skip),
-            Stands::Refused => {
-                let what = format_args!("instrument {} found no room in the directory", key as u32);
-                let trouble = Trouble { fault: Fault::DirectoryFull, place: turn.place(), what };
-                trouble.count(self.strict, turn.tally)?;
-                Err(Stop::Skip)
-            }
-        }
-    }
-
-    /// Makes an instrument a subject, if it is wanted and there is room.
-    #[cold]
-    fn meet<S: Sink>(
-        &mut self,
-        key: u64,
-        times: Times,
-        definition: impl FnOnce(&mut Directory) -> Result<Definition, DirectoryFull>,
-        turn: &mut Turn<'_, S>,
-    ) -> Result<Met, Stop> {
-        let valid = self.naming.name(key as u32, times.index, &mut self.name);
-        let venue = venue(key);
-        let is_elsewhere = |name: &str, names: &Directory| {
-            names.find(name).is_some_and(|subject| names.venue(subject) != venue)
-        };
-        if is_elsewhere(&self.name, turn.names) {
-            self.name.extend(["@", &*venue]);
-        }
-        let met = self.subjects.meet(&self.name, definition, times.at, turn.names, turn.sink);
-        let stands = match met {
-            Ok(Some(subject)) => Stands::Subject(subject),
-            Ok(None) => Stands::Unwanted,
-            Err(refused @ Refused::Scales { .. }) => {
-                return Err(CodecError::new(turn.place(), refused).into());
-            }
-            Err(Refused::Full(full)) => {
-                let what = format_args!("{}: {full}", self.name);
-                let trouble = Trouble { fault: Fault::DirectoryFull, place: turn.place(), what };
-                trouble.lose(self.strict, SubjectId::EVERY, times.at, turn.sink, turn.tally)?;
-                Stands::Refused
-            }
-        };
-        if let Stands::Subject(subject) = stands {
-            self.take_over(key, subject, times, turn);
-        }
-        if self.known.len() == INSTRUMENTS_MAX {
-            self.known.clear();
-        }
-        let met = Met { valid, renamed: self.renamed, stands };
-        self.known.insert(key, met.clone());
-        Ok(met)
-    }
-
-    /// Notes which instrument is behind a name. If that was another one, its book is no more.
-    fn take_over<S: Sink>(
-        &mut self,
-        key: u64,
-        subject: SubjectId,
-        times: Times,
-        turn: &mut Turn<'_, S>,
-    ) {
-        let state = self.states.entry(subject).or_insert_with(|| State::new(key));
-        if state.key != key {
-            self.ladders -= usize::from(state.ladder.is_some());
-            *state = State::new(key);
-            let clear = Event::new(subject, times.at, End::default()).with_kind(Kind::Clear);
-            turn.push(clear, times.received);
-        }
-    }
-
-    fn state(&mut self, key: u64, subject: SubjectId) -> &mut State {
-        self.states.entry(subject).or_insert_with(|| State::new(key))
-    }
-
-    /// The venue's data have a gap: whoever follows the book is told, once until it begins anew.
-    #[cold]
-    fn doubt<S: Sink>(
-        &mut self,
-        key: u64,
-        subject: SubjectId,
-        times: Times,
-        turn: &mut Turn<'_, S>,
-    ) -> Result<(), Stop> {
-        let state = self.state(key, subject);
-        if !std::mem::replace(&mut state.is_doubted, true) {
-            let what = format_args!("the venue's data have a gap");
-            let trouble = Trouble { fault: Fault::Missing, place: turn.place(), what };
-            trouble.lose(self.strict, subject, times.at, turn.sink, turn.tally)?;
-        }
-        Ok(())
-    }
-
-    /// An instrument's name may have changed: what was known by the old one is looked up again.
-    fn forget(&mut self, instrument: u32) {
-        for publisher in 0..16_u64 {
-            self.near[near(publisher << 32 | u64::from(instrument))] = NOBODY;
-        }
-        self.renamed += 1;
-    }
-
     /// A field holds what DBN does not allow; the record is lost.
     #[cold]
     #[inline(never)]
@@ -535,14 +416,6 @@ impl Dbn {
         let what = format_args!("{field} {found} is not allowed");
         let trouble = Trouble { fault: Fault::OutOfRange, place: turn.place(), what };
         Ok(trouble.lose(self.strict, subject, self.at, turn.sink, turn.tally)?)
-    }
-}
-
-impl State {
-    fn new(key: u64) -> Self {
-        let nothing = (MaybePrice::NONE, Quantity(0));
-        let (phase, touch) = (Phase::Unknown, [nothing; 2]);
-        Self { key, phase, is_doubted: false, touch, ladder: None }
     }
 }
 
@@ -572,53 +445,42 @@ impl Codec for Dbn {
         if self.beginning.is_some() && turn.sink.room() >= EVENTS_PER_MESSAGE_MAX {
             rest = &rest[self.begin(rest, last, &mut turn)?..];
         }
-        while self.beginning.is_none() && self.hand_on(turn.sink) {
+        let mut usual = Usual { left: rest.len(), last: Nanos(0) };
+        let end = turn.offset + rest.len() as u64;
+        let (order_bytes, order_mark) = (self.order_bytes, self.order_mark);
+        'all: while self.beginning.is_none() && self.hand_on(turn.sink) {
             // Asked once for many records: a ring has to look at its consumers to answer.
             let records = turn.sink.room() / EVENTS_PER_MESSAGE_MAX;
             if records == 0 {
                 break;
             }
             for _ in 0..records {
-                if rest.len() >= self.order_bytes
-                    && rest.starts_with(&self.order_mark)
-                    && let Ok((order, _)) = Mbo::ref_from_prefix(rest)
-                    && self.order(order, &mut turn)
+                if let Some(order) = rest.first_chunk::<{ size_of::<Mbo>() }>()
+                    && order.starts_with(&order_mark)
+                    && let Some(after) = rest.get(order_bytes..)
+                    && self.order(zerocopy::transmute_ref!(order), &mut turn, &mut usual)
                 {
-                    rest = &rest[self.order_bytes..];
-                    turn.offset += self.order_bytes as u64;
+                    rest = after;
                     continue;
                 }
-                let Some((record, after)) = self.frame(rest, last, &mut turn)? else {
-                    self.offset = turn.offset;
-                    return Ok(input.len() - rest.len());
-                };
+                turn.offset = end - rest.len() as u64;
+                usual.tell(rest.len(), order_bytes, turn.tally);
+                usual.left = rest.len();
+                let Some((record, after)) = self.frame(rest, last, &mut turn)? else { break 'all };
                 if let Err(Stop::Fatal(error)) = self.record(record, &mut turn) {
                     return Err(*error);
                 }
-                turn.offset += record.len() as u64;
                 rest = after;
+                usual.left = rest.len();
                 if !self.waiting.is_empty() {
                     break;
                 }
             }
         }
-        self.offset = turn.offset;
+        usual.tell(rest.len(), order_bytes, turn.tally);
+        self.offset = end - rest.len() as u64;
         Ok(input.len() - rest.len())
     }
-}
-
-/// Where a publisher's instruments trade.
-fn venue(key: u64) -> Cow<'static, str> {
-    let publisher = (key >> 32) as u16;
-    match Publisher::try_from(publisher) {
-        Ok(known) => known.venue().as_str().into(),
-        Err(_) => format!("publisher-{publisher}").into(),
-    }
-}
-
-/// The numbers of an instrument of which no more is known.
-fn plain(key: u64, names: &mut Directory) -> Result<Definition, DirectoryFull> {
-    Ok(Definition::new(names.venues.intern(&venue(key))?, PRICE_SCALE, 0))
 }
 
 /// What records of this type byte are called where they are counted: an order's by the letter of what

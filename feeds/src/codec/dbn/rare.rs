@@ -1,8 +1,12 @@
 //! The records that are few, kept out of the way of those that are many.
 
+use super::instruments::{State, plain};
 use super::levels::Ladder;
 use super::record::{Head, Mbo, NO_PRICE, NO_TIME, Ten, Top, Traded, letter, number, text};
-use super::{Dbn, LADDERS_MAX, NO_SIDE, SIDES, State, Stop, Times, Turn, marks, plain, price};
+use super::{
+    ACTIONS, Dbn, LADDERS_MAX, ODD, SIDES, Stop, Times, Turn, marks, order_event, price, resting,
+    trade_event,
+};
 use crate::codec::{Quoted, Trouble};
 use dbn::{flags, rtype, v1, v2, v3};
 use engine_event::body::{End, Indication, Phase, Print, Quote, Status};
@@ -72,15 +76,16 @@ impl Dbn {
             }
             b'T' => {
                 let subject = self.admit(&m.head, times, m.flags, turn)?;
-                let (size, sequence) = (m.size.get(), m.sequence.get());
-                let print = self.print(subject, times, (m.price.get(), size), sequence, turn)?;
-                let event = print.with_flags(marks(m.flags) | resting(side));
-                turn.push(event, times.received);
+                if m.price.get() == NO_PRICE {
+                    return self.odd(subject, "a trade", "without a price", turn);
+                }
+                let flags = marks(m.flags) | resting(side);
+                turn.push(trade_event(m, subject, times.at, flags), times.received);
                 Ok(())
             }
             b'A' | b'C' | b'M' => {
                 let subject = self.admit(&m.head, times, m.flags, turn)?;
-                if side & NO_SIDE != 0 {
+                if side & ODD != 0 {
                     return self.odd_letter(subject, "side", m.side, turn);
                 }
                 if m.flags & flags::TOB != 0 {
@@ -89,7 +94,9 @@ impl Dbn {
                 if m.flags & flags::MBP != 0 {
                     return self.odd(subject, "a level", "among orders", turn);
                 }
-                let event = super::order_event(m, subject, times.at, Flags(side));
+                let (_, kind) = ACTIONS[usize::from(m.action)];
+                let flags = marks(m.flags) | Flags(side);
+                let event = order_event(m, kind, subject, times.at, flags);
                 turn.push(event, times.received);
                 Ok(())
             }
@@ -429,12 +436,6 @@ impl Dbn {
 /// The record's bytes as what they are, if there are enough of them.
 fn view<T: FromBytes + Immutable + KnownLayout + Unaligned>(bytes: &[u8]) -> Option<&T> {
     T::ref_from_prefix(bytes).ok().map(|(record, _)| record)
-}
-
-/// The resting order's side, of an aggressor's.
-fn resting(aggressor: u8) -> Flags {
-    let both = Flags::BUY.0 | Flags::SELL.0;
-    Flags((aggressor << 1 | aggressor >> 1) & both)
 }
 
 /// A side of the touch. One without a price or with nothing at it is empty.

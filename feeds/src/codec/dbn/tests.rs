@@ -13,7 +13,7 @@ use ::dbn::{
     Action, FlagSet, MappingInterval, MboMsg, Metadata, MetadataBuilder, RecordHeader, SType,
     Schema, Side as TheirSide, SymbolMapping,
 };
-use engine_event::Side;
+use engine_event::{Definition, Side};
 use expect_test::expect;
 
 /// Databento's own sample of a schema in a version, decompressed.
