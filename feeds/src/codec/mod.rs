@@ -6,6 +6,7 @@
 //! to go on with is an error.
 
 pub mod arbitration;
+pub mod bitstamp;
 pub mod capture;
 pub mod dbn;
 pub mod framing;
@@ -23,6 +24,7 @@ use engine_pipeline::{Sink, Tally};
 use std::fmt;
 use thiserror::Error;
 
+pub use bitstamp::Bitstamp;
 pub use dbn::Dbn;
 pub use iex::IexPcap;
 pub use itch_pcap::ItchPcap;

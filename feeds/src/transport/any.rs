@@ -1,7 +1,7 @@
 //! A file of whichever format.
 
 use super::file::{Content, FileFeed};
-use crate::codec::{Dbn, IexPcap, Itch50, ItchPcap, Lobster, Readings, Tape};
+use crate::codec::{Bitstamp, Dbn, IexPcap, Itch50, ItchPcap, Lobster, Readings, Tape};
 use crate::{Format, Options};
 use engine_event::{Directory, Nanos};
 use engine_pipeline::{Feed, FeedError, FeedTurn, Sink, Tally};
@@ -10,6 +10,8 @@ use std::path::Path;
 /// A file of one of the formats, chosen when it was opened.
 #[derive(Debug)]
 pub enum AnyFeed {
+    /// Bitstamp's orders.
+    Bitstamp(FileFeed<Bitstamp>),
     /// Databento's DBN.
     Dbn(FileFeed<Dbn>),
     /// IEX' DEEP or TOPS in a capture.
@@ -32,6 +34,7 @@ pub fn open(path: &Path, options: &Options) -> Result<AnyFeed, FeedError> {
     let options = options.with_name_of(path);
     let mut content = Content::open(path, &options)?;
     Ok(match content.format(&options)? {
+        Format::Bitstamp => AnyFeed::Bitstamp(FileFeed::new(content, Bitstamp::new(&options))),
         Format::Dbn => AnyFeed::Dbn(FileFeed::new(content, Dbn::new(&options))),
         Format::IexPcap => AnyFeed::IexPcap(FileFeed::new(content, IexPcap::new(&options))),
         Format::ItchPcap => AnyFeed::ItchPcap(FileFeed::new(content, ItchPcap::new(&options))),
@@ -46,6 +49,7 @@ impl AnyFeed {
     /// What the file's format is.
     pub fn format(&self) -> Format {
         match self {
+            AnyFeed::Bitstamp(_) => Format::Bitstamp,
             AnyFeed::Dbn(_) => Format::Dbn,
             AnyFeed::IexPcap(_) => Format::IexPcap,
             AnyFeed::ItchPcap(_) => Format::ItchPcap,
@@ -65,6 +69,7 @@ impl Feed for AnyFeed {
         sink: &mut S,
     ) -> Result<FeedTurn, FeedError> {
         match self {
+            AnyFeed::Bitstamp(feed) => feed.poll(now, names, sink),
             AnyFeed::Dbn(feed) => feed.poll(now, names, sink),
             AnyFeed::IexPcap(feed) => feed.poll(now, names, sink),
             AnyFeed::ItchPcap(feed) => feed.poll(now, names, sink),
@@ -77,6 +82,7 @@ impl Feed for AnyFeed {
 
     fn tally(&self) -> Tally {
         match self {
+            AnyFeed::Bitstamp(feed) => feed.tally(),
             AnyFeed::Dbn(feed) => feed.tally(),
             AnyFeed::IexPcap(feed) => feed.tally(),
             AnyFeed::ItchPcap(feed) => feed.tally(),
@@ -291,7 +297,7 @@ mod tests {
             b"Dear Sir or Madam,\n",
             &auto,
             &expect![[
-                r#"prose: byte 0: expected one of the formats itch50, itch-pcap, iex-pcap, dbn, lobster, readings, tape, found "Dear Sir or Madam,\n""#
+                r#"prose: byte 0: expected one of the formats itch50, itch-pcap, iex-pcap, dbn, lobster, bitstamp, readings, tape, found "Dear Sir or Madam,\n""#
             ]],
         );
         check_error(

@@ -56,7 +56,9 @@ fn type_name(number: usize, format: Format) -> String {
         _ => number.to_string(),
     };
     match format {
-        Format::Tape | Format::Readings => Kind::from_number(byte).word().to_string(),
+        Format::Bitstamp | Format::Tape | Format::Readings => {
+            Kind::from_number(byte).word().to_string()
+        }
         Format::Dbn => dbn::type_name(byte).map_or_else(letter, str::to_owned),
         _ => letter(),
     }
