@@ -94,7 +94,7 @@ impl Layout {
         let mut places = [None; COLUMNS];
         for (place, name) in names.iter().enumerate().take(count) {
             let known = |called: &&[&str]| called.iter().any(|known| known.as_bytes() == *name);
-            let Some(column) = NAMES.iter().position(|called| known(called)) else { continue };
+            let Some(column) = NAMES.iter().position(known) else { continue };
             if places[column].replace(place as u8).is_some() {
                 return Err(format!("two columns for \"{}\"", NAMES[column][0]));
             }
