@@ -153,12 +153,16 @@ proptest! {
     fn the_pieces_do_not_matter(
         damage in prop::collection::vec((0usize..40_000, any::<u8>()), 0..50),
         mut ends in prop::collection::vec(0usize..40_000, 0..50),
+        room in 0usize..9,
     ) {
         let mut bytes = medley();
         for (at, byte) in damage {
             let length = bytes.len();
             bytes[at % length] = byte;
         }
+        let (wide, narrow) = (decoded(&bytes), narrowly(&bytes, EVENTS_PER_MESSAGE_MAX + room));
+        prop_assert_eq!(wide.lines(), narrow.lines());
+        prop_assert_eq!(wide.tally, narrow.tally);
         for strict in [false, true] {
             let options = Options { strict, ..Options::default() };
             assert_chunks_do_not_matter(|| Dbn::new(&options), &bytes, &mut ends);
@@ -178,31 +182,40 @@ proptest! {
     }
 }
 
+/// A sink that takes so many events and no more.
+struct Narrow<'a>(&'a mut Vec<Event>, usize);
+
+impl Sink for Narrow<'_> {
+    fn room(&mut self) -> usize {
+        self.1
+    }
+
+    fn push(&mut self, event: Event) {
+        self.1 = self.1.checked_sub(1).expect("a codec pushes only what there is room for");
+        self.0.push(event);
+    }
+}
+
+/// Decodes `bytes` into sinks that have room for `room` events.
+fn narrowly(bytes: &[u8], room: usize) -> Decoded {
+    let mut codec = Dbn::new(&Options::default());
+    let (mut names, mut tally) = (Directory::new(1000), Tally::default());
+    let (mut events, mut from) = (Vec::new(), 0);
+    let error = loop {
+        let mut sink = Narrow(&mut events, room);
+        match codec.decode(&bytes[from..], true, &mut names, &mut sink, &mut tally) {
+            Ok(read) => from += read,
+            Err(error) => break Some(error),
+        }
+        if from == bytes.len() && sink.1 >= EVENTS_PER_MESSAGE_MAX {
+            break None;
+        }
+    };
+    Decoded { events, names, tally, error }
+}
+
 #[test]
 fn levels_wait_for_room() {
-    struct Narrow<'a>(&'a mut Vec<Event>, usize);
-    impl Sink for Narrow<'_> {
-        fn room(&mut self) -> usize {
-            self.1
-        }
-        fn push(&mut self, event: Event) {
-            self.1 = self.1.checked_sub(1).expect("a codec pushes only what there is room for");
-            self.0.push(event);
-        }
-    }
     let bytes = sample("mbp-10", 3);
-    let at_once = decoded(&bytes);
-    let mut codec = Dbn::new(&Options::default());
-    let (mut names, mut tally) = (Directory::new(9), Tally::default());
-    let (mut events, mut from) = (Vec::new(), 0);
-    loop {
-        let mut sink = Narrow(&mut events, EVENTS_PER_MESSAGE_MAX + 1);
-        let read = codec.decode(&bytes[from..], true, &mut names, &mut sink, &mut tally);
-        let is_full = sink.1 < EVENTS_PER_MESSAGE_MAX;
-        from += read.unwrap();
-        if from == bytes.len() && !is_full {
-            break;
-        }
-    }
-    assert_eq!(events, at_once.events);
+    assert_eq!(narrowly(&bytes, EVENTS_PER_MESSAGE_MAX + 1).events, decoded(&bytes).events);
 }
