@@ -52,6 +52,7 @@ use levels::STEPS_MAX;
 use naming::Naming;
 use record::{Head, LENGTH_UNIT, Mbo, NO_PRICE, NO_TIME};
 use rustc_hash::FxHashMap;
+use std::ops::Range;
 
 /// Decimal places of prices.
 pub const PRICE_SCALE: u8 = dbn::FIXED_PRICE_SCALE.ilog10() as u8;
@@ -73,6 +74,8 @@ pub struct Dbn {
     at: Nanos,
     /// By [`near`]: subjects that can be had without a search.
     near: Box<[Known; NEAR]>,
+    /// When all of them are valid: names change at midnight, mostly, and then all at once.
+    near_valid: Range<u64>,
     /// By publisher and instrument.
     known: FxHashMap<u64, Met>,
     naming: Naming,
@@ -250,6 +253,7 @@ impl Dbn {
             received: 0,
             at: Nanos(0),
             near: near.try_into().expect("as long as it was made"),
+            near_valid: 0..0,
             known: FxHashMap::default(),
             naming: Naming::default(),
             renamed: 0,
@@ -329,7 +333,7 @@ impl Dbn {
         let is_odd = (side | marks) & ODD != 0;
         let (at, received) = (m.head.ts_event.get(), m.ts_recv.get());
         let is_usual = (known.key == key)
-            & (received.wrapping_sub(known.from) < known.length)
+            & self.near_valid.contains(&received)
             & (received >= self.received)
             & (at != NO_TIME)
             & (does != Does::Other)

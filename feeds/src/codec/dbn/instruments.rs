@@ -19,18 +19,14 @@ const INSTRUMENTS_MAX: usize = 1 << 20;
 /// How many instruments are found at once.
 pub(super) const NEAR: usize = 1 << 14;
 
-/// What is known of an instrument for some time.
+/// What is known of an instrument, as long as all that is near is valid.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Known {
     pub(super) key: u64,
-    /// The name holds for `length` nanoseconds from here on.
-    pub(super) from: u64,
-    pub(super) length: u64,
     pub(super) subject: SubjectId,
 }
 
-pub(super) const NOBODY: Known =
-    Known { key: u64::MAX, from: 0, length: 0, subject: SubjectId::EVERY };
+pub(super) const NOBODY: Known = Known { key: u64::MAX, subject: SubjectId::EVERY };
 
 /// What came of meeting an instrument.
 #[derive(Clone, Debug)]
@@ -79,7 +75,7 @@ impl Dbn {
     ) -> Result<SubjectId, Stop> {
         let key = head.key();
         let known = self.near[near(key)];
-        let is_near = known.key == key && times.index.wrapping_sub(known.from) < known.length;
+        let is_near = known.key == key && self.near_valid.contains(&times.index);
         let subject = if is_near {
             known.subject
         } else {
@@ -107,8 +103,13 @@ impl Dbn {
         };
         match met.stands {
             Stands::Subject(subject) => {
-                let length = met.valid.end - met.valid.start;
-                self.near[near(key)] = Known { key, from: met.valid.start, length, subject };
+                if !self.near_valid.contains(&times.index) {
+                    self.near.fill(NOBODY);
+                    self.near_valid = met.valid.clone();
+                }
+                let both = &mut self.near_valid;
+                *both = both.start.max(met.valid.start)..both.end.min(met.valid.end);
+                self.near[near(key)] = Known { key, subject };
                 Ok(subject)
             }
             Stands::Unwanted => Err(Stop::Skip),
