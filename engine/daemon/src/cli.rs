@@ -184,7 +184,7 @@ pub(crate) struct Generate {
     /// The same seed gives the same bytes
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// How many symbols (itch, mdp3, tape) or devices (iot), up to 60,000
+    /// How many symbols (itch, dbn, mdp3, tape) or devices (iot), up to 60,000
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=60_000))]
     pub(crate) subjects: Option<u32>,
     /// How many bursts of quote stuffing a tape holds besides [default: 0]
@@ -273,6 +273,8 @@ fn parse_percent(text: &str) -> Result<u32, String> {
 pub(crate) enum Synthetic {
     /// NASDAQ TotalView-ITCH 5.0, BinaryFILE
     Itch,
+    /// Databento DBN 3: orders (MBO), the resting ones first
+    Dbn,
     /// LOBSTER message CSV of one symbol
     Lobster,
     /// CME's MDP 3.0 as a capture of lines A and B, with snapshots

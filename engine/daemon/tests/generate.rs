@@ -8,7 +8,7 @@ use tapewatch::{Folder, json_lines};
 #[test]
 fn a_seed_decides_every_byte() {
     let folder = Folder::new();
-    for what in ["itch", "lobster", "mdp3", "tape", "iot"] {
+    for what in ["itch", "dbn", "lobster", "mdp3", "tape", "iot"] {
         let one = folder.generate(what, "--messages 3000 --seed 5", "one");
         assert!(one == folder.generate(what, "--messages 3000 --seed 5", "again"), "{what}");
         assert!(one != folder.generate(what, "--messages 3000 --seed 6", "other"), "{what}");
@@ -135,7 +135,7 @@ fn what_cannot_be_generated_is_told() {
     "#]],
     );
     folder.check("generate bonds --out x", &expect![[r#"
-        tapewatch: invalid value 'bonds' for '<WHAT>'; [possible values: itch, lobster, mdp3, tape, iot] (see --help)
+        tapewatch: invalid value 'bonds' for '<WHAT>'; [possible values: itch, dbn, lobster, mdp3, tape, iot] (see --help)
         exit 2
     "#]]);
     folder.check("generate tape --messages many --out x", &expect![[r#"

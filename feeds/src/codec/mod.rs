@@ -6,8 +6,10 @@
 //! to go on with is an error.
 
 pub mod arbitration;
+pub mod bitstamp;
 pub mod capture;
 pub(crate) mod channels;
+pub mod dbn;
 pub mod framing;
 pub mod iex;
 pub mod itch50;
@@ -24,6 +26,8 @@ use engine_pipeline::{Sink, Tally};
 use std::fmt;
 use thiserror::Error;
 
+pub use bitstamp::Bitstamp;
+pub use dbn::Dbn;
 pub use iex::IexPcap;
 pub use itch_pcap::ItchPcap;
 pub use itch50::Itch50;

@@ -1,7 +1,9 @@
 //! A file of whichever format.
 
 use super::file::{Content, FileFeed};
-use crate::codec::{IexPcap, Itch50, ItchPcap, Lobster, Mdp3Pcap, Readings, Tape, sbe};
+use crate::codec::{
+    Bitstamp, Dbn, IexPcap, Itch50, ItchPcap, Lobster, Mdp3Pcap, Readings, Tape, sbe,
+};
 use crate::{Format, Options};
 use engine_event::{Directory, Nanos};
 use engine_pipeline::{Feed, FeedError, FeedTurn, Sink, Tally};
@@ -10,6 +12,10 @@ use std::path::Path;
 /// A file of one of the formats, chosen when it was opened.
 #[derive(Debug)]
 pub enum AnyFeed {
+    /// Bitstamp's orders.
+    Bitstamp(FileFeed<Bitstamp>),
+    /// Databento's DBN.
+    Dbn(FileFeed<Dbn>),
     /// IEX' DEEP or TOPS in a capture.
     IexPcap(FileFeed<IexPcap>),
     /// NASDAQ TotalView-ITCH 5.0 in a capture.
@@ -32,6 +38,8 @@ pub fn open(path: &Path, options: &Options) -> Result<AnyFeed, FeedError> {
     let options = options.with_name_of(path);
     let mut content = Content::open(path, &options)?;
     Ok(match content.format(&options)? {
+        Format::Bitstamp => AnyFeed::Bitstamp(FileFeed::new(content, Bitstamp::new(&options))),
+        Format::Dbn => AnyFeed::Dbn(FileFeed::new(content, Dbn::new(&options))),
         Format::IexPcap => AnyFeed::IexPcap(FileFeed::new(content, IexPcap::new(&options))),
         Format::ItchPcap => AnyFeed::ItchPcap(FileFeed::new(content, ItchPcap::new(&options))),
         Format::Itch50 => AnyFeed::Itch50(FileFeed::new(content, Itch50::new(&options))),
@@ -50,6 +58,8 @@ impl AnyFeed {
     /// What the file's format is.
     pub fn format(&self) -> Format {
         match self {
+            AnyFeed::Bitstamp(_) => Format::Bitstamp,
+            AnyFeed::Dbn(_) => Format::Dbn,
             AnyFeed::IexPcap(_) => Format::IexPcap,
             AnyFeed::ItchPcap(_) => Format::ItchPcap,
             AnyFeed::Itch50(_) => Format::Itch50,
@@ -69,6 +79,8 @@ impl Feed for AnyFeed {
         sink: &mut S,
     ) -> Result<FeedTurn, FeedError> {
         match self {
+            AnyFeed::Bitstamp(feed) => feed.poll(now, names, sink),
+            AnyFeed::Dbn(feed) => feed.poll(now, names, sink),
             AnyFeed::IexPcap(feed) => feed.poll(now, names, sink),
             AnyFeed::ItchPcap(feed) => feed.poll(now, names, sink),
             AnyFeed::Itch50(feed) => feed.poll(now, names, sink),
@@ -81,6 +93,8 @@ impl Feed for AnyFeed {
 
     fn tally(&self) -> Tally {
         match self {
+            AnyFeed::Bitstamp(feed) => feed.tally(),
+            AnyFeed::Dbn(feed) => feed.tally(),
             AnyFeed::IexPcap(feed) => feed.tally(),
             AnyFeed::ItchPcap(feed) => feed.tally(),
             AnyFeed::Itch50(feed) => feed.tally(),
@@ -295,7 +309,7 @@ mod tests {
             b"Dear Sir or Madam,\n",
             &auto,
             &expect![[
-                r#"prose: byte 0: expected one of the formats itch50, itch-pcap, iex-pcap, lobster, mdp3-pcap, readings, tape, found "Dear Sir or Madam,\n""#
+                r#"prose: byte 0: expected one of the formats itch50, itch-pcap, iex-pcap, dbn, lobster, mdp3-pcap, bitstamp, readings, tape, found "Dear Sir or Madam,\n""#
             ]],
         );
         check_error(

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::output::tell;
 use anyhow::{Context, anyhow};
 use feeds::codec::sbe::Schema;
-use feeds::synthetic::{itch, lobster, mdp3, readings, tape};
+use feeds::synthetic::{dbn, itch, lobster, mdp3, readings, tape};
 use feeds::transport::publish::{Publication, Published, publish};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -22,7 +22,11 @@ pub(crate) fn run(arguments: &Generate) -> Result<(), Failure> {
         _ if arguments.publish.udp.is_none() && arguments.publish.is_asked_for() => {
             Some("--out: a file is not sent; --udp says where to")
         }
-        Synthetic::Itch | Synthetic::Lobster | Synthetic::Mdp3 | Synthetic::Iot
+        Synthetic::Itch
+        | Synthetic::Dbn
+        | Synthetic::Lobster
+        | Synthetic::Mdp3
+        | Synthetic::Iot
             if arguments.bursts.is_some() =>
         {
             Some("--bursts: only a tape tells who stuffs")
@@ -107,6 +111,7 @@ fn write(arguments: &Generate, out: &mut impl Write) -> io::Result<()> {
         Synthetic::Itch => {
             itch::generate(messages, seed, subjects_or(8000) as usize, out).map(drop)
         }
+        Synthetic::Dbn => dbn::generate(messages, seed, subjects_or(200) as usize, out),
         Synthetic::Lobster => lobster::generate(messages, seed, out),
         Synthetic::Mdp3 => {
             let settings = mdp3::Settings {
