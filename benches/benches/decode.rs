@@ -1,21 +1,27 @@
 //! What does a message cost to decode?
 //!
 //! All of a generated session lies in memory. Our codecs write each event over an older one, as into
-//! a ring whose readers have gone by. ITCH has two yardsticks: a loop that looks only at each length
-//! and type, which nobody can do without, and the parser `itch5`, whose handler adds up the fields of
-//! the messages that books need, so that it must read what we read.
+//! a ring whose readers have gone by.
+//!
+//! ITCH has two floors: a loop that looks only at each length and type, which nobody can do without, and
+//! one that besides adds up every field that books need, from where the specification puts it. Peers are
+//! the parsers `itch5`, whose handler adds up the same fields, and `itchy`, whose messages are counted.
+//! Ours makes an event of 64 bytes of each message, and keeps count of types and times.
 
 #![forbid(unsafe_code)]
 
-use benches::{Contest, Options, Overwritten, ns_each, tell, time};
+use benches::{Contest, Options, Overwritten, Target, ns_each, tell, time};
 use engine_event::Directory;
 use engine_pipeline::Tally;
-use feeds::codec::{Codec, Itch50, Lobster, Tape};
+use feeds::codec::{Codec, Itch50, Lobster, Tape, itch50};
 use feeds::synthetic::{itch, lobster, tape};
 use itch5::messages as theirs;
 use itch5::{MessageHandler, Parser};
 use std::hint::black_box;
 use std::ops::ControlFlow;
+
+const WALK: &str = "lengths and types";
+const FIELDS: &str = "fields of books, added up";
 
 fn main() {
     let options = Options::from_args();
@@ -23,20 +29,32 @@ fn main() {
     let (messages, lines) = (options.choose(1_000_000, 20_000), options.choose(500_000, 20_000));
     let [mut day, mut lobster_day, mut tape_day] = [const { Vec::new() }; 3];
     itch::generate(messages, 1, 200, &mut day).expect("memory takes any bytes");
+    // `itchy` does not know the newest types; they are rare.
+    let (day, messages) = without(&day, b"OhJ");
     lobster::generate(lines, 1, &mut lobster_day).expect("memory takes any bytes");
     let settings = tape::Settings { lines, ..tape::Settings::default() };
     tape::generate(settings, &mut tape_day).expect("memory takes any bytes");
 
     let itch = Contest::new("ITCH 5.0, a message")
-        .peer("lengths and types only", || floor(&day, messages))
+        .peer(WALK, || floor(&day, messages))
+        .ours("our frames, and their types", || frames(&day, messages))
+        .peer(FIELDS, || fields(&day, messages))
         .peer("itch5", || itch5(&day, messages))
+        .peer("itchy", || itchy(&day, messages))
+        .ours("our codec, into events", || ours(Itch50::new, &day))
+        .play(rounds)
+        .target("our frames, and their types", Target::at_most(1.2, &[WALK]))
+        .target("our codec, into events", Target::at_most(1.5, &[FIELDS]));
+    let handlers = Contest::new("ITCH 5.0, a message, against a parser")
+        .peer("itchy", || itchy(&day, messages))
         .ours("our codec", || ours(Itch50::new, &day))
-        .play(rounds);
+        .play(rounds)
+        .target("our codec", Target::at_most(0.6, &["itchy"]));
     let csv = Contest::new("text, a line")
         .ours("LOBSTER", || ours(Lobster::new, &lobster_day))
         .ours("tape", || ours(Tape::new, &tape_day))
         .play(rounds);
-    tell(options, "decode", "ns", &[itch, csv]);
+    tell(options, "decode", "ns", &[itch, handlers, csv]);
 }
 
 fn ours<C: Codec>(codec: fn(&feeds::Options) -> C, mut bytes: &[u8]) -> Vec<f64> {
@@ -62,6 +80,80 @@ fn floor(mut bytes: &[u8], messages: u64) -> Vec<f64> {
         }
     });
     assert_eq!(by_type.iter().sum::<u64>(), messages);
+    ns_each(spent, messages)
+}
+
+/// The session without messages of these types, and how many are left.
+fn without(bytes: &[u8], types: &[u8]) -> (Vec<u8>, u64) {
+    let mut left = Vec::with_capacity(bytes.len());
+    let kept = itch50::frames(bytes).filter(|message| !types.contains(&message[0]));
+    let count = kept.map(|message| {
+        left.extend((message.len() as u16).to_be_bytes());
+        left.extend(message);
+    });
+    let count = count.count() as u64;
+    (left, count)
+}
+
+fn frames(bytes: &[u8], messages: u64) -> Vec<f64> {
+    let mut by_type = [0_u64; 256];
+    let spent = time(|| {
+        for message in itch50::frames(bytes) {
+            by_type[usize::from(message[0])] += 1;
+        }
+    });
+    assert_eq!(by_type.iter().sum::<u64>(), messages);
+    ns_each(spent, messages)
+}
+
+/// Every field that a book needs, read from its place and added up.
+fn fields(mut bytes: &[u8], messages: u64) -> Vec<f64> {
+    fn number<const N: usize>(message: &[u8], at: usize) -> u64 {
+        let field: [u8; N] = message[at..at + N].try_into().expect("the message is long enough");
+        field.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    }
+    let (mut count, mut sum) = (0_u64, 0_u64);
+    let spent = time(|| {
+        while let [high, low, rest @ ..] = bytes {
+            let (m, after) = rest.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+            let head = number::<2>(m, 1).wrapping_add(number::<6>(m, 5));
+            let body = match m[0] {
+                b'A' | b'F' => {
+                    [number::<8>(m, 11), u64::from(m[19]), number::<4>(m, 20), number::<4>(m, 32)]
+                }
+                b'E' => [number::<8>(m, 11), number::<4>(m, 19), 0, 0],
+                b'C' => {
+                    [number::<8>(m, 11), number::<4>(m, 19), u64::from(m[31]), number::<4>(m, 32)]
+                }
+                b'X' => [number::<8>(m, 11), number::<4>(m, 19), 0, 0],
+                b'D' => [number::<8>(m, 11), 0, 0, 0],
+                b'U' => {
+                    [number::<8>(m, 11), number::<8>(m, 19), number::<4>(m, 27), number::<4>(m, 31)]
+                }
+                b'P' => [number::<4>(m, 20), number::<4>(m, 32), number::<8>(m, 36), 0],
+                _ => [0; 4],
+            };
+            sum = body.into_iter().fold(sum ^ head, u64::wrapping_add);
+            count += 1;
+            bytes = after;
+        }
+    });
+    black_box(sum);
+    assert_eq!(count, messages);
+    ns_each(spent, messages)
+}
+
+fn itchy(bytes: &[u8], messages: u64) -> Vec<f64> {
+    let (mut count, mut sum) = (0_u64, 0_u64);
+    let spent = time(|| {
+        for message in itchy::MessageStream::from_reader(bytes) {
+            let message = message.expect("a session is valid");
+            sum = sum.wrapping_add(message.timestamp + u64::from(message.stock_locate));
+            count += 1;
+        }
+    });
+    black_box(sum);
+    assert_eq!(count, messages);
     ns_each(spent, messages)
 }
 

@@ -31,4 +31,6 @@ pub mod transport;
 pub use codec::{Codec, CodecError, EVENTS_PER_MESSAGE_MAX};
 pub use format::{Format, UnknownFormat, detect};
 pub use options::Options;
-pub use transport::{AnyFeed, FileFeed, Merged, Paced, Speed, open};
+pub use transport::{
+    AnyFeed, Arrivals, FileFeed, Listen, LiveFeed, LiveProtocol, Merged, Paced, Speed, Until, open,
+};

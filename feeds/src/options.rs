@@ -2,7 +2,7 @@
 
 use crate::Format;
 use engine_event::Nanos;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How to read a feed. The default asks the content and keeps everything.
 #[derive(Clone, Debug)]
@@ -10,7 +10,8 @@ pub struct Options {
     /// The format; told from the content if none is given.
     pub format: Option<Format>,
     /// Midnight of the session's day, for formats that give only the time of day. If none is given:
-    /// the date in the file's name, else the epoch's first day. Exchanges count from their own
+    /// the date in the file's name, else the day on which its first datagram was received, else the
+    /// epoch's first day. Exchanges count from their own
     /// midnight; who merges such a feed with one in UTC gives that midnight in UTC.
     pub midnight: Option<Nanos>,
     /// The name of the only subject of a format that does not name it; if none is given, what stands
@@ -24,6 +25,10 @@ pub struct Options {
     pub price_scale: u8,
     /// Decimal places of a quantity where the format leaves it open (the tape), 0 to 18.
     pub quantity_scale: u8,
+    /// The schema of an SBE format, as XML; our own if none is given.
+    pub schema: Option<PathBuf>,
+    /// Feed books by orders and not by levels, where a format tells both (MDP 3.0).
+    pub by_order: bool,
     /// The most bytes that a compressed file may become.
     pub output_bytes_max: u64,
     /// The most that a compressed file may grow: output bytes for each input byte, looked at after
@@ -41,6 +46,8 @@ impl Default for Options {
             strict: false,
             price_scale: 8,
             quantity_scale: 8,
+            schema: None,
+            by_order: false,
             output_bytes_max: 1 << 40,
             ratio_max: 100,
         }
@@ -57,6 +64,13 @@ impl Options {
             subject: self.subject.clone().or(subject.filter(|subject| !subject.is_empty())),
             ..self.clone()
         }
+    }
+
+    /// The same options for what was received at `at`: on the day in UTC that it falls on, where they
+    /// are silent.
+    pub(crate) fn on_day_of(&self, at: Nanos) -> Self {
+        const DAY: Nanos = Nanos::from_secs(86_400);
+        Self { midnight: self.midnight.or(Some(Nanos(at.0 - at.0 % DAY.0))), ..self.clone() }
     }
 }
 

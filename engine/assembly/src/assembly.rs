@@ -7,7 +7,7 @@ use crate::shard::{Meter, Shard, owns};
 use crate::source::{Sequencer, Source};
 use engine_book::Bounds;
 use engine_event::{
-    Digest, Directory, Event, FaultCounts, Reader, RealClock, SnapshotError, Writer,
+    Digest, Directory, Event, FaultCounts, Nanos, Reader, RealClock, SnapshotError, Writer,
 };
 use engine_observer::{Panel, Roster, Scope};
 use engine_pipeline::{
@@ -31,6 +31,8 @@ pub struct Spec {
     pub sample_every: u64,
     /// What the books of all shards together may hold.
     pub bounds: Bounds,
+    /// Observers see nothing that happened before.
+    pub begins: Nanos,
 }
 
 impl Default for Spec {
@@ -41,6 +43,7 @@ impl Default for Spec {
             lane_findings: 8192,
             sample_every: 64,
             bounds: Bounds::default(),
+            begins: Nanos(0),
         }
     }
 }
@@ -92,7 +95,7 @@ impl<F: Feed> Assembly<F> {
         let (mut shards, mut lanes) = (Vec::new(), Vec::new());
         for (number, events) in (0..spec.shards).zip(consumers) {
             let (lane_in, lane_out, progress) = lane(spec.lane_findings);
-            let panel = Panel::new(roster, Scope::Subject, spec.bounds);
+            let panel = Panel::new(roster, Scope::Subject, spec.bounds).beginning_at(spec.begins);
             let meter = Meter::new(stamps.clone(), clock.clone());
             shards.push(Shard::new(
                 (number, spec.shards),
@@ -103,7 +106,7 @@ impl<F: Feed> Assembly<F> {
             ));
             lanes.push(lane_out);
         }
-        let panel = Panel::new(roster, Scope::Global, spec.bounds);
+        let panel = Panel::new(roster, Scope::Global, spec.bounds).beginning_at(spec.begins);
         let mut collector =
             Collector::new(events, lanes, panel, outlet, roll, stop.clone(), stamps, clock.clone());
         collector.start_after(seq);

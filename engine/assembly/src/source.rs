@@ -56,6 +56,11 @@ impl<F: Feed> Source<F> {
         self.sequencer.seq
     }
 
+    /// The feed: what it knows besides events.
+    pub fn feed(&mut self) -> &mut F {
+        &mut self.feed
+    }
+
     /// What the feed has read.
     pub fn tally(&self) -> Tally {
         self.feed.tally()

@@ -49,6 +49,12 @@ pub(crate) struct Input {
     /// End at the first fault instead of counting it
     #[arg(long)]
     pub(crate) strict: bool,
+    /// The schema of SBE files (mdp3-pcap), as XML [default: our own]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) schema: Option<PathBuf>,
+    /// Books by orders where a file has both levels and orders (mdp3-pcap)
+    #[arg(long)]
+    pub(crate) by_order: bool,
 }
 
 /// `auto`, or a format.
@@ -74,6 +80,12 @@ pub(crate) struct Replay {
     /// As fast as possible, or N times real time
     #[arg(long, default_value = "max", value_name = "max|N", value_parser = str::parse::<feeds::Speed>, allow_negative_numbers = true)]
     pub(crate) speed: feeds::Speed,
+    /// What happened before is for the books alone: nanoseconds since the epoch, or 2012-06-21T09:30:00.5
+    #[arg(long, value_name = "TIME", value_parser = crate::wiring::parse_time)]
+    pub(crate) from: Option<engine_event::Nanos>,
+    /// End with the last event at or before this time
+    #[arg(long, value_name = "TIME", value_parser = crate::wiring::parse_time)]
+    pub(crate) to: Option<engine_event::Nanos>,
     /// How stages are laid out over the machine [default: auto]
     #[arg(long, value_enum)]
     pub(crate) topology: Option<TopologyChoice>,
@@ -129,7 +141,8 @@ pub(crate) struct Book {
     /// How many levels of each side
     #[arg(long, default_value_t = 10)]
     pub(crate) levels: usize,
-    /// The book after the last event at or before this time, in nanoseconds since the epoch
+    /// The book after the last event at or before this time: nanoseconds since the epoch, or
+    /// 2012-06-21T09:30:00.5
     #[arg(long, value_name = "TIME", value_parser = crate::wiring::parse_time)]
     pub(crate) at: Option<engine_event::Nanos>,
     /// Write a row for each event of the symbol here, in LOBSTER's layout
@@ -174,26 +187,104 @@ pub(crate) struct Generate {
     /// The same seed gives the same bytes
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// How many symbols (itch, tape) or devices (iot), up to 60,000
+    /// How many symbols (itch, dbn, mdp3, tape) or devices (iot), up to 60,000
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=60_000))]
     pub(crate) subjects: Option<u32>,
     /// How many bursts of quote stuffing a tape holds besides [default: 0]
     #[arg(long)]
     pub(crate) bursts: Option<u32>,
     /// The file to write
-    #[arg(long)]
-    pub(crate) out: PathBuf,
+    #[arg(long, required_unless_present = "udp", conflicts_with = "udp")]
+    pub(crate) out: Option<PathBuf>,
     /// Besides, what the books must be at the end, in the layout of `book --all --csv` (itch)
     #[arg(long, value_name = "FILE")]
     pub(crate) truth: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) publish: Publish,
+}
+
+/// How a session is sent instead of written.
+#[derive(Args)]
+pub(crate) struct Publish {
+    /// Send an itch session as MoldUDP64 to this group or address instead; line B goes to the next port
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) udp: Option<std::net::SocketAddr>,
+    /// Messages a second [default: 100000]
+    #[arg(long, value_parser = parse_rate)]
+    pub(crate) rate: Option<f64>,
+    /// Which lines there are: A, AB, up to ABCD [default: A]
+    #[arg(long, value_parser = parse_lines)]
+    pub(crate) lines: Option<u16>,
+    /// How much of its packets each line loses, by itself
+    #[arg(long, value_name = "PERCENT%", value_parser = parse_percent)]
+    pub(crate) loss: Option<u32>,
+    /// How many packets come after later ones [default when given: 1%]
+    #[arg(long, value_name = "PERCENT%", value_parser = parse_percent, num_args = 0..=1, default_missing_value = "1%")]
+    pub(crate) reorder: Option<u32>,
+    /// How many packets come twice [default when given: 1%]
+    #[arg(long, value_name = "PERCENT%", value_parser = parse_percent, num_args = 0..=1, default_missing_value = "1%")]
+    pub(crate) duplicate: Option<u32>,
+    /// The most messages in one packet [default: 20]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) packet_messages: Option<u16>,
+    /// The interface that groups are sent from [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) interface: Option<std::net::Ipv4Addr>,
+    /// Where requests for lost messages are answered [default: the interface, ten ports further]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) requests: Option<std::net::SocketAddr>,
+    /// How many seconds requests are answered after the session's end [default: 3]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(0..=3600))]
+    pub(crate) linger: Option<u16>,
+}
+
+impl Publish {
+    /// Whether anything is said about sending.
+    pub(crate) fn is_asked_for(&self) -> bool {
+        let Self { udp, rate, lines, loss, reorder, duplicate, .. } = self;
+        let Self { packet_messages, interface, requests, linger, .. } = self;
+        udp.is_some()
+            || rate.is_some()
+            || [loss, reorder, duplicate].iter().any(|share| share.is_some())
+            || [lines, packet_messages, linger].iter().any(|number| number.is_some())
+            || interface.is_some()
+            || requests.is_some()
+    }
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate| (0.001..=1e9).contains(rate));
+    rate.ok_or_else(|| "a rate is a number from 0.001 to 1000000000".to_string())
+}
+
+fn parse_lines(text: &str) -> Result<u16, String> {
+    match text {
+        "A" => Ok(1),
+        "AB" => Ok(2),
+        "ABC" => Ok(3),
+        "ABCD" => Ok(4),
+        _ => Err("lines are A, AB, ABC or ABCD".to_string()),
+    }
+}
+
+/// Parts in a million.
+fn parse_percent(text: &str) -> Result<u32, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).parse().ok();
+    let percent = number.filter(|percent: &f64| (0.0..=100.0).contains(percent));
+    let parts = percent.map(|percent| (percent * 10_000.0).round() as u32);
+    parts.ok_or_else(|| "a share is written 1% or 0.5%".to_string())
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Synthetic {
     /// NASDAQ TotalView-ITCH 5.0, BinaryFILE
     Itch,
+    /// Databento DBN 3: orders (MBO), the resting ones first
+    Dbn,
     /// LOBSTER message CSV of one symbol
     Lobster,
+    /// CME's MDP 3.0 as a capture of lines A and B, with snapshots
+    Mdp3,
     /// Our own order tape, with participants
     Tape,
     /// Device readings

@@ -2,6 +2,8 @@
 //!
 //! Unknown keys are errors, told with line, column and the nearest key that exists.
 
+mod feed;
+
 use crate::failure::Failure;
 use crate::findings::Wanted;
 use crate::wiring::{self, Machine};
@@ -11,7 +13,7 @@ use engine_book::Bounds;
 use engine_event::Nanos;
 use engine_observer::{Refused, Roster};
 use engine_pipeline::Topology;
-use feeds::{Format, Speed, UnknownFormat};
+use feeds::{Listen, LiveProtocol, Speed};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::fs;
@@ -26,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) feeds: Vec<Feed>,
     /// How fast they are read, all together: they are merged by event time.
     pub(crate) speed: Speed,
+    /// When the reading ends.
+    pub(crate) until: Nanos,
     pub(crate) bounds: Bounds,
     pub(crate) roster: Roster,
     pub(crate) sinks: Vec<Sink>,
@@ -33,10 +37,34 @@ pub(crate) struct Config {
 
 /// One `[[feed]]`.
 pub(crate) struct Feed {
-    pub(crate) path: PathBuf,
+    pub(crate) origin: Origin,
     /// Where in a configuration it stands, as `file:line:column`.
     pub(crate) place: Option<String>,
     pub(crate) options: feeds::Options,
+}
+
+/// Where a feed's bytes come from.
+pub(crate) enum Origin {
+    File(PathBuf),
+    Udp(LiveProtocol, Box<Listen>),
+}
+
+impl Feed {
+    /// The file that it reads, if it is one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match &self.origin {
+            Origin::File(path) => Some(path),
+            Origin::Udp(..) => None,
+        }
+    }
+
+    /// What it listens to, if it is live.
+    pub(crate) fn live(&self) -> Option<(LiveProtocol, &Listen)> {
+        match &self.origin {
+            Origin::File(_) => None,
+            Origin::Udp(protocol, listen) => Some((*protocol, listen)),
+        }
+    }
 }
 
 /// One `[[sink]]`.
@@ -55,7 +83,7 @@ struct File {
     #[serde(default)]
     machine: MachineTable,
     #[serde(default)]
-    feed: Vec<Spanned<FeedTable>>,
+    feed: Vec<Spanned<feed::Table>>,
     #[serde(default)]
     books: BooksTable,
     #[serde(default)]
@@ -99,35 +127,6 @@ enum TopologyWord {
     Auto,
     Fused,
     Pinned,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FeedTable {
-    path: Spanned<PathBuf>,
-    format: Option<Spanned<String>>,
-    /// `"max"`, or how many times real time.
-    speed: Option<Spanned<SpeedWord>>,
-    date: Option<Spanned<DateWord>>,
-    #[serde(default)]
-    symbols: Vec<String>,
-    #[serde(default)]
-    strict: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "speed is \"max\" or a number above 0")]
-enum SpeedWord {
-    Word(String),
-    Times(f64),
-}
-
-/// A day, in quotes or as TOML writes it.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "a date is written YYYY-MM-DD")]
-enum DateWord {
-    Word(String),
-    Date(toml::value::Datetime),
 }
 
 #[derive(Deserialize)]
@@ -201,7 +200,13 @@ impl Config {
         let mut speed = None;
         for table in file.feed {
             let span = table.span();
-            let (feed, own) = feed(table.into_inner(), written)?;
+            let (feed, own) = feed::feed(table, written)?;
+            if feeds
+                .first()
+                .is_some_and(|first: &Feed| first.path().is_some() != feed.path().is_some())
+            {
+                return Err(Wrong::new(span, "files and live feeds do not go into one run"));
+            }
             if *speed.get_or_insert(own) != own {
                 return Err(Wrong::new(
                     span,
@@ -214,6 +219,7 @@ impl Config {
             machine: machine(&file.machine)?,
             feeds,
             speed: speed.unwrap_or(Speed::Max),
+            until: Nanos::END,
             bounds: bounds(&file.books)?,
             roster,
             sinks: sinks(file.sink, written)?,
@@ -279,41 +285,6 @@ fn machine(table: &MachineTable) -> Result<Machine, Wrong> {
     };
     let spec = Spec { shards, ring_events, sample_every, ..Spec::default() };
     Ok(Machine { topology, spread: table.spread, force: table.force, spec })
-}
-
-fn feed(table: FeedTable, written: &Written<'_>) -> Result<(Feed, Speed), Wrong> {
-    let mut options = feeds::Options::default();
-    if let Some(word) = table.format.filter(|word| word.get_ref() != "auto") {
-        let format = word.get_ref().parse().map_err(|unknown: UnknownFormat| {
-            let words = Format::ALL.map(Format::word);
-            let what = format!("{unknown}, or auto");
-            Wrong { hint: nearest(word.get_ref(), &words), ..Wrong::new(word.span(), what) }
-        });
-        options.format = Some(format?);
-    }
-    if let Some(date) = table.date {
-        let text = match date.get_ref() {
-            DateWord::Word(word) => word.clone(),
-            DateWord::Date(date) => date.to_string(),
-        };
-        let midnight: Nanos =
-            wiring::parse_date(&text).map_err(|why| Wrong::new(date.span(), why))?;
-        options.midnight = Some(midnight);
-    }
-    if !table.symbols.is_empty() {
-        options.symbols = Some(table.symbols);
-    }
-    options.strict = table.strict;
-    let speed = match table.speed.as_ref().map(Spanned::get_ref) {
-        None => Ok(Speed::Times(1.0)),
-        Some(SpeedWord::Word(word)) => word.parse(),
-        Some(SpeedWord::Times(times)) => times.to_string().parse(),
-    };
-    let span = table.speed.map_or(0..0, |speed| speed.span());
-    let speed = speed.map_err(|why| Wrong::new(span, why))?;
-    let place = Some(written.place(&table.path.span()));
-    let path = written.resolve(table.path.get_ref());
-    Ok((Feed { path, place, options }, speed))
 }
 
 fn sinks(tables: Vec<Spanned<SinkTable>>, written: &Written<'_>) -> Result<Vec<Sink>, Wrong> {

@@ -3,13 +3,15 @@
 use crate::config::{self, Config, Feed, Sink};
 use crate::failure::Failure;
 use crate::findings::{JsonLines, Outlets};
+use crate::output::tell;
 use crate::summary::{Circumstances, Summary};
 use crate::wiring::Machine;
 use anyhow::{Context, anyhow};
 use engine_assembly::{Assembly, Outlet};
-use engine_event::Directory;
-use engine_pipeline::{Plan, PlanError, Stopped};
-use feeds::{AnyFeed, Merged, Paced, Speed};
+use engine_event::{Directory, Nanos};
+use engine_pipeline::{FeedError, FeedTurn, Plan, PlanError, Stopped, Tally};
+use feeds::transport::udp::{Received, Recorded};
+use feeds::{AnyFeed, Arrivals, Listen, LiveFeed, LiveProtocol, Merged, Paced, Speed, Until};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::fs;
 use std::io;
@@ -20,7 +22,74 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 /// All feeds of a run, as one.
-pub(crate) type Feeds = Paced<Merged<AnyFeed>>;
+pub(crate) enum Feeds {
+    /// Files, merged by event time.
+    Files(Box<Until<Paced<Merged<AnyFeed>>>>),
+    /// Live feeds, in the order of arrival.
+    Live(Arrivals<LiveFeed>),
+}
+
+impl engine_pipeline::Feed for Feeds {
+    #[inline]
+    fn poll<S: engine_pipeline::Sink>(
+        &mut self,
+        now: Nanos,
+        names: &mut Directory,
+        sink: &mut S,
+    ) -> Result<FeedTurn, FeedError> {
+        match self {
+            Feeds::Files(feed) => feed.poll(now, names, sink),
+            Feeds::Live(feed) => feed.poll(now, names, sink),
+        }
+    }
+
+    fn tally(&self) -> Tally {
+        match self {
+            Feeds::Files(feed) => feed.tally(),
+            Feeds::Live(feed) => feed.tally(),
+        }
+    }
+}
+
+impl Feeds {
+    /// Opens them; and by what the places of faults are counted, if all count alike.
+    fn open(
+        feeds: &[Feed],
+        speed: Speed,
+        (begins, until): (Nanos, Nanos),
+    ) -> Result<(Self, Option<&'static str>), Failure> {
+        let live: Vec<_> = feeds.iter().filter_map(|feed| Some((feed, feed.live()?))).collect();
+        if live.is_empty() {
+            let opened = feeds.iter().map(open_file).collect::<Result<Vec<_>, _>>()?;
+            let places = common(opened.iter().map(|feed| feed.format().place()));
+            let paced = Paced::from(Merged::new(opened), speed, begins);
+            return Ok((Feeds::Files(Box::new(Until::new(paced, until))), places));
+        }
+        let open = |(feed, (protocol, listen)): (&Feed, (LiveProtocol, &Listen))| {
+            check_recording(feed, listen)?;
+            let opened = LiveFeed::open(protocol, listen, &feed.options);
+            let opened = opened.map_err(|error| placed(feed, Failure::from(error)))?;
+            tell(format_args!("tapewatch: {protocol}, {}\n", opened.description()));
+            Ok::<_, Failure>(opened)
+        };
+        let opened = live.into_iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        Ok((Feeds::Live(Arrivals::new(opened)), Some("packet")))
+    }
+
+    /// Ends recordings; what the live feeds received.
+    fn received(&mut self) -> Vec<Received> {
+        let Feeds::Live(live) = self else { return Vec::new() };
+        live.feeds().iter_mut().for_each(LiveFeed::end_recording);
+        live.feeds().iter().map(LiveFeed::received).collect()
+    }
+}
+
+fn placed(feed: &Feed, failure: Failure) -> Failure {
+    match &feed.place {
+        Some(place) => failure.configured_at(place),
+        None => failure,
+    }
+}
 
 /// A pipeline about to run.
 pub(crate) struct Session {
@@ -37,11 +106,9 @@ impl Session {
     /// run in order; the second one ends the process at once.
     pub(crate) fn open(config: Config) -> Result<Self, Failure> {
         let plan = plan(&config).map_err(Failure::usage)?;
-        let Config { mut machine, feeds, speed, bounds, roster, sinks } = config;
+        let Config { mut machine, feeds, speed, until, bounds, roster, sinks } = config;
         machine.spec.bounds = bounds;
-        let opened = feeds.iter().map(open_feed).collect::<Result<Vec<_>, _>>()?;
-        let places = common(opened.iter().map(|feed| feed.format().place()));
-        let feed = Paced::new(Merged::new(opened), speed);
+        let (feed, places) = Feeds::open(&feeds, speed, (machine.spec.begins, until))?;
         let names = Directory::new(bounds.subjects_max);
         let outlet = open_sinks(&sinks, &feeds)?;
         let assembly = Assembly::new(feed, names, &roster, outlet, machine.spec);
@@ -71,7 +138,10 @@ impl Session {
             (Ok(Stopped::Drained), None, None) => "signal",
             _ => "error",
         };
+        let received = self.assembly.source().feed().received();
+        let unrecorded = received.iter().find_map(|of| unrecorded(of.recorded.as_ref()?));
         let circumstances = Circumstances {
+            received: &received,
             plan: &self.plan,
             shards: self.machine.spec.shards,
             sample_every: self.machine.spec.sample_every,
@@ -84,7 +154,10 @@ impl Session {
             (Err(error), ..) => Err(Ended::Failed(anyhow::Error::from(error).into())),
             (_, Some(error), _) => Err(Ended::Unwritten(error)),
             (_, _, Some(error)) => Err(Ended::Failed(error.into())),
-            _ => Ok(()),
+            _ => match unrecorded {
+                Some(what) => Err(Ended::Failed(anyhow!(what).into())),
+                None => Ok(()),
+            },
         };
         (summary, ended)
     }
@@ -121,19 +194,41 @@ pub(crate) fn plan(config: &Config) -> Result<Plan, PlanError> {
     config.machine.plan::<Feeds>(config.speed == Speed::Max)
 }
 
-/// Opens a feed; one that is not there is the fault of the configuration that names it.
-pub(crate) fn open_feed(feed: &Feed) -> Result<AnyFeed, Failure> {
-    feeds::open(&feed.path, &feed.options).map_err(|error| {
-        let beside = if feed.path.exists() { None } else { nearest_beside(&feed.path) };
+/// Opens a file; one that is not there is the fault of the configuration that names it.
+pub(crate) fn open_file(feed: &Feed) -> Result<AnyFeed, Failure> {
+    let path = feed.path().expect("a run has live feeds or files, not both");
+    feeds::open(path, &feed.options).map_err(|error| {
+        let beside = if path.exists() { None } else { nearest_beside(path) };
         let failure = match beside {
             Some(name) => anyhow!("{error}; did you mean `{name}`?").into(),
             None => Failure::from(error),
         };
-        match &feed.place {
-            Some(place) => failure.configured_at(place),
-            None => failure,
-        }
+        placed(feed, failure)
     })
+}
+
+/// Refuses a recording that could not begin.
+pub(crate) fn check_recording(feed: &Feed, listen: &Listen) -> Result<(), Failure> {
+    let Some(path) = &listen.record else { return Ok(()) };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let wrong = match folder {
+        Some(folder) if !folder.is_dir() => format!("there is no folder {}", folder.display()),
+        _ if path.is_dir() => "is a folder, not a file".to_string(),
+        _ => return Ok(()),
+    };
+    Err(placed(feed, anyhow!("cannot record: {}: {wrong}", path.display()).into()))
+}
+
+/// Why not everything that came is in the recording.
+fn unrecorded(recorded: &Recorded) -> Option<String> {
+    let path = recorded.path.display();
+    match (&recorded.failure, recorded.left_out) {
+        (None, 0) => None,
+        (Some(failure), _) => Some(format!("{path}: the recording broke off: {failure}")),
+        (None, left_out) => {
+            Some(format!("{path}: {left_out} packets were not recorded: the disk did not keep up"))
+        }
+    }
 }
 
 /// The file in the same folder whose name is nearest.
@@ -160,8 +255,9 @@ fn open_sinks(sinks: &[Sink], feeds: &[Feed]) -> Result<Box<dyn Outlet>, Failure
 /// the files that are read.
 pub(crate) fn check_sink(sink: &Sink, feeds: &[Feed]) -> Result<(), Failure> {
     let Some(path) = &sink.path else { return Ok(()) };
-    if let Some(feed) = feeds.iter().find(|feed| is_same_file(&feed.path, path)) {
-        let what = format!("{}: findings would overwrite the input", feed.path.display());
+    let mut inputs = feeds.iter().filter_map(Feed::path);
+    if let Some(input) = inputs.find(|input| is_same_file(input, path)) {
+        let what = format!("{}: findings would overwrite the input", input.display());
         return Err(at_place(sink, Failure::usage(anyhow!(what))));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -195,7 +291,7 @@ fn common<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
     values.all(|value| value == first).then_some(first)
 }
 
-fn stop_on_signals(stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+pub(crate) fn stop_on_signals(stop: &Arc<AtomicBool>) -> Result<(), Failure> {
     for signal in [SIGTERM, SIGINT] {
         signal_hook::flag::register_conditional_shutdown(signal, 1, stop.clone())
             .and_then(|_| signal_hook::flag::register(signal, stop.clone()))

@@ -3,6 +3,7 @@
 use crate::output::{Bytes, Thousands};
 use engine_assembly::Outcome;
 use engine_pipeline::{Percentiles, Plan, Topology};
+use feeds::transport::udp::Received;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,6 +27,9 @@ pub(crate) struct Summary {
     faults: BTreeMap<&'static str, u64>,
     first_faults: Vec<Place>,
     findings: Findings,
+    /// What live feeds received, one by one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    live: Vec<Live>,
     books_digest: String,
     findings_digest: String,
     latency: BTreeMap<&'static str, Latency>,
@@ -40,6 +44,64 @@ struct Place {
     /// What `at` counts, if all feeds count alike: `byte`, `line`.
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<&'static str>,
+}
+
+/// What a live feed received.
+#[derive(Serialize)]
+struct Live {
+    packets: u64,
+    foreign: u64,
+    /// Dropped by the kernel, because nobody fetched them in time.
+    dropped: u64,
+    messages: u64,
+    /// What each line brought, and what it brought first.
+    lines: Vec<LiveLine>,
+    duplicates: u64,
+    recovered: u64,
+    requested: u64,
+    late: u64,
+    declared: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wire: Option<Latency>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorded: Option<LiveRecord>,
+}
+
+#[derive(Serialize)]
+struct LiveLine {
+    messages: u64,
+    first: u64,
+}
+
+#[derive(Serialize)]
+struct LiveRecord {
+    path: String,
+    packets: u64,
+    left_out: u64,
+}
+
+impl From<&Received> for Live {
+    fn from(of: &Received) -> Self {
+        let lines = of.lines.lines.iter().filter(|line| line.datagrams > 0);
+        Self {
+            packets: of.packets.packets,
+            foreign: of.packets.foreign,
+            dropped: of.dropped,
+            messages: of.lines.delivered,
+            lines: lines.map(|of| LiveLine { messages: of.messages, first: of.first }).collect(),
+            duplicates: of.lines.duplicates,
+            recovered: of.lines.recovered,
+            requested: of.lines.requested,
+            late: of.lines.late,
+            declared: of.lines.declared,
+            wire: of.wire.map(Latency::from),
+            recorded: of.recorded.as_ref().map(|of| LiveRecord {
+                path: of.path.display().to_string(),
+                packets: of.packets,
+                left_out: of.left_out,
+            }),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -78,6 +140,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) stopped: &'static str,
     /// By what the places of faults are counted, if all feeds count alike.
     pub(crate) places: Option<&'static str>,
+    /// What live feeds received.
+    pub(crate) received: &'a [Received],
 }
 
 impl Summary {
@@ -105,6 +169,7 @@ impl Summary {
             faults: outcome.faults.iter().map(|(fault, count)| (fault.word(), count)).collect(),
             first_faults: tally.first_faults.iter().map(place).collect(),
             findings: Findings { alert: outcome.alerts.clone(), signal: outcome.signals.clone() },
+            live: of.received.iter().map(Live::from).collect(),
             books_digest: outcome.books_digest.to_string(),
             findings_digest: outcome.findings_digest.to_string(),
             latency: outcome.percentiles().map(|(stage, of)| (stage, of.into())).collect(),
@@ -143,6 +208,23 @@ impl fmt::Display for Summary {
             let place = place.map(|place| format!("{place} ")).unwrap_or_default();
             row("", &format_args!("{fault} at {place}{at}"))?;
         }
+        for live in &self.live {
+            let Live { packets, dropped, duplicates, recovered, requested, declared, .. } = live;
+            let [packets, dropped] = [*packets, *dropped].map(Thousands);
+            row("received", &format_args!("{packets} packets, {dropped} dropped by the kernel"))?;
+            let [duplicates, recovered] = [*duplicates, *recovered].map(Thousands);
+            let [requested, declared] = [*requested, *declared].map(Thousands);
+            row(
+                "messages",
+                &format_args!(
+                    "{duplicates} twice, {recovered} late, {requested} asked for, {declared} lost"
+                ),
+            )?;
+            if let Some(recorded) = &live.recorded {
+                let packets = Thousands(recorded.packets);
+                row("recorded", &format_args!("{packets} packets in {}", recorded.path))?;
+            }
+        }
         row("alerts", &Counts(&self.findings.alert))?;
         row("signals", &Counts(&self.findings.signal))?;
         row("digests", &format_args!("books    {}", self.books_digest))?;
@@ -158,8 +240,9 @@ impl Summary {
         write!(f, "  {:<12}", "stage")?;
         heads.iter().try_for_each(|head| write!(f, "{head:>12}"))?;
         writeln!(f)?;
-        for stage in &self.latency_order {
-            let of = &self.latency[stage];
+        let wires = self.live.iter().filter_map(|live| Some(("wire", live.wire.as_ref()?)));
+        let stages = self.latency_order.iter().map(|stage| (*stage, &self.latency[stage]));
+        for (stage, of) in wires.chain(stages) {
             write!(f, "  {stage:<12}{:>12}", Thousands(of.count))?;
             // A percentile that so few samples cannot have is not shown: it would only be the maximum.
             let values = [(of.p50, 1), (of.p90, 10), (of.p99, 100), (of.p99_9, 1000)];

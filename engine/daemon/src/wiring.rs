@@ -79,6 +79,7 @@ pub(crate) fn usual_config() -> Config {
         machine: Machine::default(),
         feeds: Vec::new(),
         speed: Speed::Max,
+        until: Nanos::END,
         bounds: Spec::default().bounds,
         roster: usual_roster(),
         sinks: Vec::new(),
@@ -97,9 +98,42 @@ pub(crate) fn parse_date(text: &str) -> Result<Nanos, String> {
     midnight.ok_or_else(|| "a date is written YYYY-MM-DD".to_string())
 }
 
-/// Nanoseconds since the epoch.
+/// Nanoseconds since the epoch, or `2012-06-21T09:30:00.5`.
 pub(crate) fn parse_time(text: &str) -> Result<Nanos, String> {
-    text.parse()
-        .map(Nanos)
-        .map_err(|_| "a time is a number of nanoseconds since the epoch".to_string())
+    let time = text.parse().map(Nanos).ok().or_else(|| {
+        let (date, time) = text.split_once('T')?;
+        Some(parse_date(date).ok()? + parse_time_of_day(time.strip_suffix('Z').unwrap_or(time))?)
+    });
+    time.ok_or_else(|| {
+        "a time is a number of nanoseconds since the epoch, or 2012-06-21T09:30:00.5".to_string()
+    })
+}
+
+/// `09:30:00`, and parts of a second.
+fn parse_time_of_day(text: &str) -> Option<Nanos> {
+    let (clock, parts) = text.split_once('.').unwrap_or((text, ""));
+    let mut clock = clock.splitn(3, ':').map(|part| part.parse::<u64>().ok());
+    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
+    let digits = parts.len() <= 9 && parts.bytes().all(|byte| byte.is_ascii_digit());
+    if hour > 23 || minute > 59 || second > 60 || !digits {
+        return None;
+    }
+    let nanos: u64 = format!("{parts:0<9}").parse().ok()?;
+    Some(Nanos::from_secs(hour * 3600 + minute * 60 + second) + Nanos(nanos))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_a_number_or_a_date_with_a_clock() {
+        assert_eq!(parse_time("1340271000500000000"), Ok(Nanos(1_340_271_000_500_000_000)));
+        let half_past_nine = Ok(Nanos(1_340_271_000_500_000_000));
+        assert_eq!(parse_time("2012-06-21T09:30:00.5"), half_past_nine);
+        assert_eq!(parse_time("2012-06-21T09:30:00.500000000Z"), half_past_nine);
+        for wrong in ["09:30:00", "2012-06-21", "2012-06-31T09:30:00", "2012-06-21T24:00:00", ""] {
+            assert!(parse_time(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -296,9 +296,9 @@ fn what_is_missing_is_told() {
     check(
         "[[feed]]\nspeed = 2\n",
         &expect![[r#"
-        tapewatch: c.toml:1:1: missing field `path`
-        exit 78
-    "#]],
+            tapewatch: c.toml:1:1: a [[feed]] has either a path or the lines of `udp`
+            exit 78
+        "#]],
     );
     check(
         "[[strategy]]\nperiod_ms = 3\n",

@@ -246,3 +246,29 @@ fn a_vendors_sample_is_read_without_a_fault() {
     let malformed = summary["faults"].get("malformed");
     assert_eq!(malformed, None);
 }
+
+#[test]
+fn a_replay_of_a_part_has_the_books_of_the_whole() {
+    let folder = Folder::new();
+    folder.generate("itch", "--messages 20000 --subjects 20 --seed 5", "day");
+    let noon = "2026-07-30T12:00:00";
+    let at = 1_785_412_800_000_000_000u64;
+    let whole = folder.replay("day --date 2026-07-30");
+    let later = folder.replay(&format!("day --date 2026-07-30 --from {noon} --findings l.jsonl"));
+    assert_eq!(later["books_digest"], whole["books_digest"]);
+    assert_eq!(later["events"], whole["events"]);
+    let found = json_lines(&folder.read("l.jsonl"));
+    assert!(found.iter().all(|one| one["at"].as_u64().unwrap() >= at) && !found.is_empty());
+    assert!(counted(&later) < counted(&whole));
+
+    let earlier = folder.replay(&format!("day --date 2026-07-30 --to {noon} --findings e.jsonl"));
+    let found = json_lines(&folder.read("e.jsonl"));
+    assert!(found.iter().all(|one| one["at"].as_u64().unwrap() <= at) && !found.is_empty());
+    assert!(earlier["events"].as_u64().unwrap() < whole["events"].as_u64().unwrap());
+    let sharded = folder.replay(&format!("day --date 2026-07-30 --to {at} --shards 4"));
+    for key in ["events", "books_digest", "findings_digest"] {
+        assert_eq!(sharded[key], earlier[key], "{key}");
+    }
+    let code = |line: &str| folder.run(line).code;
+    assert_eq!(code("replay day --from noon"), Some(2));
+}

@@ -16,6 +16,8 @@ pub struct Panel {
     interested: [Vec<Interested>; Kind::COUNT],
     timers: Timers,
     now: Nanos,
+    /// What happened before is for the books alone.
+    begins: Nanos,
 }
 
 #[derive(Clone, Copy)]
@@ -47,7 +49,15 @@ impl Panel {
             interested,
             timers: Timers::default(),
             now: Nanos(0),
+            begins: Nanos(0),
         }
+    }
+
+    /// The same panel, which shows nothing that happened before `begins` to its observers: the books are
+    /// built, and definitions are shown.
+    pub fn beginning_at(mut self, begins: Nanos) -> Self {
+        self.begins = begins;
+        self
     }
 
     /// Whether anybody is there to look.
@@ -104,6 +114,9 @@ impl Panel {
     /// The second half: the observers.
     #[inline]
     pub fn show(&mut self, event: &Event, change: &Change, out: &mut Outbox) {
+        if event.event_at < self.begins && event.kind() != Kind::Define {
+            return;
+        }
         if self.scope == Scope::Global {
             self.show_subject(SubjectId::EVERY, event, change, out);
         } else if event.subject == SubjectId::EVERY {

@@ -235,34 +235,58 @@ impl Arbitration {
         }
     }
 
-    /// The next messages to be asked for again, if there are any for which that is due.
-    pub fn request(&mut self) -> Option<Request> {
-        let (session, hole) = (self.session?, self.hole?);
+    /// The next messages to be asked for again at `now`, if there are any for which that is due.
+    pub fn request(&mut self, now: Nanos) -> Option<Request> {
+        let hole = self.hole?;
         let wait = self.settings.request_after;
-        let due = self.now.since(hole.since) >= wait;
-        if due && self.round.begun_at.is_none_or(|at| self.now.since(at) >= wait) {
-            self.round = Round { begun_at: Some(self.now), asked: self.held.next() };
+        let due = now.since(hole.since) >= wait;
+        if due && self.round.begun_at.is_none_or(|at| now.since(at) >= wait) {
+            self.round = Round { begun_at: Some(now), asked: self.held.next() };
         }
         self.round.begun_at?;
         let first = self.held.first_absent(self.round.asked.max(self.held.next()), self.end);
         let end = self.held.first_present(first, self.end);
         let seen_at = self.held.at(end).unwrap_or(self.end_at);
-        if first >= self.end || self.now.since(seen_at) < wait {
+        if first >= self.end || now.since(seen_at) < wait {
             return None;
         }
+        self.ask(first, end)
+    }
+
+    /// What to ask for next when an answer has ended before `sequence`: the rest of what was asked for,
+    /// at once. A server answers with one packet, however much was asked for.
+    pub fn request_from(&mut self, sequence: u64) -> Option<Request> {
+        self.round.begun_at?;
+        let first = sequence.max(self.held.next());
+        let asked = self.round.asked.min(self.end);
+        if first >= asked || self.held.has(first) {
+            return None;
+        }
+        let (so_far, end) = (self.round.asked, self.held.first_present(first, asked));
+        let request = self.ask(first, end);
+        self.round.asked = so_far;
+        request
+    }
+
+    fn ask(&mut self, first: u64, end: u64) -> Option<Request> {
         let count = (end - first).min(u64::from(u16::MAX - 1)) as u16;
         self.round.asked = first + u64::from(count);
         self.counters.requests += 1;
         self.counters.requested += u64::from(count);
-        Some(Request { session, first, count })
+        Some(Request { session: self.session?, first, count })
     }
 
     /// When something is due although nothing comes: a request or a gap.
     pub fn wake_at(&self) -> Option<Nanos> {
         let hole = self.hole?;
         let asked = self.round.begun_at.unwrap_or(hole.since).max(hole.since);
-        let (request, declare) = (self.settings.request_after, self.settings.declare_after);
-        Some((asked + request).min(hole.since + declare))
+        Some((asked + self.settings.request_after).min(self.declares_at()?))
+    }
+
+    /// When what is missing now will be declared lost.
+    #[inline]
+    pub fn declares_at(&self) -> Option<Nanos> {
+        Some(self.hole?.since + self.settings.declare_after)
     }
 
     fn pass_to(&mut self, now: Nanos) {

@@ -14,10 +14,11 @@ mod writer;
 
 mod captured;
 
+pub use super::channels::{Counters, Protocol};
+pub use captured::Captured;
 pub(crate) use captured::looks_like_protocol;
-pub use captured::{Captured, Counters, Protocol};
 pub use records::{Broken, Packet, Records, Step};
-pub use writer::Writer;
+pub use writer::{CLOCK, Writer};
 
 /// Whether content that begins with `bytes` is a capture, of whatever.
 pub(crate) fn is_capture(bytes: &[u8]) -> bool {

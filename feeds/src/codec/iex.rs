@@ -450,6 +450,12 @@ impl Protocol for Iex {
         }
     }
 
+    fn begin_again(&mut self, _: &Options) {
+        self.time = Nanos(0);
+        self.symbols.clear();
+        self.subjects.begin_again();
+    }
+
     fn view(payload: &[u8], is_cut: bool) -> Result<Datagram<'_>, Malformed> {
         if is_cut { iextp::view_cut(payload) } else { iextp::view(payload) }
     }

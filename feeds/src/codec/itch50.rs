@@ -59,6 +59,8 @@ pub struct Itch50 {
 /// Where a message's events go, and what is needed to make them.
 struct Turn<'a, S> {
     offset: u64,
+    /// Messages with a time that the tally does not count yet.
+    dated: u64,
     names: &'a mut Directory,
     sink: &'a mut S,
     tally: &'a mut Tally,
@@ -95,6 +97,14 @@ impl Itch50 {
         }
     }
 
+    /// Another session begins: locates are given anew, and books begin empty.
+    pub(crate) fn begin_again(&mut self, options: &Options) {
+        let (fresh, mpids) = (Self::new(options), std::mem::take(&mut self.mpids));
+        let old = std::mem::replace(self, Self { mpids, ..fresh });
+        self.subjects = old.subjects;
+        self.subjects.begin_again();
+    }
+
     /// Decodes one message, without a frame around it. Its faults and gaps name `place`; the sink has room
     /// for [`EVENTS_PER_MESSAGE_MAX`] events.
     #[inline]
@@ -106,10 +116,53 @@ impl Itch50 {
         sink: &mut S,
         tally: &mut Tally,
     ) -> Result<(), CodecError> {
-        let mut turn = Turn { offset: place, names, sink, tally };
-        match self.message(bytes, &mut turn) {
+        let mut turn = Turn { offset: place, dated: 0, names, sink, tally };
+        let told = self.message(bytes, &mut turn);
+        self.settle(&mut turn);
+        match told {
             Err(Stop::Fatal(error)) => Err(*error),
             Ok(()) | Err(Stop::Skip) => Ok(()),
+        }
+    }
+
+    /// Brings the tally up to the latest message: done once for many of them.
+    #[inline]
+    fn settle<S>(&self, turn: &mut Turn<'_, S>) {
+        turn.tally.messages += turn.dated;
+        if turn.dated > 0 {
+            turn.tally.last_at = turn.tally.last_at.max(Some(self.now()));
+        }
+        turn.dated = 0;
+    }
+
+    /// The file's messages as far as there is room for them. How many bytes of `input` they have.
+    #[inline(always)]
+    fn decode_frames<S: Sink>(
+        &mut self,
+        input: &[u8],
+        last: bool,
+        turn: &mut Turn<'_, S>,
+    ) -> Result<usize, CodecError> {
+        let mut rest = input;
+        loop {
+            // Asked once for many messages: a ring has to look at its consumers to answer.
+            let messages = turn.sink.room() / EVENTS_PER_MESSAGE_MAX;
+            if messages == 0 {
+                return Ok(input.len() - rest.len());
+            }
+            for _ in 0..messages {
+                let Some((bytes, after)) = frame(rest) else {
+                    if last {
+                        self.finish(rest, turn)?;
+                    }
+                    return Ok(input.len() - rest.len());
+                };
+                if let Err(Stop::Fatal(error)) = self.message(bytes, turn) {
+                    return Err(*error);
+                }
+                turn.offset += (rest.len() - after.len()) as u64;
+                rest = after;
+            }
         }
     }
 
@@ -214,7 +267,11 @@ impl Itch50 {
         }
         self.time = time;
         let at = self.now();
-        turn.tally.message(head.kind, at);
+        if turn.dated == 0 {
+            turn.tally.first_at.get_or_insert(at);
+        }
+        turn.dated += 1;
+        turn.tally.by_type[usize::from(head.kind)] += 1;
         Ok(at)
     }
 
@@ -223,6 +280,7 @@ impl Itch50 {
     fn odd_time<S: Sink>(&self, head: &Head, turn: &mut Turn<'_, S>) -> Result<(), Stop> {
         let (time, place) = (head.time(), turn.place());
         if time < DAY_NS {
+            self.settle(turn);
             let what = format_args!("time {time} is before the previous message's {}", self.time);
             let trouble = Trouble { fault: Fault::TimeBackwards, place, what };
             return Ok(trouble.count(self.strict, turn.tally)?);
@@ -458,31 +516,11 @@ impl Codec for Itch50 {
         sink: &mut S,
         tally: &mut Tally,
     ) -> Result<usize, CodecError> {
-        let mut rest = input;
-        let mut turn = Turn { offset: self.offset, names, sink, tally };
-        loop {
-            // Asked once for many messages: a ring has to look at its consumers to answer.
-            let messages = turn.sink.room() / EVENTS_PER_MESSAGE_MAX;
-            if messages == 0 {
-                break;
-            }
-            for _ in 0..messages {
-                let Some((bytes, after)) = frame(rest) else {
-                    if last {
-                        self.finish(rest, &mut turn)?;
-                    }
-                    self.offset = turn.offset;
-                    return Ok(input.len() - rest.len());
-                };
-                if let Err(Stop::Fatal(error)) = self.message(bytes, &mut turn) {
-                    return Err(*error);
-                }
-                turn.offset += (rest.len() - after.len()) as u64;
-                rest = after;
-            }
-        }
+        let mut turn = Turn { offset: self.offset, dated: 0, names, sink, tally };
+        let decoded = self.decode_frames(input, last, &mut turn);
+        self.settle(&mut turn);
         self.offset = turn.offset;
-        Ok(input.len() - rest.len())
+        decoded
     }
 }
 
@@ -499,6 +537,17 @@ pub(crate) fn definition(names: &mut Directory) -> Result<Definition, DirectoryF
 fn frame(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<2>()?;
     rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
+}
+
+/// The messages of a BinaryFILE that stand whole in `bytes`, as they lie there: for who wants to know
+/// only what there is.
+pub fn frames(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let (message, after) = frame(rest)?;
+        rest = after;
+        Some(message)
+    })
 }
 
 /// Whether content that begins with `bytes` may be ITCH 5.0: most of its first frames are of a known

@@ -22,6 +22,10 @@ impl Protocol for Itch50 {
         Itch50::new(options)
     }
 
+    fn begin_again(&mut self, options: &Options) {
+        Itch50::begin_again(self, options);
+    }
+
     fn view(payload: &[u8], is_cut: bool) -> Result<Datagram<'_>, Malformed> {
         if is_cut { moldudp64::view_cut(payload) } else { moldudp64::view(payload) }
     }

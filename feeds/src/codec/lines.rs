@@ -7,6 +7,7 @@ use super::{CodecError, EVENTS_PER_MESSAGE_MAX, Place, Quoted, Trouble};
 use crate::Options;
 use engine_event::{Directory, DirectoryFull, Fault, Nanos, SubjectId};
 use engine_pipeline::{Sink, Tally};
+use std::fmt;
 
 /// The longest line that is read; of a longer one nothing is believed.
 pub(crate) const LINE_BYTES_MAX: usize = 65_536;
@@ -129,12 +130,22 @@ impl Lines {
     pub(crate) fn date(&mut self, kind: u8, at: Nanos, tally: &mut Tally) -> Result<(), Bad> {
         if at < self.at {
             let what = format_args!("time {at} is before the previous line's {}", self.at);
-            let trouble = Trouble { fault: Fault::TimeBackwards, place: self.place(), what };
-            trouble.count(self.strict, tally).map_err(Bad::Fatal)?;
+            self.remark(Fault::TimeBackwards, what, tally)?;
         }
         self.at = at;
         tally.message(kind, at);
         Ok(())
+    }
+
+    /// Counts a fault by which nothing is lost.
+    pub(crate) fn remark(
+        &self,
+        fault: Fault,
+        what: fmt::Arguments<'_>,
+        tally: &mut Tally,
+    ) -> Result<(), Bad> {
+        let trouble = Trouble { fault, place: self.place(), what };
+        trouble.count(self.strict, tally).map_err(Bad::Fatal)
     }
 
     /// Tells of a line that became no event.

@@ -6,7 +6,10 @@
 //! to go on with is an error.
 
 pub mod arbitration;
+pub mod bitstamp;
 pub mod capture;
+pub(crate) mod channels;
+pub mod dbn;
 pub mod framing;
 pub mod iex;
 pub mod itch50;
@@ -14,6 +17,7 @@ pub mod itch_pcap;
 mod lines;
 pub mod lobster;
 pub mod readings;
+pub mod sbe;
 mod subjects;
 pub mod tape;
 
@@ -22,11 +26,14 @@ use engine_pipeline::{Sink, Tally};
 use std::fmt;
 use thiserror::Error;
 
+pub use bitstamp::Bitstamp;
+pub use dbn::Dbn;
 pub use iex::IexPcap;
 pub use itch_pcap::ItchPcap;
 pub use itch50::Itch50;
 pub use lobster::Lobster;
 pub use readings::Readings;
+pub use sbe::Mdp3Pcap;
 pub use tape::Tape;
 
 /// The most events that one message becomes: a definition, a gap and the event itself, and one to

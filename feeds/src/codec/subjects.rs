@@ -1,7 +1,8 @@
 //! Which subjects a codec has met: it defines each once, and keeps out those that nobody asked for.
 
 use crate::Options;
-use engine_event::{Definition, Directory, DirectoryFull, Event, Nanos, SubjectId};
+use engine_event::body::End;
+use engine_event::{Definition, Directory, DirectoryFull, Event, Kind, Nanos, SubjectId};
 use engine_pipeline::Sink;
 use rustc_hash::FxHashSet;
 use thiserror::Error;
@@ -11,7 +12,15 @@ use thiserror::Error;
 pub(crate) struct Subjects {
     wanted: Option<FxHashSet<Box<str>>>,
     /// By subject: whether this stream has sent its definition.
-    defined: Vec<bool>,
+    defined: Vec<Defined>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Defined {
+    No,
+    /// In a session that is over.
+    Before,
+    Yes,
 }
 
 /// Why a name cannot become a subject of this stream.
@@ -34,6 +43,13 @@ impl Subjects {
         Self { wanted, defined: Vec::new() }
     }
 
+    /// Another session begins: its subjects are defined again, and those that were known begin with an
+    /// empty book.
+    pub(crate) fn begin_again(&mut self) {
+        let known = self.defined.iter_mut().filter(|defined| **defined == Defined::Yes);
+        known.for_each(|defined| *defined = Defined::Before);
+    }
+
     /// The subject of this name, or none if nobody asked for it. Its definition is sent when the
     /// stream meets it for the first time: even if another feed knows it already, for this feed's
     /// events may come before the other's.
@@ -46,7 +62,7 @@ impl Subjects {
         sink: &mut S,
     ) -> Result<Option<SubjectId>, Refused> {
         if let Some(subject) = names.find(name)
-            && self.defined.get(subject.index()).is_some_and(|defined| *defined)
+            && self.defined.get(subject.index()).is_some_and(|defined| *defined == Defined::Yes)
         {
             return Ok(Some(subject));
         }
@@ -62,10 +78,12 @@ impl Subjects {
             return Err(Refused::Scales { name: name.into(), here, earlier });
         }
         if self.defined.len() <= subject.index() {
-            self.defined.resize(subject.index() + 1, false);
+            self.defined.resize(subject.index() + 1, Defined::No);
         }
-        self.defined[subject.index()] = true;
         sink.push(Event::new(subject, at, known));
+        if std::mem::replace(&mut self.defined[subject.index()], Defined::Yes) == Defined::Before {
+            sink.push(Event::new(subject, at, End::default()).with_kind(Kind::Clear));
+        }
         Ok(Some(subject))
     }
 }

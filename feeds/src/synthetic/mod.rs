@@ -2,13 +2,16 @@
 //!
 //! Market data comes from one model of order flow, [`Flow`], which keeps a small book for each stock
 //! so that what it tells is possible: nothing crosses, nothing is executed or cancelled that is not
-//! there. [`itch`], [`lobster`] and [`tape`] only write it down. [`readings`] makes devices' data, and
-//! [`capture`] puts ITCH onto lines that lose packets.
+//! there. [`itch`], [`dbn`], [`lobster`] and [`tape`] only write it down. [`readings`] makes devices'
+//! data, and [`capture`] puts ITCH onto lines that lose packets. [`mdp3`] makes sessions of CME's MDP
+//! 3.0 with books of its own, and tells what they hold.
 
 pub mod capture;
+pub mod dbn;
 pub mod flow;
 pub mod itch;
 pub mod lobster;
+pub mod mdp3;
 mod random;
 pub mod readings;
 pub mod tape;

@@ -1,7 +1,9 @@
 //! A file of whichever format.
 
 use super::file::{Content, FileFeed};
-use crate::codec::{IexPcap, Itch50, ItchPcap, Lobster, Readings, Tape};
+use crate::codec::{
+    Bitstamp, Dbn, IexPcap, Itch50, ItchPcap, Lobster, Mdp3Pcap, Readings, Tape, sbe,
+};
 use crate::{Format, Options};
 use engine_event::{Directory, Nanos};
 use engine_pipeline::{Feed, FeedError, FeedTurn, Sink, Tally};
@@ -10,6 +12,10 @@ use std::path::Path;
 /// A file of one of the formats, chosen when it was opened.
 #[derive(Debug)]
 pub enum AnyFeed {
+    /// Bitstamp's orders.
+    Bitstamp(FileFeed<Bitstamp>),
+    /// Databento's DBN.
+    Dbn(FileFeed<Dbn>),
     /// IEX' DEEP or TOPS in a capture.
     IexPcap(FileFeed<IexPcap>),
     /// NASDAQ TotalView-ITCH 5.0 in a capture.
@@ -18,6 +24,8 @@ pub enum AnyFeed {
     Itch50(FileFeed<Itch50>),
     /// LOBSTER's message CSV.
     Lobster(FileFeed<Lobster>),
+    /// CME's MDP 3.0 in a capture.
+    Mdp3Pcap(Box<FileFeed<Mdp3Pcap>>),
     /// Device readings.
     Readings(FileFeed<Readings>),
     /// The tape.
@@ -30,10 +38,17 @@ pub fn open(path: &Path, options: &Options) -> Result<AnyFeed, FeedError> {
     let options = options.with_name_of(path);
     let mut content = Content::open(path, &options)?;
     Ok(match content.format(&options)? {
+        Format::Bitstamp => AnyFeed::Bitstamp(FileFeed::new(content, Bitstamp::new(&options))),
+        Format::Dbn => AnyFeed::Dbn(FileFeed::new(content, Dbn::new(&options))),
         Format::IexPcap => AnyFeed::IexPcap(FileFeed::new(content, IexPcap::new(&options))),
         Format::ItchPcap => AnyFeed::ItchPcap(FileFeed::new(content, ItchPcap::new(&options))),
         Format::Itch50 => AnyFeed::Itch50(FileFeed::new(content, Itch50::new(&options))),
         Format::Lobster => AnyFeed::Lobster(FileFeed::new(content, Lobster::new(&options))),
+        Format::Mdp3Pcap => {
+            let plan = sbe::load(options.schema.as_deref())?;
+            let codec = Mdp3Pcap::with_plan(&options, plan);
+            AnyFeed::Mdp3Pcap(Box::new(FileFeed::new(content, codec)))
+        }
         Format::Readings => AnyFeed::Readings(FileFeed::new(content, Readings::new(&options))),
         Format::Tape => AnyFeed::Tape(FileFeed::new(content, Tape::new(&options))),
     })
@@ -43,10 +58,13 @@ impl AnyFeed {
     /// What the file's format is.
     pub fn format(&self) -> Format {
         match self {
+            AnyFeed::Bitstamp(_) => Format::Bitstamp,
+            AnyFeed::Dbn(_) => Format::Dbn,
             AnyFeed::IexPcap(_) => Format::IexPcap,
             AnyFeed::ItchPcap(_) => Format::ItchPcap,
             AnyFeed::Itch50(_) => Format::Itch50,
             AnyFeed::Lobster(_) => Format::Lobster,
+            AnyFeed::Mdp3Pcap(_) => Format::Mdp3Pcap,
             AnyFeed::Readings(_) => Format::Readings,
             AnyFeed::Tape(_) => Format::Tape,
         }
@@ -61,10 +79,13 @@ impl Feed for AnyFeed {
         sink: &mut S,
     ) -> Result<FeedTurn, FeedError> {
         match self {
+            AnyFeed::Bitstamp(feed) => feed.poll(now, names, sink),
+            AnyFeed::Dbn(feed) => feed.poll(now, names, sink),
             AnyFeed::IexPcap(feed) => feed.poll(now, names, sink),
             AnyFeed::ItchPcap(feed) => feed.poll(now, names, sink),
             AnyFeed::Itch50(feed) => feed.poll(now, names, sink),
             AnyFeed::Lobster(feed) => feed.poll(now, names, sink),
+            AnyFeed::Mdp3Pcap(feed) => feed.poll(now, names, sink),
             AnyFeed::Readings(feed) => feed.poll(now, names, sink),
             AnyFeed::Tape(feed) => feed.poll(now, names, sink),
         }
@@ -72,10 +93,13 @@ impl Feed for AnyFeed {
 
     fn tally(&self) -> Tally {
         match self {
+            AnyFeed::Bitstamp(feed) => feed.tally(),
+            AnyFeed::Dbn(feed) => feed.tally(),
             AnyFeed::IexPcap(feed) => feed.tally(),
             AnyFeed::ItchPcap(feed) => feed.tally(),
             AnyFeed::Itch50(feed) => feed.tally(),
             AnyFeed::Lobster(feed) => feed.tally(),
+            AnyFeed::Mdp3Pcap(feed) => feed.tally(),
             AnyFeed::Readings(feed) => feed.tally(),
             AnyFeed::Tape(feed) => feed.tally(),
         }
@@ -285,7 +309,7 @@ mod tests {
             b"Dear Sir or Madam,\n",
             &auto,
             &expect![[
-                r#"prose: byte 0: expected one of the formats itch50, itch-pcap, iex-pcap, lobster, readings, tape, found "Dear Sir or Madam,\n""#
+                r#"prose: byte 0: expected one of the formats itch50, itch-pcap, iex-pcap, dbn, lobster, mdp3-pcap, bitstamp, readings, tape, found "Dear Sir or Madam,\n""#
             ]],
         );
         check_error(

@@ -100,12 +100,19 @@ impl Content {
         match options.format {
             None => {
                 let words = Format::ALL.map(Format::word).join(", ");
+                // Whoever gives a schema says what a capture carries that nothing else knows.
+                let by_schema = options.schema.is_some() && is_capture(first);
+                let detected = detected.or(by_schema.then_some(Format::Mdp3Pcap));
                 detected.ok_or_else(|| refused(&format!("one of the formats {words}")))
             }
             // Too short to look like anything: the codec will say where it ends.
             Some(Format::Itch50) if first.len() < 3 => Ok(Format::Itch50),
             // What it carries may come later than can be seen.
-            Some(wanted @ (Format::ItchPcap | Format::IexPcap)) if is_capture(first) => Ok(wanted),
+            Some(wanted @ (Format::ItchPcap | Format::IexPcap | Format::Mdp3Pcap))
+                if is_capture(first) =>
+            {
+                Ok(wanted)
+            }
             Some(wanted) if wanted.looks_like(first) => Ok(wanted),
             Some(wanted) => Err(refused(&format!("{wanted}: {}", wanted.beginning()))),
         }
@@ -180,7 +187,7 @@ impl<C: Codec> Feed for FileFeed<C> {
         names: &mut Directory,
         sink: &mut S,
     ) -> Result<FeedTurn, FeedError> {
-        let mut batch = Batch { left: sink.room().min(EVENTS_PER_POLL), sink };
+        let mut batch = Batch::of(sink);
         if batch.left < EVENTS_PER_MESSAGE_MAX {
             return Ok(FeedTurn::Idle);
         }
@@ -205,9 +212,16 @@ impl<C: Codec> Feed for FileFeed<C> {
 }
 
 /// A sink for one poll's events.
-struct Batch<'a, S> {
+pub(super) struct Batch<'a, S> {
     sink: &'a mut S,
     left: usize,
+}
+
+impl<'a, S: Sink> Batch<'a, S> {
+    /// As many as `sink` has room for, and not more than a poll may take.
+    pub(super) fn of(sink: &'a mut S) -> Self {
+        Self { left: sink.room().min(EVENTS_PER_POLL), sink }
+    }
 }
 
 impl<S: Sink> Sink for Batch<'_, S> {

@@ -46,7 +46,9 @@ const BATCH: usize = 256;
 pub struct Paced<F> {
     feed: F,
     speed: Speed,
-    /// When the first event was released, and its own time.
+    /// What happened before is released at once.
+    begins: Nanos,
+    /// When the first event after that was released, and its own time.
     start: Option<(Nanos, Nanos)>,
     batch: Vec<Event>,
     at: usize,
@@ -57,7 +59,20 @@ pub struct Paced<F> {
 impl<F: Feed> Paced<F> {
     /// `feed` at `speed`.
     pub fn new(feed: F, speed: Speed) -> Self {
-        Self { feed, speed, start: None, batch: Vec::with_capacity(BATCH), at: 0, outcome: None }
+        Self::from(feed, speed, Nanos(0))
+    }
+
+    /// `feed` at `speed`, but what happened before `begins` as fast as it can be taken.
+    pub fn from(feed: F, speed: Speed, begins: Nanos) -> Self {
+        Self {
+            feed,
+            speed,
+            begins,
+            start: None,
+            batch: Vec::with_capacity(BATCH),
+            at: 0,
+            outcome: None,
+        }
     }
 
     /// The feed that is paced.
@@ -66,6 +81,9 @@ impl<F: Feed> Paced<F> {
     }
 
     fn is_due(&mut self, event: &Event, now: Nanos, times: f64) -> bool {
+        if event.event_at < self.begins {
+            return true;
+        }
         let (started, first) = *self.start.get_or_insert((now, event.event_at));
         let passed = now.since(started).0 as f64 * times;
         event.event_at.since(first).0 as f64 <= passed
@@ -163,6 +181,18 @@ mod tests {
         assert_eq!(released(Speed::Times(1.0), &times, &[7, 16, 17, 26, 27]), [1, 1, 2, 2, 3]);
         assert_eq!(released(Speed::Times(2.0), &times, &[7, 11, 12, 17]), [1, 1, 2, 3]);
         assert_eq!(released(Speed::Max, &times, &[7]), [3]);
+    }
+
+    #[test]
+    fn what_was_before_the_beginning_is_there_at_once() {
+        let feed = Listed::at(&[10, 1_000_000, 1_000_010]);
+        let mut paced = Paced::from(feed, Speed::Times(1.0), Nanos(1_000_000));
+        let (mut names, mut events) = (Directory::new(1), Vec::new());
+        let mut out = |now| {
+            while paced.poll(Nanos(now), &mut names, &mut events).unwrap() == FeedTurn::Worked {}
+            events.len()
+        };
+        assert_eq!([out(7), out(16), out(17)], [2, 2, 3]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `tapewatch check`: is this configuration valid, and what does it say?
 
 use crate::cli::Check;
-use crate::config::Config;
+use crate::config::{Config, Feed, Origin};
 use crate::failure::Failure;
 use crate::output::print;
 use crate::session;
@@ -16,10 +16,7 @@ pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
     let plan = session::plan(&config)
         .map_err(|wrong| Failure::usage(wrong).configured_at(&path.to_string()))?;
     let Config { feeds, roster, sinks, .. } = config;
-    let formats = feeds
-        .iter()
-        .map(|feed| session::open_feed(feed).map(|opened| opened.format()))
-        .collect::<Result<Vec<_>, _>>()?;
+    let told = feeds.iter().map(tell_feed).collect::<Result<Vec<_>, _>>()?;
     sinks.iter().try_for_each(|sink| session::check_sink(sink, &feeds))?;
     let observers = roster.all();
     let sinks = sinks.iter().map(|sink| match &sink.path {
@@ -34,19 +31,14 @@ pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
         let checked = json!({
             "valid": true,
             "topology": Laid(&plan).to_string(),
-            "feeds": feeds.iter().map(|feed| feed.path.display().to_string()).collect::<Vec<_>>(),
+            "feeds": told.iter().map(|(name, _)| name).collect::<Vec<_>>(),
             "observers": observers.iter().map(|of| observer(&**of)).collect::<Vec<_>>(),
             "sinks": sinks.len(),
         });
         return print(format_args!("{checked}\n"));
     }
     let mut rows = vec![("topology", Laid(&plan).to_string())];
-    rows.extend(
-        feeds
-            .iter()
-            .zip(formats)
-            .map(|(feed, format)| ("feed", format!("{} ({format})", feed.path.display()))),
-    );
+    rows.extend(told.iter().map(|(name, format)| ("feed", format!("{name} ({format})"))));
     rows.extend(observers.iter().map(|of| ("observer", of.parameters().to_string())));
     rows.extend(sinks.map(|sink| ("sink", sink)));
     if feeds.is_empty() {
@@ -57,4 +49,19 @@ pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
         writeln!(told, "  {name:<10}{value}").expect("a string takes everything");
     }
     print(told)
+}
+
+/// A feed's name and format. Files are opened; sockets are not, for a run may be using them.
+fn tell_feed(feed: &Feed) -> Result<(String, String), Failure> {
+    match &feed.origin {
+        Origin::File(path) => {
+            let opened = session::open_file(feed)?;
+            Ok((path.display().to_string(), opened.format().to_string()))
+        }
+        Origin::Udp(protocol, listen) => {
+            session::check_recording(feed, listen)?;
+            let lines: Vec<_> = listen.lines.iter().map(ToString::to_string).collect();
+            Ok((format!("udp {}", lines.join(", ")), protocol.to_string()))
+        }
+    }
 }

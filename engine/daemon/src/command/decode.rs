@@ -11,6 +11,7 @@ use engine_event::body::{
 use engine_event::{Decimal, Directory, Event, Kind, Nanos, ParticipantId, Price, Quantity};
 use engine_pipeline::{Feed, FeedTurn, Tally};
 use feeds::Format;
+use feeds::codec::dbn;
 use serde_json::{Map, Value, json};
 use std::io::{self, BufWriter, Write};
 
@@ -50,10 +51,17 @@ pub(crate) fn run(arguments: &Decode) -> Result<(), Failure> {
 /// A message type as the format writes it; formats that have none of their own count kinds of events.
 fn type_name(number: usize, format: Format) -> String {
     let byte = u8::try_from(number).unwrap_or(0);
-    match format {
-        Format::Tape | Format::Readings => Kind::from_number(byte).word().to_string(),
+    let letter = || match byte {
         _ if byte.is_ascii_graphic() => char::from(byte).to_string(),
         _ => number.to_string(),
+    };
+    match format {
+        Format::Bitstamp | Format::Tape | Format::Readings => {
+            Kind::from_number(byte).word().to_string()
+        }
+        Format::Mdp3Pcap => number.to_string(),
+        Format::Dbn => dbn::type_name(byte).map_or_else(letter, str::to_owned),
+        _ => letter(),
     }
 }
 

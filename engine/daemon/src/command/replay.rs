@@ -1,29 +1,35 @@
 //! `tapewatch replay`: files through the whole pipeline.
 
 use crate::cli::{Input, Replay};
-use crate::config::{Config, Feed, Sink};
+use crate::config::{Config, Feed, Origin, Sink};
 use crate::failure::Failure;
 use crate::findings::Wanted;
 use crate::output::{print, tell};
 use crate::session::{Ended, Session};
 use crate::wiring;
+use engine_event::Nanos;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
 pub(crate) fn run(arguments: Replay) -> Result<(), Failure> {
-    let Replay { files, input, speed, topology, shards, spread, force, findings, config, json } =
-        arguments;
+    let Replay { files, input, speed, topology, shards, spread, force, .. } = arguments;
+    let Replay { from, to, findings, config, json, .. } = arguments;
     let mut config = match config {
         Some(path) => Config::read(&path)?,
         None => wiring::usual_config(),
     };
     config.feeds = files
         .into_iter()
-        .map(|path| Feed { path: or_stdin(path), place: None, options: options(&input) })
+        .map(|path| {
+            let origin = Origin::File(or_stdin(path));
+            Feed { origin, place: None, options: options(&input) }
+        })
         .collect();
     config.speed = speed;
     config.sinks = findings.into_iter().map(sink).collect();
+    config.until = to.unwrap_or(Nanos::END);
     let machine = &mut config.machine;
+    machine.spec.begins = from.unwrap_or_default();
     if let Some(topology) = topology {
         machine.topology = topology.into();
     }
@@ -69,6 +75,8 @@ pub(super) fn options(input: &Input) -> feeds::Options {
         midnight: input.date,
         symbols: Some(input.symbols.clone()).filter(|symbols| !symbols.is_empty()),
         strict: input.strict,
+        schema: input.schema.clone(),
+        by_order: input.by_order,
         ..feeds::Options::default()
     }
 }

@@ -61,6 +61,11 @@ impl Bench {
         self
     }
 
+    /// What is asked for again now.
+    fn ask(&mut self) -> Option<Request> {
+        self.lines.request(self.lines.now())
+    }
+
     /// What was told since the last call.
     fn heard(&mut self) -> Vec<String> {
         std::mem::take(&mut self.told.0)
@@ -103,21 +108,41 @@ fn what_is_ahead_waits_for_what_is_missing() {
 }
 
 #[test]
+fn an_answer_that_is_not_all_is_followed_by_a_request_for_the_rest() {
+    let mut bench = Bench::new(Settings::default());
+    bench.messages(Line::A, 1, &["a"], 0).messages(Line::A, 9, &["i"], 1);
+    assert_eq!(bench.lines.request_from(2), None, "nothing was asked for yet");
+    bench.tick(1 + 2 * MS);
+    let asked = |first, count| Some(Request { session: SESSION, first, count });
+    assert_eq!(bench.ask(), asked(2, 7));
+    bench.messages(Line(2), 2, &["b", "c"], 2 + 2 * MS);
+    assert_eq!(bench.lines.request_from(4), asked(4, 5));
+    bench.messages(Line::B, 6, &["f"], 3 + 2 * MS);
+    bench.messages(Line(2), 4, &["d"], 3 + 2 * MS);
+    assert_eq!(bench.lines.request_from(5), asked(5, 1));
+    bench.messages(Line(2), 5, &["e"], 4 + 2 * MS);
+    assert_eq!(bench.lines.request_from(6), asked(7, 2));
+    bench.messages(Line(2), 7, &["g", "h"], 5 + 2 * MS);
+    assert_eq!(bench.lines.request_from(9), None, "that was all");
+    assert_eq!(bench.heard().len(), 1 + 9);
+}
+
+#[test]
 fn what_does_not_come_is_asked_for_and_then_declared() {
     let mut bench = Bench::new(Settings::default());
     bench.messages(Line::A, 1, &["a"], 0).messages(Line::A, 4, &["d"], 5);
     bench.messages(Line::B, 6, &["f"], 5);
     bench.heard();
-    assert_eq!(bench.lines.request(), None);
+    assert_eq!(bench.ask(), None);
     assert_eq!(bench.lines.wake_at(), Some(Nanos(5 + 2 * MS)));
     bench.tick(5 + 2 * MS);
     let asked = |first, count| Some(Request { session: SESSION, first, count });
-    assert_eq!(bench.lines.request(), asked(2, 2));
-    assert_eq!(bench.lines.request(), asked(5, 1));
-    assert_eq!(bench.lines.request(), None);
+    assert_eq!(bench.ask(), asked(2, 2));
+    assert_eq!(bench.ask(), asked(5, 1));
+    assert_eq!(bench.ask(), None);
     assert_eq!(bench.lines.wake_at(), Some(Nanos(5 + 4 * MS)));
     bench.tick(5 + 4 * MS);
-    assert_eq!(bench.lines.request(), asked(2, 2), "asked again");
+    assert_eq!(bench.ask(), asked(2, 2), "asked again");
     bench.messages(Line(2), 2, &["b"], 5 + 5 * MS);
     assert_eq!(bench.heard(), ["2:b"]);
     bench.tick(4 + 100 * MS);
@@ -317,7 +342,7 @@ fn check_lines(seed: u64, count: u64, weather: Weather, settings: Settings) -> C
         let datagram = moldudp64::view(&sent.bytes).unwrap();
         lines.receive(sent.line, &datagram, Nanos(sent.at));
         take(&mut lines, &datagram);
-        while let Some(request) = lines.request() {
+        while let Some(request) = lines.request(lines.now()) {
             assert!(request.first >= lines.next() && request.count > 0);
         }
     }
@@ -403,7 +428,7 @@ proptest! {
             take(&mut lines, &datagram);
             let held = lines.counters().held_max;
             prop_assert!(held <= messages_max.max(2).next_power_of_two() as u64);
-            while lines.request().is_some() {}
+            while lines.request(lines.now()).is_some() {}
             lines.wake_at();
         }
         lines.finish();

@@ -31,6 +31,36 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    const NOTE: &str = "tapewatch waits";
+
+    /// The settings as a recording notes them.
+    pub(crate) fn note(&self) -> String {
+        let Self { first, request_after, declare_after, messages_max, bytes_max } = self;
+        let (request_after, declare_after) = (request_after.0, declare_after.0);
+        let note = Self::NOTE;
+        format!("{note}: {first} {request_after} {declare_after} {messages_max} {bytes_max}")
+    }
+
+    /// The settings of a note; none if it is another one.
+    pub(crate) fn from_note(note: &str) -> Option<Self> {
+        let mut numbers = note.strip_prefix(Self::NOTE)?.strip_prefix(": ")?.split(' ');
+        let mut number = || numbers.next()?.parse::<u64>().ok();
+        let (first, request_after, declare_after) = (number()?, number()?, number()?);
+        let (messages_max, bytes_max) = (number()?, number()?);
+        // A file is not trusted with memory.
+        let messages_max = messages_max.clamp(1, Self::MESSAGES_MAX as u64) as usize;
+        let bytes_max = bytes_max.min(Self::BYTES_MAX as u64) as usize;
+        let (request_after, declare_after) = (Nanos(request_after), Nanos(declare_after));
+        Some(Self { first, request_after, declare_after, messages_max, bytes_max })
+    }
+
+    /// The most messages that may be asked to be kept.
+    pub const MESSAGES_MAX: usize = 1 << 20;
+    /// The most bytes that may be asked to be kept.
+    pub const BYTES_MAX: usize = 64 << 20;
+}
+
 /// Which way a datagram came.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Line(pub u8);
@@ -115,6 +145,30 @@ pub struct Counters {
     pub malformed: u64,
     /// The most messages that were kept at a time.
     pub held_max: u64,
+}
+
+impl Counters {
+    /// Adds what came in another channel.
+    pub fn add(&mut self, other: &Counters) {
+        for (mine, theirs) in self.lines.iter_mut().zip(&other.lines) {
+            mine.datagrams += theirs.datagrams;
+            mine.messages += theirs.messages;
+            mine.first += theirs.first;
+        }
+        self.delivered += other.delivered;
+        self.duplicates += other.duplicates;
+        self.recovered += other.recovered;
+        self.late += other.late;
+        self.requests += other.requests;
+        self.requested += other.requested;
+        self.gaps += other.gaps;
+        self.declared = self.declared.saturating_add(other.declared);
+        self.overruns += other.overruns;
+        self.stale += other.stale;
+        self.doubted += other.doubted;
+        self.malformed += other.malformed;
+        self.held_max = self.held_max.max(other.held_max);
+    }
 }
 
 /// What one line brought.

@@ -18,6 +18,8 @@ pub struct Records {
     skip: u64,
     /// The latest stamp: that of a packet which has none.
     at: Nanos,
+    /// What the latest section says about itself.
+    note: Option<Box<str>>,
 }
 
 /// How a capture is written.
@@ -104,6 +106,11 @@ impl Records {
     /// Whether the bytes of a record are still to come that were not asked for.
     pub fn is_within(&self) -> bool {
         self.skip > 0
+    }
+
+    /// What the section that was just begun says about itself, once.
+    pub(super) fn take_note(&mut self) -> Option<Box<str>> {
+        self.note.take()
     }
 
     /// What stands at the beginning of `input`, the bytes not consumed before. A packet may be asked for
@@ -212,8 +219,11 @@ impl Records {
         record: usize,
     ) -> Result<Step<'a>, Broken> {
         let packet = match block {
-            Some(Block::SectionHeader(_)) => {
+            Some(Block::SectionHeader(block)) => {
                 self.form = Some(Form::Pcapng { big_endian });
+                let note = block.options.iter().find(|option| option.code == OptionCode::Comment);
+                let note = note.and_then(|note| std::str::from_utf8(note.value()).ok());
+                self.note = note.map(|note| note.trim_end_matches('\0').into());
                 self.interfaces.clear();
                 return Ok(Step::Other(record));
             }

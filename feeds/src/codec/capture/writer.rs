@@ -8,8 +8,12 @@ use super::network::hardware_address;
 use engine_event::Nanos;
 use etherparse::{EtherType, Ethernet2Header, IpNumber, Ipv4Header, Ipv6Header, UdpHeader};
 use std::io::{self, ErrorKind, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use zerocopy::{Immutable, IntoBytes};
+
+/// Where empty datagrams are "sent" that only tell the time: no address, and the port of what is
+/// discarded.
+pub const CLOCK: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 9));
 
 /// A capture that is being written.
 #[derive(Debug)]
@@ -26,7 +30,6 @@ struct Section {
     version: [u16; 2],
     /// Not told.
     section_length: [u32; 2],
-    length_again: u32,
 }
 
 #[derive(IntoBytes, Immutable)]
@@ -64,7 +67,6 @@ const SECTION: Section = Section {
     byte_order: 0x1a2b_3c4d,
     version: [1, 0],
     section_length: [u32::MAX; 2],
-    length_again: 28,
 };
 const INTERFACE: Interface = Interface {
     kind: 1,
@@ -78,6 +80,9 @@ const INTERFACE: Interface = Interface {
     length_again: 32,
 };
 const PACKET: u32 = 6;
+/// The option that is a comment.
+const COMMENT: u16 = 1;
+const NOTE_BYTES_MAX: usize = 60_000;
 /// What a block has besides the packet.
 const FRAME_BYTES: usize = 32;
 /// What UDP over IPv4 can carry.
@@ -85,8 +90,25 @@ const PAYLOAD_BYTES_MAX: usize = 65_507;
 
 impl<W: Write> Writer<W> {
     /// Begins a capture. `out` should have a buffer.
-    pub fn new(mut out: W) -> io::Result<Self> {
-        out.write_all(SECTION.as_bytes())?;
+    pub fn new(out: W) -> io::Result<Self> {
+        Self::with_note(out, "")
+    }
+
+    /// Begins a capture that says something about itself, in at most 60,000 bytes.
+    pub fn with_note(mut out: W, note: &str) -> io::Result<Self> {
+        let note = &note.as_bytes()[..note.len().min(NOTE_BYTES_MAX)];
+        let padded = note.len().next_multiple_of(4);
+        // The comment, and the end of options.
+        let options = if note.is_empty() { 0 } else { 4 + padded + 4 };
+        let length = SECTION.length + options as u32;
+        out.write_all(Section { length, ..SECTION }.as_bytes())?;
+        if !note.is_empty() {
+            out.write_all(&COMMENT.to_le_bytes())?;
+            out.write_all(&(note.len() as u16).to_le_bytes())?;
+            out.write_all(note)?;
+            out.write_all(&[0; 8][..padded - note.len() + 4])?;
+        }
+        out.write_all(&length.to_le_bytes())?;
         out.write_all(INTERFACE.as_bytes())?;
         Ok(Self { out })
     }
@@ -141,6 +163,16 @@ impl<W: Write> Writer<W> {
             }
             _ => Err(wrong("a datagram does not go from IPv4 to IPv6 or back")),
         }
+    }
+
+    /// Nothing came until `at`, and it was decided then what is lost: an empty datagram to [`CLOCK`].
+    pub fn clock(&mut self, at: Nanos) -> io::Result<()> {
+        self.datagram(at, CLOCK, CLOCK, &[])
+    }
+
+    /// Everything that was written goes to where it belongs.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 
     /// The writer below, with everything in it that was written.

@@ -20,6 +20,8 @@ pub enum ByteOrder {
     Big,
     /// The lowest first.
     Little,
+    /// There is no number: the one message is all that there is.
+    Alone,
 }
 
 /// What a datagram brings.
@@ -108,6 +110,11 @@ impl<'a> Blocks<'a> {
         }
     }
 
+    /// All of `bytes` as one message, which has at least two.
+    pub(crate) fn alone(bytes: &'a [u8]) -> Self {
+        Self { bytes, order: ByteOrder::Alone, count: 1 }
+    }
+
     /// The messages that stand whole in `bytes`, at most `count`.
     pub(crate) fn cut(bytes: &'a [u8], order: ByteOrder, count: u16) -> Self {
         let (whole, _) = Self { bytes, order, count }.walk();
@@ -132,6 +139,7 @@ impl<'a> Blocks<'a> {
         let length = usize::from(match self.order {
             ByteOrder::Big => u16::from_be_bytes(*length),
             ByteOrder::Little => u16::from_le_bytes(*length),
+            ByteOrder::Alone => return Some((self.bytes, self.bytes.len())),
         });
         Some((rest.get(..length)?, at + 2 + length))
     }

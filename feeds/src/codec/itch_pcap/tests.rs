@@ -42,7 +42,7 @@ fn bare(events: &[Event]) -> Vec<Event> {
 fn check_same(messages: u64, weather: Weather) -> ItchPcap {
     let day = day(messages);
     let (read, codec) = read(&capture(&day, weather));
-    let file = decode(&mut Itch50::new(&Options::default()), &day);
+    let file = decode(&mut Itch50::new(&Options::default().on_day_of(BEGINS)), &day);
     assert_eq!(read.error, None);
     assert_eq!(read.tally, file.tally);
     assert_eq!(bare(&read.events), file.events);
@@ -166,8 +166,8 @@ fn a_packet_that_was_cut_off_is_used_as_far_as_it_goes() {
     assert_eq!(codec.counters().cut, 1);
     assert_eq!((read.tally.messages, read.tally.faults.of(Fault::Truncated)), (1, 1));
     expect![[r#"
-        Gap of * at 1 {} Gap { first: 1, count: 1, reason: 8 }
-        Gap of * at 1 {} Gap { first: 2, count: 2, reason: 4 }
+        Gap of * at 1704153600000000001 {} Gap { first: 1, count: 1, reason: 8 }
+        Gap of * at 1704153600000000001 {} Gap { first: 2, count: 2, reason: 4 }
     "#]]
     .assert_eq(&read.lines());
 }

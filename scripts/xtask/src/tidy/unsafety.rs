@@ -11,6 +11,7 @@ const ALLOWED: &[&str] = &[
     "engine/journal/src/uring*.rs",
     "engine/pipeline/src/pin*.rs",
     "feeds/src/transport/mapped.rs",
+    "feeds/src/transport/udp/batches.rs",
     "feeds/src/transport/uring*.rs",
 ];
 

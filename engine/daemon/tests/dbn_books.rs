@@ -1,0 +1,161 @@
+//! Books built from DBN's orders show the ten levels that a plain ladder has after each event, and so
+//! do books that are fed those levels as MBP-10.
+//!
+//! The ladder is as plain as can be, and it is fed by Databento's own decoder: of the way from bytes to
+//! levels the two have nothing in common.
+
+use dbn::decode::dbn::Decoder;
+use dbn::encode::{DbnEncoder, EncodeRecord};
+use dbn::{Action, BidAskPair, MboMsg, Mbp10Msg, Metadata, RecordHeader, Schema, rtype};
+use engine_book::{Books, Bounds};
+use engine_event::{Directory, Event, Fault, Kind, Side, SubjectId};
+use engine_pipeline::Tally;
+use feeds::codec::{Codec, Dbn};
+use feeds::{Options, synthetic};
+use std::collections::BTreeMap;
+
+/// Price, quantity and orders of a level.
+type Level = (i64, u64, u32);
+
+/// An instrument's orders, and nothing else.
+#[derive(Default)]
+struct Ladder(BTreeMap<u64, (Side, i64, u32)>);
+
+impl Ladder {
+    fn apply(&mut self, m: &MboMsg) {
+        let side = if m.side == b'B' as std::ffi::c_char { Side::Buy } else { Side::Sell };
+        match m.action().unwrap() {
+            Action::Add | Action::Modify => {
+                self.0.insert(m.order_id, (side, m.price, m.size));
+            }
+            Action::Cancel => {
+                let (_, _, left) = self.0.get_mut(&m.order_id).expect("the order is there");
+                *left -= m.size;
+                if *left == 0 {
+                    self.0.remove(&m.order_id);
+                }
+            }
+            Action::Clear => self.0.clear(),
+            Action::Trade | Action::Fill | Action::None => {}
+        }
+    }
+
+    fn ten(&self, side: Side) -> Vec<Level> {
+        let mut levels: BTreeMap<i64, (u64, u32)> = BTreeMap::new();
+        for (_, price, size) in self.0.values().filter(|(of, ..)| *of == side) {
+            let (quantity, orders) = levels.entry(*price).or_default();
+            *quantity += u64::from(*size);
+            *orders += 1;
+        }
+        let level = |(price, (quantity, orders))| (price, quantity, orders);
+        match side {
+            Side::Buy => levels.into_iter().rev().map(level).take(10).collect(),
+            Side::Sell => levels.into_iter().map(level).take(10).collect(),
+        }
+    }
+
+    fn record(&self, m: &MboMsg) -> Mbp10Msg {
+        let (bids, asks) = (self.ten(Side::Buy), self.ten(Side::Sell));
+        let none = (dbn::UNDEF_PRICE, 0, 0);
+        let pair = |at: usize| {
+            let (bid, ask) = (bids.get(at).unwrap_or(&none), asks.get(at).unwrap_or(&none));
+            let (bid_px, bid_sz, bid_ct) = (bid.0, bid.1 as u32, bid.2);
+            let (ask_px, ask_sz, ask_ct) = (ask.0, ask.1 as u32, ask.2);
+            BidAskPair { bid_px, ask_px, bid_sz, ask_sz, bid_ct, ask_ct }
+        };
+        let (publisher, instrument) = (m.hd.publisher_id, m.hd.instrument_id);
+        Mbp10Msg {
+            hd: RecordHeader::new::<Mbp10Msg>(rtype::MBP_10, publisher, instrument, m.hd.ts_event),
+            price: m.price,
+            size: m.size,
+            // What is told of trades is told by the orders' test.
+            action: b'M' as _,
+            side: m.side,
+            flags: m.flags,
+            depth: 0,
+            ts_recv: m.ts_recv,
+            ts_in_delta: m.ts_in_delta,
+            sequence: m.sequence,
+            levels: std::array::from_fn(pair),
+        }
+    }
+}
+
+/// A file's events, without its definitions, and the names in it.
+fn decode(mut bytes: &[u8]) -> (Vec<Event>, Directory) {
+    let options = Options { strict: true, ..Options::default() };
+    let (mut codec, mut tally) = (Dbn::new(&options), Tally::default());
+    let (mut names, mut events) = (Directory::new(100), Vec::new());
+    while !bytes.is_empty() {
+        let read = codec.decode(bytes, true, &mut names, &mut events, &mut tally);
+        bytes = &bytes[read.expect("a session is valid")..];
+    }
+    events.retain(|event| event.kind() != Kind::Define);
+    (events, names)
+}
+
+fn ten(books: &Books, subject: SubjectId, side: Side) -> Vec<Level> {
+    let Some(book) = books.book(subject) else { return Vec::new() };
+    let levels = book.levels(side).take(10);
+    levels.map(|level| (level.price.0, level.quantity.0, level.orders)).collect()
+}
+
+fn check(records: u64, seed: u64, stocks: usize) {
+    let mut session = Vec::new();
+    synthetic::dbn::generate(records, seed, stocks, &mut session).unwrap();
+    let (events, names) = decode(&session);
+    let (mut events, mut books) = (events.into_iter(), Books::new(Bounds::default()));
+    let mut ladders: BTreeMap<u32, Ladder> = BTreeMap::new();
+    let subject = |instrument: u32| names.find(&synthetic::symbol(instrument as usize - 1));
+
+    let mut theirs = Decoder::new(&session[..]).unwrap();
+    let metadata = dbn::decode::DbnMetadata::metadata(&theirs);
+    let metadata = Metadata { schema: Some(Schema::Mbp10), ..metadata.clone() };
+    let mut levels = DbnEncoder::new(Vec::new(), &metadata).unwrap();
+    let (mut groups, mut wanted) = (0, Vec::new());
+    while let Some(record) = theirs.decode_ref().unwrap() {
+        let m = record.get::<MboMsg>().unwrap();
+        let ladder = ladders.entry(m.hd.instrument_id).or_default();
+        ladder.apply(m);
+        let subject = subject(m.hd.instrument_id).unwrap();
+        if !matches!(m.action().unwrap(), Action::Fill | Action::None) {
+            let event = events.next().expect("an event for each record");
+            assert_eq!(event.subject, subject);
+            assert_eq!(books.apply(&event).fault, None, "{event:?}");
+        }
+        if m.flags.is_last() {
+            for side in [Side::Buy, Side::Sell] {
+                assert_eq!(ten(&books, subject, side), ladder.ten(side), "{m:?}");
+            }
+            groups += 1;
+            levels.encode_record(&ladder.record(m)).unwrap();
+            wanted.push((m.ts_recv, subject, [Side::Buy, Side::Sell].map(|side| ladder.ten(side))));
+        }
+    }
+    assert!(events.next().is_none() && groups > records / 2);
+    assert_eq!(books.faults().iter().collect::<Vec<(Fault, u64)>>(), []);
+
+    let (told, level_names) = decode(levels.get_ref());
+    let (mut told, mut books) = (told.into_iter().peekable(), Books::new(Bounds::default()));
+    for (received, subject, sides) in wanted {
+        let name = names.name(subject);
+        while let Some(event) = told.next_if(|event| event.received_at.0 <= received) {
+            assert_eq!(books.apply(&event).fault, None, "{event:?}");
+        }
+        let Some(subject) = level_names.find(name) else {
+            assert_eq!(sides, [vec![], vec![]]);
+            continue;
+        };
+        for (side, levels) in [Side::Buy, Side::Sell].into_iter().zip(sides) {
+            assert_eq!(ten(&books, subject, side), levels, "{name} at {received}");
+        }
+    }
+    assert!(told.next().is_none());
+}
+
+#[test]
+fn ten_levels_are_the_same_by_order_and_by_level() {
+    check(20_000, 1, 5);
+    check(5_000, 2, 1);
+    check(5_000, 3, 40);
+}

@@ -1,0 +1,494 @@
+//! Databento Binary Encoding (DBN), versions 1 to 3.
+//!
+//! Source: Databento, *DBN* (databento.com/docs/standards-and-conventions) and the `dbn` crate, from
+//! which types, sizes and the metadata come. Records are read where they lie, in whatever version: those
+//! of the book are laid out alike in all of them, and the crate converts none for us.
+//!
+//! | record | becomes |
+//! |---|---|
+//! | `mbo` A, M, R | `Add`, `Modify`, `Clear` |
+//! | `mbo` C | `Reduce` by the size that is cancelled; nothing left, and the order is gone |
+//! | `mbo` T, `trades` | `Trade`; its side is the resting one's, the other of the aggressor's that DBN tells |
+//! | `mbo` F, N | nothing: the cancellation that follows a fill takes it off the book |
+//! | `mbp-1`, `bbo`, `cmbp-1`, `cbbo` | `Quote`, and a `Trade` before it where it is one |
+//! | `mbp-10` | the `Level`s that differ from the instrument's last ten, and a `Trade` before them |
+//! | `definition` | `Define`, with the tick |
+//! | `status` | `Status`; its code is `action/reason` in Databento's numbers |
+//! | `imbalance` | `Auction` |
+//! | `statistics`, `ohlcv`, system and error records | nothing; they are counted |
+//!
+//! Prices have nine decimal places and quantities none. `ts_event` is the event's time and `ts_recv` when
+//! it was received; records come in the order of the latter, and only that is checked. A trade has no id
+//! of its own: the venue's sequence number stands for it. An instrument at two publishers is two subjects,
+//! the second one called `NAME@VENUE`; one that nobody names is called by its id, and one of several that
+//! share a name at a time (a chain of futures) `NAME:ID`. A name that passes to another instrument (a
+//! continuous future) begins with an empty book.
+//!
+//! Known of real data: a fill's order may never have been added; where the venue's channel has a gap
+//! (`F_MAYBE_BAD_BOOK`) the book is in doubt until the next `Clear`, which is told once by a `Gap`.
+
+mod beginning;
+mod instruments;
+mod levels;
+mod naming;
+mod rare;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use super::subjects::Subjects;
+use super::{Codec, CodecError, EVENTS_PER_MESSAGE_MAX, Place, Trouble};
+use crate::Options;
+use beginning::Beginning;
+pub(crate) use beginning::looks_like;
+use dbn::{RType, flags};
+use engine_event::body::{Order, Print};
+use engine_event::{
+    Directory, Event, Fault, Flags, Kind, MaybePrice, Nanos, OrderId, Price, Quantity, SubjectId,
+};
+use engine_pipeline::{Sink, Tally};
+use instruments::{Known, Met, NEAR, NOBODY, State, near};
+use levels::STEPS_MAX;
+use naming::Naming;
+use record::{Head, LENGTH_UNIT, Mbo, NO_PRICE, NO_TIME};
+use rustc_hash::FxHashMap;
+use std::ops::Range;
+
+/// Decimal places of prices.
+pub const PRICE_SCALE: u8 = dbn::FIXED_PRICE_SCALE.ilog10() as u8;
+
+/// How many instruments' ten levels are remembered.
+const LADDERS_MAX: usize = 1 << 16;
+
+/// The codec.
+#[derive(Debug)]
+pub struct Dbn {
+    strict: bool,
+    offset: u64,
+    beginning: Option<Beginning>,
+    /// How an order's record begins, and how long it is: longer where the time of sending is added.
+    order_mark: [u8; 2],
+    order_bytes: usize,
+    /// When the latest record was received, and when the latest event happened.
+    received: u64,
+    at: Nanos,
+    /// By [`near`]: subjects that can be had without a search.
+    near: Box<[Known; NEAR]>,
+    /// When all of them are valid: names change at midnight, mostly, and then all at once.
+    near_valid: Range<u64>,
+    /// By publisher and instrument.
+    known: FxHashMap<u64, Met>,
+    naming: Naming,
+    /// How often a name has changed: what was met before is looked up again.
+    renamed: u64,
+    subjects: Subjects,
+    states: FxHashMap<SubjectId, State>,
+    ladders: usize,
+    /// What a record became and there was no room for yet, the next one last.
+    waiting: Vec<Event>,
+    /// Where names are put together.
+    name: String,
+}
+
+/// A record's bytes, and what follows them.
+type Framed<'a> = (&'a [u8], &'a [u8]);
+
+/// When something happened, and when we knew.
+#[derive(Clone, Copy)]
+struct Times {
+    at: Nanos,
+    received: Nanos,
+    /// By which names are looked up.
+    index: u64,
+}
+
+/// Where a record's events go, and what is needed to make them.
+struct Turn<'a, S> {
+    offset: u64,
+    names: &'a mut Directory,
+    sink: &'a mut S,
+    tally: &'a mut Tally,
+}
+
+/// What is counted of usual records when somebody looks.
+struct Usual {
+    /// How many bytes are left behind the last record that was counted.
+    left: usize,
+    last: Nanos,
+}
+
+impl Usual {
+    #[inline(always)]
+    fn count(&mut self, kind: u8, at: Nanos, tally: &mut Tally) {
+        tally.by_type[usize::from(kind)] += 1;
+        self.last = self.last.max(at);
+    }
+
+    /// Puts into the tally what is not there yet. `left` bytes are left now.
+    fn tell(&mut self, left: usize, order_bytes: usize, tally: &mut Tally) {
+        if self.left > left {
+            tally.messages += ((self.left - left) / order_bytes) as u64;
+            tally.last_at = tally.last_at.max(Some(self.last));
+        }
+    }
+}
+
+/// Why a record becomes no event, or no more events.
+enum Stop {
+    /// It was told and counted, or nobody wants it.
+    Skip,
+    /// There is no going on.
+    Fatal(Box<CodecError>),
+}
+
+impl From<CodecError> for Stop {
+    #[cold]
+    fn from(error: CodecError) -> Self {
+        Stop::Fatal(Box::new(error))
+    }
+}
+
+/// Flags that make a record more, or less, than what happened to one order.
+const ODD_FLAGS: u8 = flags::TOB | flags::MBP | flags::BAD_TS_RECV | flags::MAYBE_BAD_BOOK;
+
+/// What an action means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Does {
+    /// Something happens to an order.
+    Change,
+    /// A trade is told, and takes nothing off the book.
+    Trade,
+    /// It is told again by a change.
+    Nothing,
+    /// Something else, or what DBN does not have.
+    Other,
+}
+
+/// What an action means and, for a change, the kind of event that it becomes.
+const ACTIONS: [(Does, Kind); 256] = {
+    let mut actions = [(Does::Other, Kind::Unknown); 256];
+    actions[b'A' as usize] = (Does::Change, Kind::Add);
+    actions[b'C' as usize] = (Does::Change, Kind::Reduce);
+    actions[b'M' as usize] = (Does::Change, Kind::Modify);
+    actions[b'T' as usize] = (Does::Trade, Kind::Trade);
+    actions[b'F' as usize] = (Does::Nothing, Kind::Unknown);
+    actions[b'N' as usize] = (Does::Nothing, Kind::Unknown);
+    actions
+};
+
+/// Marks what the quick way does not take: a letter that is no side in [`SIDES`], odd flags in
+/// [`MARKS`].
+const ODD: u8 = 128;
+
+/// The flag of a side, by its letter.
+const SIDES: [u8; 256] = {
+    let mut sides = [ODD; 256];
+    sides[b'A' as usize] = Flags::SELL.0;
+    sides[b'B' as usize] = Flags::BUY.0;
+    sides[b'N' as usize] = 0;
+    sides
+};
+
+/// Whether a group ends here and whether it is news, as our flags say it; [`ODD`] with [`ODD_FLAGS`].
+const MARKS: [u8; 256] = {
+    let mut marks = [0; 256];
+    let mut flags = 0;
+    while flags < marks.len() {
+        marks[flags] = marks_of(flags as u8);
+        flags += 1;
+    }
+    marks
+};
+
+const fn marks_of(flags: u8) -> u8 {
+    let last = if flags & flags::LAST != 0 { Flags::LAST.0 } else { 0 };
+    let snapshot = if flags & flags::SNAPSHOT != 0 { Flags::SNAPSHOT.0 } else { 0 };
+    let odd = if flags & ODD_FLAGS != 0 { ODD } else { 0 };
+    last | snapshot | odd
+}
+
+/// Whether a group ends here and whether it is news, of a record whose flags may be odd.
+fn marks(flags: u8) -> Flags {
+    Flags(marks_of(flags) & !ODD)
+}
+
+#[inline(always)]
+fn price(price: i64) -> MaybePrice {
+    if price == NO_PRICE { MaybePrice::NONE } else { Price(price).into() }
+}
+
+/// An order that enters, changes or is taken off.
+#[inline(always)]
+fn order_event(m: &Mbo, kind: Kind, subject: SubjectId, at: Nanos, flags: Flags) -> Event {
+    let quantity = Quantity(u64::from(m.size.get()));
+    let order = Order::new(OrderId(m.order.get()), price(m.price.get()), quantity);
+    Event::new(subject, at, order).with_kind(kind).with_flags(flags)
+}
+
+/// A trade among orders' records.
+#[inline(always)]
+fn trade_event(m: &Mbo, subject: SubjectId, at: Nanos, flags: Flags) -> Event {
+    let quantity = Quantity(u64::from(m.size.get()));
+    let print = Print::new(u64::from(m.sequence.get()), price(m.price.get()), quantity);
+    Event::new(subject, at, print).with_flags(flags)
+}
+
+/// The resting order's side, of an aggressor's.
+#[inline(always)]
+fn resting(aggressor: u8) -> Flags {
+    let both = Flags::BUY.0 | Flags::SELL.0;
+    Flags((aggressor << 1 | aggressor >> 1) & both)
+}
+
+impl Dbn {
+    /// A codec at the beginning of a stream.
+    pub fn new(options: &Options) -> Self {
+        let near = vec![NOBODY; NEAR].into_boxed_slice();
+        Self {
+            strict: options.strict,
+            offset: 0,
+            beginning: Some(Beginning::default()),
+            order_mark: [0; 2],
+            order_bytes: 0,
+            received: 0,
+            at: Nanos(0),
+            near: near.try_into().expect("as long as it was made"),
+            near_valid: 0..0,
+            known: FxHashMap::default(),
+            naming: Naming::default(),
+            renamed: 0,
+            subjects: Subjects::new(options),
+            states: FxHashMap::default(),
+            ladders: 0,
+            waiting: Vec::with_capacity(STEPS_MAX + 2),
+            name: String::new(),
+        }
+    }
+
+    /// Reads what stands before the records. Returns how many bytes that took.
+    fn begin<S: Sink>(
+        &mut self,
+        input: &[u8],
+        last: bool,
+        turn: &mut Turn<'_, S>,
+    ) -> Result<usize, CodecError> {
+        let Some(beginning) = &mut self.beginning else { return Ok(0) };
+        let (taken, metadata) = beginning.take(input)?;
+        turn.offset += taken as u64;
+        if let Some(metadata) = metadata {
+            let sent = if metadata.ts_out { size_of::<u64>() } else { 0 };
+            self.order_bytes = size_of::<Mbo>() + sent;
+            self.order_mark = [(self.order_bytes / LENGTH_UNIT) as u8, dbn::rtype::MBO];
+            self.naming = Naming::new(&metadata);
+            self.beginning = None;
+        } else if last {
+            let lack = beginning.lack();
+            turn.offset = 0;
+            self.lost(Fault::Truncated, turn)?;
+            return Err(CodecError::new(turn.place(), lack));
+        }
+        Ok(taken)
+    }
+
+    /// The first record that is there and what follows it; none if it is not all there.
+    fn frame<'a, S: Sink>(
+        &self,
+        rest: &'a [u8],
+        last: bool,
+        turn: &mut Turn<'_, S>,
+    ) -> Result<Option<Framed<'a>>, CodecError> {
+        let Some(&length) = rest.first() else { return Ok(None) };
+        let length = usize::from(length) * LENGTH_UNIT;
+        if length < size_of::<Head>() {
+            // Without its length there is no way to the next one.
+            self.lost(Fault::BadLength, turn)?;
+            let what = format!("a record of {length} bytes, shorter than the 16 of its head");
+            return Err(CodecError::new(turn.place(), what));
+        }
+        let frame = rest.split_at_checked(length);
+        if frame.is_none() && last {
+            self.lost(Fault::Truncated, turn)?;
+            let there = rest.len();
+            let what = format!("the file ends within a record of {length} bytes ({there} there)");
+            return Err(CodecError::new(turn.place(), what));
+        }
+        Ok(frame)
+    }
+
+    /// Nothing more can be read: everybody is told.
+    #[cold]
+    fn lost<S: Sink>(&self, fault: Fault, turn: &mut Turn<'_, S>) -> Result<(), CodecError> {
+        let trouble = Trouble { fault, place: turn.place(), what: format_args!("") };
+        trouble.lose(false, SubjectId::EVERY, self.at, turn.sink, turn.tally)
+    }
+
+    /// What most records are: something about an order of an instrument that is near. False, and nothing
+    /// has happened, if it is anything else.
+    #[inline(always)]
+    fn order<S: Sink>(&mut self, m: &Mbo, turn: &mut Turn<'_, S>, usual: &mut Usual) -> bool {
+        let key = m.head.key();
+        let known = &self.near[near(key)];
+        let (does, kind) = ACTIONS[usize::from(m.action)];
+        let (side, marks) = (SIDES[usize::from(m.side)], MARKS[usize::from(m.flags)]);
+        let is_odd = (side | marks) & ODD != 0;
+        let (at, received) = (m.head.ts_event.get(), m.ts_recv.get());
+        let is_usual = (known.key == key)
+            & self.near_valid.contains(&received)
+            & (received >= self.received)
+            & (at != NO_TIME)
+            & (does != Does::Other)
+            & !is_odd
+            & (does != Does::Trade || m.price.get() != NO_PRICE);
+        if !is_usual {
+            return false;
+        }
+        let at = Nanos(at);
+        (self.received, self.at) = (received, at);
+        usual.count(m.action, at, turn.tally);
+        let event = match does {
+            Does::Change => order_event(m, kind, known.subject, at, Flags(side | marks)),
+            Does::Trade => trade_event(m, known.subject, at, resting(side) | Flags(marks)),
+            Does::Nothing | Does::Other => return true,
+        };
+        turn.push(event, Nanos(received));
+        true
+    }
+
+    /// Hands on what waits for room. Whether nothing waits any more.
+    #[inline(always)]
+    fn hand_on<S: Sink>(&mut self, sink: &mut S) -> bool {
+        if self.waiting.is_empty() {
+            return true;
+        }
+        let count = sink.room().min(self.waiting.len());
+        let left = self.waiting.len() - count;
+        self.waiting.drain(left..).rev().for_each(|event| sink.push(event));
+        self.waiting.is_empty()
+    }
+
+    /// Counts the record, and gives its times if it has any.
+    fn date<S: Sink>(
+        &mut self,
+        kind: u8,
+        ts_event: u64,
+        ts_recv: u64,
+        flags: u8,
+        turn: &mut Turn<'_, S>,
+    ) -> Result<Times, Stop> {
+        let told = |time: u64| Some(time).filter(|time| *time != NO_TIME);
+        let (event, received) = (told(ts_event), told(ts_recv));
+        let Some(at) = event.or(received).map(Nanos) else {
+            self.count(kind, turn);
+            self.odd(SubjectId::EVERY, "time", "", turn)?;
+            return Err(Stop::Skip);
+        };
+        if flags & flags::BAD_TS_RECV != 0 {
+            let what = format_args!("the venue's data give a wrong time of receipt");
+            let trouble = Trouble { fault: Fault::TimeBackwards, place: turn.place(), what };
+            trouble.count(self.strict, turn.tally)?;
+        } else if let Some(time) = received {
+            if time < self.received {
+                let before = self.received;
+                let what = format_args!("received at {time}, before the previous one at {before}");
+                let trouble = Trouble { fault: Fault::TimeBackwards, place: turn.place(), what };
+                trouble.count(self.strict, turn.tally)?;
+            }
+            self.received = time;
+        }
+        self.at = at;
+        turn.tally.message(kind, at);
+        let received = received.filter(|_| flags & flags::BAD_TS_RECV == 0).map_or(at, Nanos);
+        Ok(Times { at, received, index: told(ts_recv).unwrap_or(at.0) })
+    }
+
+    /// Counts a record without a time.
+    fn count<S: Sink>(&self, kind: u8, turn: &mut Turn<'_, S>) {
+        turn.tally.messages += 1;
+        turn.tally.by_type[usize::from(kind)] += 1;
+    }
+
+    /// A field holds what DBN does not allow; the record is lost.
+    #[cold]
+    #[inline(never)]
+    fn odd<S: Sink>(
+        &self,
+        subject: SubjectId,
+        field: &str,
+        found: &str,
+        turn: &mut Turn<'_, S>,
+    ) -> Result<(), Stop> {
+        let what = format_args!("{field} {found} is not allowed");
+        let trouble = Trouble { fault: Fault::OutOfRange, place: turn.place(), what };
+        Ok(trouble.lose(self.strict, subject, self.at, turn.sink, turn.tally)?)
+    }
+}
+
+impl<S: Sink> Turn<'_, S> {
+    fn place(&self) -> Place {
+        Place { offset: self.offset, line: None }
+    }
+
+    #[inline(always)]
+    fn push(&mut self, mut event: Event, received: Nanos) {
+        event.received_at = received;
+        self.sink.push(event);
+    }
+}
+
+impl Codec for Dbn {
+    fn decode<S: Sink>(
+        &mut self,
+        input: &[u8],
+        last: bool,
+        names: &mut Directory,
+        sink: &mut S,
+        tally: &mut Tally,
+    ) -> Result<usize, CodecError> {
+        let mut rest = input;
+        let mut turn = Turn { offset: self.offset, names, sink, tally };
+        if self.beginning.is_some() && turn.sink.room() >= EVENTS_PER_MESSAGE_MAX {
+            rest = &rest[self.begin(rest, last, &mut turn)?..];
+        }
+        let mut usual = Usual { left: rest.len(), last: Nanos(0) };
+        let end = turn.offset + rest.len() as u64;
+        let (order_bytes, order_mark) = (self.order_bytes, self.order_mark);
+        'all: while self.beginning.is_none() && self.hand_on(turn.sink) {
+            // Asked once for many records: a ring has to look at its consumers to answer.
+            let records = turn.sink.room() / EVENTS_PER_MESSAGE_MAX;
+            if records == 0 {
+                break;
+            }
+            for _ in 0..records {
+                if let Some(order) = rest.first_chunk::<{ size_of::<Mbo>() }>()
+                    && order.starts_with(&order_mark)
+                    && let Some(after) = rest.get(order_bytes..)
+                    && self.order(zerocopy::transmute_ref!(order), &mut turn, &mut usual)
+                {
+                    rest = after;
+                    continue;
+                }
+                turn.offset = end - rest.len() as u64;
+                usual.tell(rest.len(), order_bytes, turn.tally);
+                usual.left = rest.len();
+                let Some((record, after)) = self.frame(rest, last, &mut turn)? else { break 'all };
+                if let Err(Stop::Fatal(error)) = self.record(record, &mut turn) {
+                    return Err(*error);
+                }
+                rest = after;
+                usual.left = rest.len();
+                if !self.waiting.is_empty() {
+                    break;
+                }
+            }
+        }
+        usual.tell(rest.len(), order_bytes, turn.tally);
+        self.offset = end - rest.len() as u64;
+        Ok(input.len() - rest.len())
+    }
+}
+
+/// What records of this type byte are called where they are counted: an order's by the letter of what
+/// happened to it.
+pub fn type_name(byte: u8) -> Option<&'static str> {
+    RType::try_from(byte).ok().map(|known| known.as_str())
+}

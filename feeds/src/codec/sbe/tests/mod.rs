@@ -1,0 +1,31 @@
+mod bytes;
+mod schemas;
+mod sessions;
+
+use super::Schema;
+use crate::codec::capture::Writer;
+use crate::synthetic::mdp3::{Settings, Truth, framed, generate, incremental};
+use engine_event::Nanos;
+use std::net::SocketAddr;
+
+fn own_schema() -> Schema {
+    Schema::read(super::OWN_SCHEMA).unwrap()
+}
+
+/// A session of our own schema, and what its books hold.
+fn session(settings: Settings) -> (Vec<u8>, Vec<Truth>) {
+    let (mut bytes, mut truths) = (Vec::new(), Vec::new());
+    generate(settings, &own_schema(), &mut bytes, |truth| truths.push(truth)).unwrap();
+    (bytes, truths)
+}
+
+/// A capture of packets: to whom, which number, which messages; a microsecond apart.
+fn capture(packets: &[(SocketAddr, u32, &[u8])]) -> Vec<u8> {
+    let mut writer = Writer::new(Vec::new()).unwrap();
+    for (place, (target, sequence, messages)) in packets.iter().enumerate() {
+        let at = 1_000_000 + place as u64 * 1000;
+        let payload = framed(*sequence, at - 500, messages);
+        writer.datagram(Nanos(at), incremental(0), *target, &payload).unwrap();
+    }
+    writer.into_inner().unwrap()
+}
