@@ -29,17 +29,17 @@ pub(crate) fn reserve<T>(count: usize) -> Vec<T> {
 fn advise<T>(room: &mut Vec<T>) {
     const PAGE: usize = 4096;
     let bytes = room.capacity() * size_of::<T>();
-    let start = room.as_mut_ptr().cast::<u8>();
-    let skipped = start.align_offset(PAGE);
     if bytes < 2 * HUGE {
         return;
     }
+    let start = room.as_mut_ptr().cast::<u8>();
+    let skipped = start.align_offset(PAGE);
+    let whole = (bytes - skipped) & !(PAGE - 1);
+    // SAFETY: `skipped` is less than a page and the allocation has more.
+    let first = unsafe { start.add(skipped) };
     // SAFETY: the range begins on a page and lies within the one allocation of `room`, which is
     // borrowed; this advice changes nothing of what it holds.
-    unsafe {
-        let whole = (bytes - skipped) & !(PAGE - 1);
-        libc::madvise(start.add(skipped).cast(), whole, libc::MADV_HUGEPAGE);
-    }
+    unsafe { libc::madvise(first.cast(), whole, libc::MADV_HUGEPAGE) };
 }
 
 #[cfg(not(target_os = "linux"))]
