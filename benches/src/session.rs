@@ -65,13 +65,13 @@ const BATCH: usize = 256;
 
 /// A sink that writes each event over an older one, as into a ring whose readers have gone by.
 pub struct Overwritten {
-    slots: Vec<Event>,
+    slots: Box<[Event; BATCH]>,
     next: usize,
 }
 
 impl Default for Overwritten {
     fn default() -> Self {
-        Self { slots: vec![bytemuck::Zeroable::zeroed(); BATCH], next: 0 }
+        Self { slots: Box::new([bytemuck::Zeroable::zeroed(); BATCH]), next: 0 }
     }
 }
 
