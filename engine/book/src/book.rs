@@ -42,6 +42,19 @@ impl Best {
     pub(crate) fn is_there(self) -> bool {
         self.quantity.0 > 0
     }
+
+    /// In what it differs from what was. Told without a branch: it is anybody's guess.
+    #[inline(always)]
+    pub(crate) fn differs(self, was: Best) -> Differs {
+        let price = (self.price != was.price) | (self.is_there() != was.is_there());
+        Differs { any: price | (self.quantity != was.quantity), price }
+    }
+}
+
+/// What is not the same any more: anything, and the price; a side that appears or empties counts.
+pub(crate) struct Differs {
+    pub(crate) any: bool,
+    pub(crate) price: bool,
 }
 
 /// What is seldom needed of a book, out of the way of what every event needs.
@@ -213,17 +226,22 @@ impl Book {
         }
     }
 
-    /// Where this order would enter its ladder; none if its level's quantity would overflow. Hidden
-    /// orders enter none.
+    /// Where a displayed order of this price would stand in its ladder; none if its level's quantity would
+    /// overflow.
     #[inline(always)]
-    pub(crate) fn spot(&self, levels: &Levels, order: &Resting) -> Option<Spot> {
-        if !order.is_displayed() {
-            return Some(Err(0));
+    pub(crate) fn spot(
+        &self,
+        levels: &Levels,
+        side: Side,
+        price: Price,
+        quantity: Quantity,
+    ) -> Option<Spot> {
+        let ladder = self.ladder(side);
+        let spot = levels.find(ladder, level::rank(side, price));
+        if let Ok(at) = spot {
+            levels.get(levels.number(ladder, at)).quantity.0.checked_add(quantity.0)?;
         }
-        let ladder = self.ladder(order.side);
-        let spot = levels.find(ladder, level::rank(order.side, order.price));
-        let there = spot.map_or(Quantity(0), |at| levels.get(levels.number(ladder, at)).quantity);
-        there.0.checked_add(order.remaining.0).map(|_| spot)
+        Some(spot)
     }
 
     /// Whether this order could enter without its level's quantity overflowing, when `leaving`, an order
@@ -240,28 +258,21 @@ impl Book {
     }
 
     /// Puts a stored order behind all others at its price.
-    #[inline]
     pub(crate) fn append(&mut self, record: &mut Record, room: &mut Room, slot: Slot) {
-        let order = room.orders.get(slot);
-        let spot = room.levels.find(self.ladder(order.side), level::rank(order.side, order.price));
-        self.append_at(record, room, slot, spot);
+        let &Resting { side, price, .. } = room.orders.get(slot);
+        if room.orders.get(slot).is_displayed() {
+            let spot = room.levels.find(self.ladder(side), level::rank(side, price));
+            self.append_at(room, slot, spot);
+        } else {
+            room.orders.append(&mut record.hidden, slot);
+        }
     }
 
-    /// The same where its spot is known and the book has not changed since.
+    /// The same for a displayed order whose spot is known, if the book has not changed since.
     #[inline(always)]
-    pub(crate) fn append_at(
-        &mut self,
-        record: &mut Record,
-        room: &mut Room,
-        slot: Slot,
-        spot: Spot,
-    ) {
+    pub(crate) fn append_at(&mut self, room: &mut Room, slot: Slot, spot: Spot) {
         let Room { orders, levels } = room;
         let &Resting { side, price, remaining, .. } = orders.get(slot);
-        if !orders.get(slot).is_displayed() {
-            orders.append(&mut record.hidden, slot);
-            return;
-        }
         let ladder = &mut self.ladders[side as usize];
         let (at, number) = match spot {
             Ok(at) => (at, levels.number(*ladder, at)),
@@ -274,30 +285,37 @@ impl Book {
         orders.append(&mut level.queue, slot);
         orders.set_level(slot, number);
         if is_best {
-            self.set_best(side, Some(levels.get(number)));
+            let level = *level;
+            self.set_best(side, Some(&level));
         }
     }
 
-    /// Takes an order out of its level; it stays stored.
+    /// Takes an order out of where it stands; it stays stored.
     #[inline]
     pub(crate) fn unlink(&mut self, record: &mut Record, room: &mut Room, slot: Slot) {
-        let Room { orders, levels } = room;
-        let &Resting { side, remaining, .. } = orders.get(slot);
-        let number = orders.level(slot);
-        if number == NO_LEVEL {
-            orders.unlink(&mut record.hidden, slot);
-            return;
+        if room.orders.level(slot) == NO_LEVEL {
+            room.orders.unlink(&mut record.hidden, slot);
+        } else {
+            self.leave(room, slot);
         }
+    }
+
+    /// The same for a displayed order.
+    #[inline(always)]
+    pub(crate) fn leave(&mut self, room: &mut Room, slot: Slot) {
+        let Room { orders, levels } = room;
+        let &Resting { side, price, remaining, .. } = orders.get(slot);
+        let number = orders.level(slot);
         let level = levels.get_mut(number);
         level.quantity.0 -= remaining.0;
         level.orders -= 1;
         orders.unlink(&mut level.queue, slot);
         orders.set_level(slot, NO_LEVEL);
-        let &mut Level { price, orders: left, .. } = level;
         let was_best = self.best[side as usize].price == price;
-        if left > 0 {
+        if level.orders > 0 {
             if was_best {
-                self.set_best(side, Some(levels.get(number)));
+                let level = *level;
+                self.set_best(side, Some(&level));
             }
             return;
         }
@@ -313,15 +331,8 @@ impl Book {
         }
     }
 
-    /// Takes an order out altogether.
-    #[inline]
-    pub(crate) fn remove(&mut self, record: &mut Record, room: &mut Room, slot: Slot) {
-        self.unlink(record, room, slot);
-        room.orders.forget(slot);
-    }
-
     /// Takes less than all off an order, which keeps its place.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn shrink(&mut self, room: &mut Room, slot: Slot, by: Quantity) {
         let order = room.orders.get_mut(slot);
         debug_assert!(by < order.remaining);
@@ -383,11 +394,19 @@ impl Book {
     /// Only an order or level that enters or changes can bring that about (`may_be_new`). A book that
     /// comes crossed out of an auction is not told at once: venues announce the phase first, and then
     /// the executions that uncross it.
-    #[inline]
-    pub(crate) fn newly_crossed(&mut self, event: &Event, may_be_new: bool) -> bool {
+    #[inline(always)]
+    pub(crate) fn newly_crossed(
+        &mut self,
+        event: &Event,
+        may_be_new: impl FnOnce() -> bool,
+    ) -> bool {
         let ends_group = event.flags.has(Flags::LAST);
+        if !ends_group && !self.crossing.is_grouped && !self.is_crossed() {
+            self.crossing.told = false;
+            return false;
+        }
         self.crossing.is_grouped |= ends_group;
-        self.crossing.may_be_new |= may_be_new;
+        self.crossing.may_be_new |= may_be_new();
         if self.crossing.is_grouped && !ends_group {
             return false;
         }
@@ -412,6 +431,6 @@ impl Book {
     #[inline]
     fn is_crossed(&self) -> bool {
         let [bid, ask] = self.best;
-        bid.is_there() && ask.is_there() && bid.price >= ask.price
+        bid.price >= ask.price && bid.is_there() && ask.is_there()
     }
 }

@@ -2,14 +2,14 @@
 
 #[cfg(doc)]
 use crate::Form;
-use crate::book::{Best, Book, Record, Room};
-use crate::level::{self, Levels};
+use crate::book::{Book, Record, Room};
+use crate::level::{Ladder, Levels};
 use crate::memory::{prefetch, reserve};
 use crate::orders::Orders;
-use crate::rules::{self, Need, Turn};
+use crate::rules::{self, Turn};
 use crate::{BookView, Change, Effect, Stale};
 use engine_event::body::{Gap, Phase, Status};
-use engine_event::{Digest, Event, Fault, FaultCounts, Kind, SubjectId, Writer};
+use engine_event::{Digest, Event, Fault, FaultCounts, Flags, Kind, Side, SubjectId, Writer};
 
 /// How much books may hold. Parameters, not state: a checkpoint does not contain them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -126,55 +126,48 @@ impl Books {
             &coming[from.min(coming.len())..to.min(coming.len())]
         };
         let begin = |step: usize| if are_first { 0 } else { step };
-        lot(begin(2), 3).iter().for_each(|event| self.send_for_index(event));
+        lot(begin(2), 3).iter().for_each(|event| self.send_for_place(event));
         lot(begin(1), 2).iter().for_each(|event| self.send_for_order(event));
         lot(0, 1).iter().for_each(|event| self.send_for_level(event));
     }
 
+    /// What kind of event it is, nobody asks: that would be guessed wrong for every other event, and
+    /// costs more than to send for a line in vain.
     #[inline(always)]
-    fn send_for_index(&self, event: &Event) {
-        if let Some(place) = self.place(event.subject) {
-            prefetch(&self.books, place);
+    fn send_for_place(&self, event: &Event) {
+        if let Some(place) = self.places.get(event.subject.index()) {
+            prefetch(&self.books, *place as usize);
         }
-        if let Need::Order(id) = rules::need_of(event) {
-            self.room.orders.prefetch_guess(id);
-        }
+        self.room.orders.prefetch_place(rules::order_of(event));
     }
 
     #[inline(always)]
     fn send_for_order(&self, event: &Event) {
         let Room { orders, levels } = &self.room;
-        match rules::need_of(event) {
-            Need::Order(id) => orders.prefetch(orders.guess(id)),
-            Need::Level(side, _) => {
-                if let Some(place) = self.place(event.subject) {
-                    levels.prefetch_end(self.books[place].ladder(side));
-                }
-            }
-            Need::Nothing => {}
+        orders.prefetch(rules::order_of(event));
+        let side = if event.flags.has(Flags::SELL) { Side::Sell } else { Side::Buy };
+        if let Some(ladder) = self.ladder(event.subject, side) {
+            levels.prefetch_end(ladder);
         }
     }
 
     #[inline(always)]
     fn send_for_level(&self, event: &Event) {
         let Room { orders, levels } = &self.room;
-        let need = rules::need_of(event);
-        let Some(place) = self.place(event.subject) else { return };
-        match need {
-            Need::Order(id) => {
-                if let Some((number, side)) = orders.prefetch_around(orders.guess(id)) {
-                    levels.prefetch(number);
-                    levels.prefetch_last(self.books[place].ladder(side));
-                }
+        if let Some((number, side)) = orders.prefetch_around(rules::order_of(event)) {
+            levels.prefetch(number);
+            if let Some(ladder) = self.ladder(event.subject, side) {
+                levels.prefetch_end(ladder);
             }
-            Need::Level(side, price) => {
-                let ladder = self.books[place].ladder(side);
-                if let Ok(at) = levels.find(ladder, level::rank(side, price)) {
-                    levels.prefetch(levels.number(ladder, at));
-                }
-            }
-            Need::Nothing => {}
+        } else if let Some(ladder) = self.ladder(event.subject, event.side().unwrap_or(Side::Buy)) {
+            levels.prefetch_best(ladder);
         }
+    }
+
+    #[inline(always)]
+    fn ladder(&self, subject: SubjectId, side: Side) -> Option<Ladder> {
+        let place = *self.places.get(subject.index())?;
+        self.books.get(place as usize).map(|book| book.ladder(side))
     }
 
     /// How many events [`look_ahead`](Self::look_ahead) readies at a time.
@@ -182,29 +175,33 @@ impl Books {
     /// Levels, and places in ladders, for which room is set aside; where there are more, it grows.
     const LEVELS_RESERVED: usize = 1 << 22;
 
-    #[inline]
+    #[inline(always)]
     fn apply_to_one(&mut self, event: &Event, change: &mut Change) {
-        let Some(place) = self.place_or_open(event.subject) else {
-            *change = self.homeless();
-            return;
-        };
-        let (book, record) = (&mut self.books[place], &mut self.records[place]);
-        change.before = book.before();
-        let (subject, room) = (event.subject, &mut self.room);
-        let turn = &mut Turn { book, subject, record, room, event, change };
+        let subject = event.subject;
+        let known = self.places.get(subject.index()).map_or(NOT_OPEN, |place| *place);
+        let mut place = known as usize;
+        if place >= self.books.len() {
+            let Some(opened) = self.open(subject) else {
+                *change = self.homeless();
+                return;
+            };
+            place = opened;
+        }
+        let (book, records) = (&mut self.books[place], &mut self.records[..]);
+        let before = book.before();
+        change.before = before;
+        let turn = &mut Turn { book, subject, records, place, room: &mut self.room, event, change };
         if let Err(fault) = turn.apply() {
             turn.change.refuse(fault);
         }
-        let (best, before) = (book.best(), change.before.best);
-        if best != before {
-            change.touch_changed = true;
-            change.touch_price_changed = differs_in_price(best, before);
-        }
-        if book.newly_crossed(event, change.may_cross()) {
+        let [bid, ask] = [0, 1].map(|side| book.best()[side].differs(before.best[side]));
+        change.touch_changed = bid.any | ask.any;
+        change.touch_price_changed = bid.price | ask.price;
+        if book.newly_crossed(event, || change.may_cross()) {
             change.fault = Some(Fault::Crossed);
         }
         if let Some(fault) = change.fault {
-            book.blame(record, event, fault);
+            book.blame(&mut self.records[place], event, fault);
         }
     }
 
@@ -309,6 +306,7 @@ impl Books {
     }
 
     #[cold]
+    #[inline(never)]
     fn open(&mut self, subject: SubjectId) -> Option<usize> {
         if subject.0 >= self.bounds.subjects_max {
             return None;
@@ -343,16 +341,6 @@ impl Books {
     pub(crate) fn close_all(&mut self) {
         *self = Self::new(self.bounds);
     }
-}
-
-/// Whether a price of the touch differs; a side that appears or empties counts.
-#[inline]
-fn differs_in_price(best: [Best; 2], before: [Best; 2]) -> bool {
-    let side = |side: usize| {
-        let (is, was) = (best[side], before[side]);
-        is.is_there() != was.is_there() || is.price != was.price
-    };
-    side(0) || side(1)
 }
 
 /// How much room was made, of each kind.

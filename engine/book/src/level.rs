@@ -4,11 +4,11 @@
 //! An order knows its level by number, so that what happens to it needs no search. A ladder is looked at
 //! only where a level appears, empties, or is asked for by its price. Nearly all of that happens near the
 //! touch: with the best last, hardly any other price moves, and a search that begins at the end is over
-//! after a few steps, eight prices to a cache line.
+//! after a few steps, four rungs to a cache line.
 //!
-//! Prices stand in ladders as *ranks*, which grow with how good they are: a bid's price, an offer's
-//! negative. Ladders lie side by side in one array, in blocks of 16, 32, 64 … places; one that is full
-//! moves into a block of twice the size, and its old one is used by the next that needs such.
+//! A ladder is made of rungs. Prices stand there as *ranks*, which grow with how good they are: a bid's
+//! price, an offer's negative. Ladders lie side by side in one array, in blocks of 16, 32, 64 … rungs; one
+//! that is full moves into a block of twice the size, and its old one is used by the next that needs such.
 //!
 //! Where the feed tells orders, a level is there as long as one of them stands in it. Where it tells
 //! levels or only the touch, a level is what was told last, and no order stands in it.
@@ -17,6 +17,7 @@ use crate::Quote;
 use crate::memory::{prefetch, reserve};
 use crate::orders::Queue;
 use engine_event::{Price, Quantity, Side};
+use std::cell::Cell;
 
 /// All that is displayed at one price.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +52,16 @@ pub(crate) const NO_LEVEL: Number = Number::MAX;
 
 /// The place of a price in its ladder, or the one where it would have to be.
 pub(crate) type Spot = Result<usize, usize>;
+
+/// One price of a ladder.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(16))]
+struct Rung {
+    rank: i64,
+    level: Number,
+}
+
+const _: () = assert!(size_of::<Rung>() == 16);
 
 /// One side of a book: which part of the ladders' array is its own.
 #[derive(Clone, Copy, Default, Debug)]
@@ -113,10 +124,9 @@ pub(crate) struct Levels {
     pool: Vec<Level>,
     /// A free level of the pool, whose queue's head leads on to the next.
     free: Number,
-    /// All ladders, and at the same places the numbers of their levels.
-    ranks: Vec<i64>,
-    numbers: Vec<Number>,
-    /// By size: a free block, whose first number leads on to the next.
+    /// All ladders.
+    rungs: Vec<Rung>,
+    /// By size: a free block, whose first rung's level leads on to the next.
     free_blocks: [u32; 1 << Ladder::SIZE_BITS],
 }
 
@@ -129,8 +139,7 @@ impl Levels {
         Self {
             pool: reserve(reserved),
             free: NO_LEVEL,
-            ranks: reserve(reserved),
-            numbers: reserve(reserved),
+            rungs: reserve(reserved),
             free_blocks: [NO_LEVEL; 1 << Ladder::SIZE_BITS],
         }
     }
@@ -148,7 +157,7 @@ impl Levels {
     /// The number of the level at a place of the ladder.
     #[inline]
     pub(crate) fn number(&self, ladder: Ladder, at: usize) -> Number {
-        self.numbers[ladder.start as usize + at]
+        self.rungs[ladder.start as usize + at].level
     }
 
     #[inline]
@@ -162,27 +171,35 @@ impl Levels {
         &self,
         ladder: Ladder,
     ) -> impl DoubleEndedIterator<Item = &Level> + ExactSizeIterator + Clone + use<'_> {
-        self.numbers[ladder.range()].iter().map(|number| self.get(*number))
+        self.rungs[ladder.range()].iter().map(|rung| self.get(rung.level))
     }
 
     /// The ladder's ranks, worst first.
     #[inline]
-    pub(crate) fn ranks(&self, ladder: Ladder) -> &[i64] {
-        &self.ranks[ladder.range()]
+    pub(crate) fn ranks(
+        &self,
+        ladder: Ladder,
+    ) -> impl DoubleEndedIterator<Item = i64> + ExactSizeIterator + use<'_> {
+        self.rungs[ladder.range()].iter().map(|rung| rung.rank)
     }
 
     /// The place of this rank, or the place where it would have to be.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, ladder: Ladder, rank: i64) -> Spot {
-        let ranks = self.ranks(ladder);
-        let (far, near) = ranks.split_at(ranks.len().saturating_sub(Self::NEAR));
-        for (at, here) in near.iter().enumerate().rev() {
-            if *here <= rank {
-                let at = far.len() + at;
-                return if *here == rank { Ok(at) } else { Err(at + 1) };
-            }
+        let rungs = &self.rungs[ladder.range()];
+        if rungs.len() > Self::NEAR && rungs[rungs.len() - Self::NEAR].rank > rank {
+            return Self::find_far(rungs, rank);
         }
-        far.binary_search(&rank)
+        match rungs.iter().rposition(|rung| rung.rank <= rank) {
+            Some(at) if rungs[at].rank == rank => Ok(at),
+            at => Err(at.map_or(0, |worse| worse + 1)),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_far(rungs: &[Rung], rank: i64) -> Spot {
+        rungs.binary_search_by_key(&rank, |rung| rung.rank)
     }
 
     /// The level at a price, if there is one.
@@ -192,7 +209,7 @@ impl Levels {
     }
 
     /// Makes an empty level at a place that [`find`](Self::find) gave. Returns its number.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn insert(
         &mut self,
         ladder: &mut Ladder,
@@ -205,25 +222,23 @@ impl Levels {
         }
         let number = self.take(price);
         let (count, start) = (ladder.count(), ladder.start as usize);
-        // Few stand behind it: shifting them one by one beats a call to move memory.
-        for place in (start + at..start + count).rev() {
-            self.ranks[place + 1] = self.ranks[place];
-            self.numbers[place + 1] = self.numbers[place];
+        // Few stand behind it: passing them on one by one beats a call to move memory.
+        let mut passed = Rung { rank, level: number };
+        for rung in &mut self.rungs[start + at..=start + count] {
+            passed = std::mem::replace(rung, passed);
         }
-        self.ranks[start + at] = rank;
-        self.numbers[start + at] = number;
         ladder.set_count(count + 1);
         number
     }
 
     /// Takes away the level at a place of the ladder.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn remove(&mut self, ladder: &mut Ladder, at: usize) {
         let (count, start) = (ladder.count(), ladder.start as usize);
-        let number = self.number(*ladder, at);
-        for place in start + at + 1..start + count {
-            self.ranks[place - 1] = self.ranks[place];
-            self.numbers[place - 1] = self.numbers[place];
+        let rungs = Cell::from_mut(&mut self.rungs[start + at..start + count]).as_slice_of_cells();
+        let number = rungs[0].get().level;
+        for pair in rungs.windows(2) {
+            pair[0].set(pair[1].get());
         }
         ladder.set_count(count - 1);
         self.put_back(number);
@@ -232,7 +247,7 @@ impl Levels {
     /// Takes away all levels. The block stays the ladder's.
     pub(crate) fn clear(&mut self, ladder: &mut Ladder) {
         for place in ladder.range() {
-            self.put_back(self.numbers[place]);
+            self.put_back(self.rungs[place].level);
         }
         ladder.set_count(0);
     }
@@ -267,22 +282,18 @@ impl Levels {
         let size = ladder.size() + 1;
         let start = match self.free_blocks[size] {
             NO_LEVEL => {
-                let start = self.ranks.len();
-                let end = start + Ladder::places(size);
-                self.ranks.resize(end, 0);
-                self.numbers.resize(end, NO_LEVEL);
+                let start = self.rungs.len();
+                self.rungs.resize(start + Ladder::places(size), Rung { rank: 0, level: NO_LEVEL });
                 start
             }
             start => {
-                self.free_blocks[size] = self.numbers[start as usize];
+                self.free_blocks[size] = self.rungs[start as usize].level;
                 start as usize
             }
         };
-        let old = ladder.range();
-        self.ranks.copy_within(old.clone(), start);
-        self.numbers.copy_within(old, start);
+        self.rungs.copy_within(ladder.range(), start);
         if ladder.size() > 0 {
-            self.numbers[ladder.start as usize] = self.free_blocks[ladder.size()];
+            self.rungs[ladder.start as usize].level = self.free_blocks[ladder.size()];
             self.free_blocks[ladder.size()] = ladder.start;
         }
         *ladder = Ladder {
@@ -291,21 +302,20 @@ impl Levels {
         };
     }
 
-    /// Sends for the end of a ladder: its best ranks.
-    #[inline]
+    /// Sends for the end of a ladder: its eight best prices, if they lie well.
+    #[inline(always)]
     pub(crate) fn prefetch_end(&self, ladder: Ladder) {
         let end = ladder.range().end;
-        prefetch(&self.ranks, end.saturating_sub(1));
-        prefetch(&self.ranks, end.saturating_sub(9));
-        prefetch(&self.numbers, end.saturating_sub(1));
+        prefetch(&self.rungs, end.wrapping_sub(1));
+        prefetch(&self.rungs, end.wrapping_sub(5));
     }
 
-    /// Sends for the very end of a ladder.
-    #[inline]
-    pub(crate) fn prefetch_last(&self, ladder: Ladder) {
-        let end = ladder.range().end;
-        prefetch(&self.ranks, end.saturating_sub(1));
-        prefetch(&self.numbers, end.saturating_sub(1));
+    /// Sends for the level of a ladder's best price.
+    #[inline(always)]
+    pub(crate) fn prefetch_best(&self, ladder: Ladder) {
+        if let Some(rung) = self.rungs.get(ladder.range().end.wrapping_sub(1)) {
+            self.prefetch(rung.level);
+        }
     }
 
     /// Sends for a level.
@@ -317,13 +327,13 @@ impl Levels {
     /// Levels, and places of ladders, for which there is room.
     #[cfg(test)]
     pub(crate) fn capacities(&self) -> [usize; 2] {
-        [self.pool.capacity(), self.ranks.capacity()]
+        [self.pool.capacity(), self.rungs.capacity()]
     }
 
     /// Bytes of levels and ladders that were ever in use: what has memory.
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
-        size_of_val(&*self.pool) + size_of_val(&*self.ranks) + size_of_val(&*self.numbers)
+        size_of_val(&*self.pool) + size_of_val(&*self.rungs)
     }
 }
 
@@ -345,10 +355,11 @@ mod tests {
                     let at = levels.find(ladder, rank).unwrap_err();
                     levels.insert(&mut ladder, at, rank, price);
                 }
-                assert!(levels.ranks(ladder).is_sorted());
+                let ranks: Vec<_> = levels.ranks(ladder).collect();
+                assert!(ranks.is_sorted());
                 for price in -1..=count * 2 {
                     let rank = rank(side, Price(price));
-                    let by_halving = levels.ranks(ladder).binary_search(&rank);
+                    let by_halving = ranks.binary_search(&rank);
                     assert_eq!(levels.find(ladder, rank), by_halving, "{price} of {count}");
                 }
             }
@@ -395,7 +406,7 @@ mod tests {
                 }
                 for (ladder, plain) in ladders.iter().zip(&plain) {
                     prop_assert!(levels.all(*ladder).map(|level| level.price.0).eq(plain.iter().copied()));
-                    prop_assert!(levels.ranks(*ladder).iter().eq(plain));
+                    prop_assert!(levels.ranks(*ladder).eq(plain.iter().copied()));
                 }
             }
             prop_assert!(levels.pool.len() <= 600);

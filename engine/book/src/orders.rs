@@ -93,8 +93,6 @@ pub(crate) struct Orders {
     /// Free cells, linked by `next`.
     free: Slot,
     index: Index,
-    /// Orders that rest.
-    live: usize,
     /// Levels of books that are fed by level: they count towards the bound.
     pub(crate) levels: usize,
     orders_max: usize,
@@ -112,47 +110,54 @@ impl Orders {
             cells: reserve(orders_max),
             free: NIL,
             index: Index::new(reserved),
-            live: 0,
             levels: 0,
             orders_max,
         }
     }
 
+    /// How many orders rest.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.live
+        self.index.len()
     }
 
+    #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.live + self.levels >= self.orders_max
+        self.len() + self.levels >= self.orders_max
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, subject: SubjectId, id: OrderId) -> Option<Slot> {
-        self.index.find(subject, id, |slot| self.cells[slot as usize].subject == subject)
+        let slot = self.index.find(id);
+        match self.cells.get(slot as usize) {
+            Some(cell) if cell.subject == subject => Some(slot),
+            _ => self.index.find_in_table(subject, id),
+        }
     }
 
-    /// Where an order with this id may lie, whose ever it is: only to look there early.
-    #[inline]
-    pub(crate) fn guess(&self, id: OrderId) -> Slot {
-        self.index.guess(id)
+    /// Whether the subject has an order with this id.
+    #[inline(always)]
+    pub(crate) fn has(&self, subject: SubjectId, id: OrderId) -> bool {
+        !self.index.is_plainly_free(id) && self.find(subject, id).is_some()
     }
 
     /// Sends for what says where the order with this id lies.
-    #[inline]
-    pub(crate) fn prefetch_guess(&self, id: OrderId) {
+    #[inline(always)]
+    pub(crate) fn prefetch_place(&self, id: OrderId) {
         self.index.prefetch(id);
     }
 
-    /// Sends for an order that may be there.
-    #[inline]
-    pub(crate) fn prefetch(&self, slot: Slot) {
-        prefetch(&self.cells, slot as usize);
+    /// Sends for the order that may have this id; else for where the next one will lie.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, id: OrderId) {
+        let slot = self.index.find(id);
+        prefetch(&self.cells, if slot == NIL { self.free } else { slot } as usize);
     }
 
-    /// Sends for an order's neighbours and tells its level and side, if the order is there.
-    #[inline]
-    pub(crate) fn prefetch_around(&self, slot: Slot) -> Option<(Number, Side)> {
-        let cell = self.cells.get(slot as usize)?;
+    /// Sends for the neighbours of the order that may have this id, and tells its level and side.
+    #[inline(always)]
+    pub(crate) fn prefetch_around(&self, id: OrderId) -> Option<(Number, Side)> {
+        let cell = self.cells.get(self.index.find(id) as usize)?;
         prefetch(&self.cells, cell.previous as usize);
         prefetch(&self.cells, cell.next as usize);
         Some((cell.level, cell.order.side))
@@ -200,23 +205,20 @@ impl Orders {
             let cell = &cells[slot as usize];
             (cell.subject, cell.order.id)
         });
-        self.live += 1;
         slot
     }
 
     /// Forgets an order that stands in no queue any more.
-    #[inline]
-    pub(crate) fn forget(&mut self, slot: Slot) -> Resting {
+    #[inline(always)]
+    pub(crate) fn forget(&mut self, slot: Slot) {
         let cell = &mut self.cells[slot as usize];
         cell.next = self.free;
         self.free = slot;
-        self.live -= 1;
         self.index.remove(cell.subject, cell.order.id, slot);
-        cell.order
     }
 
     /// Puts an order at the end of a queue.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn append(&mut self, queue: &mut Queue, slot: Slot) {
         let last = queue.tail;
         let cell = &mut self.cells[slot as usize];
@@ -229,7 +231,7 @@ impl Orders {
     }
 
     /// Takes an order out of the queue that it stands in.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn unlink(&mut self, queue: &mut Queue, slot: Slot) {
         let Cell { previous, next, .. } = self.cells[slot as usize];
         match previous {

@@ -112,7 +112,8 @@ impl Books {
                 && order.remaining.0 > 0
                 && PRICES.contains(&order.price.0)
                 && room.orders.find(record.subject, order.id).is_none()
-                && book.spot(&room.levels, &order).is_some();
+                && (!order.is_displayed()
+                    || book.spot(&room.levels, order.side, order.price, order.remaining).is_some());
             if !stands {
                 return Err(SnapshotError::Damaged { at });
             }

@@ -100,7 +100,7 @@ impl<'a> BookView<'a> {
     pub fn depth_of(&self, side: Side, price: Price) -> usize {
         let ranks = self.room.levels.ranks(self.book.ladder(side));
         let rank = level::rank(side, price);
-        ranks.iter().rev().take_while(|better| **better > rank).count()
+        ranks.rev().take_while(|better| *better > rank).count()
     }
 
     /// All that is displayed on a side within so many hundredths of a percent of its best price, the

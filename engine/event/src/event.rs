@@ -89,6 +89,13 @@ impl Event {
         B::from_words(self.body)
     }
 
+    /// The first word of the body, which is the id of every body that begins with one: for those who want
+    /// to look ahead before they know what the event is.
+    #[inline]
+    pub fn first_word(&self) -> u64 {
+        self.body[0]
+    }
+
     /// The side that the flags carry.
     #[inline]
     pub fn side(&self) -> Option<Side> {
