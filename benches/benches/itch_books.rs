@@ -23,7 +23,8 @@ use std::hint::black_box;
 const BATCH: usize = 256;
 
 fn main() {
-    let (options, settings) = Options::with_settings(&["--messages", "--stocks", "--rounds", "--peer"]);
+    let (options, settings) =
+        Options::with_settings(&["--messages", "--stocks", "--rounds", "--peer"]);
     let value = |flag| settings.iter().rev().find(|(of, _)| *of == flag).map(|(_, text)| text);
     let number =
         |flag, usual: u64| value(flag).map_or(usual, |text| text.parse().expect("a number"));

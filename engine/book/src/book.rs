@@ -1,7 +1,7 @@
 //! One subject's book: two ladders, the hidden orders, and what is known of its state.
 
 use crate::change::Before;
-use crate::level::{self, Ladder, Level, Levels, NO_LEVEL, Spot};
+use crate::level::{self, Ladder, Level, Levels, NO_LEVEL, Number, Owner};
 use crate::orders::{Orders, Queue, Resting, Slot};
 use crate::{Form, Stale, Touch};
 use engine_event::body::Phase;
@@ -122,8 +122,8 @@ impl Book {
     }
 
     /// How many levels a side has.
-    pub(crate) fn depth(&self, side: Side) -> usize {
-        self.ladder(side).count()
+    pub(crate) fn depth(&self, room: &Room, side: Side) -> usize {
+        self.levels(room, side).count()
     }
 
     /// The levels of a side, worst first.
@@ -131,7 +131,7 @@ impl Book {
         &self,
         room: &'a Room,
         side: Side,
-    ) -> impl DoubleEndedIterator<Item = &'a Level> + ExactSizeIterator + Clone + use<'a> {
+    ) -> impl DoubleEndedIterator<Item = &'a Level> + Clone + use<'a> {
         room.levels.all(self.ladder(side))
     }
 
@@ -185,15 +185,10 @@ impl Book {
         &mut self,
         room: &mut Room,
         side: Side,
-        price: Price,
-        quantity: Quantity,
-        orders: u32,
+        (price, quantity, orders): (Price, Quantity, u32),
+        place: usize,
     ) {
-        let (ladder, rank) = (&mut self.ladders[side as usize], level::rank(side, price));
-        let number = match room.levels.find(*ladder, rank) {
-            Ok(at) => room.levels.number(*ladder, at),
-            Err(at) => room.levels.insert(ladder, at, rank, price),
-        };
+        let number = self.level_for(&mut room.levels, side, price, Owner::of(place, side));
         let level = room.levels.get_mut(number);
         (level.quantity, level.orders) = (quantity, orders);
         self.refresh(&room.levels, side);
@@ -201,47 +196,33 @@ impl Book {
 
     /// Takes away a level, if it is there, and tells whether it was.
     pub(crate) fn take_level(&mut self, room: &mut Room, side: Side, price: Price) -> bool {
-        let ladder = &mut self.ladders[side as usize];
-        let spot = room.levels.find(*ladder, level::rank(side, price));
-        if let Ok(at) = spot {
-            room.levels.remove(ladder, at);
+        let ladder = self.ladder(side);
+        let Ok(at) = room.levels.find(ladder, level::rank(side, price)) else { return false };
+        let level = room.levels.number(ladder, at);
+        let level = room.levels.get_mut(level);
+        let was_there = !level.is_empty();
+        (level.quantity, level.orders) = (Quantity(0), 0);
+        if ladder.is_best(at) {
+            room.levels.pop(&mut self.ladders[side as usize]);
             self.refresh(&room.levels, side);
         }
-        spot.is_ok()
+        was_there
     }
 
     /// Sets the touch, which is all that there is.
     pub(crate) fn set_touch(
         &mut self,
         room: &mut Room,
-        bid: Option<(Price, Quantity)>,
-        ask: Option<(Price, Quantity)>,
+        place: usize,
+        [bid, ask]: [Option<(Price, Quantity)>; 2],
     ) {
         for (side, best) in [(Side::Buy, bid), (Side::Sell, ask)] {
             room.levels.clear(&mut self.ladders[side as usize]);
             match best {
-                Some((price, quantity)) => self.set_level(room, side, price, quantity, 0),
+                Some((price, quantity)) => self.set_level(room, side, (price, quantity, 0), place),
                 None => self.set_best(side, None),
             }
         }
-    }
-
-    /// Where a displayed order of this price would stand in its ladder; none if its level's quantity would
-    /// overflow.
-    #[inline(always)]
-    pub(crate) fn spot(
-        &self,
-        levels: &Levels,
-        side: Side,
-        price: Price,
-        quantity: Quantity,
-    ) -> Option<Spot> {
-        let ladder = self.ladder(side);
-        let spot = levels.find(ladder, level::rank(side, price));
-        if let Ok(at) = spot {
-            levels.get(levels.number(ladder, at)).quantity.0.checked_add(quantity.0)?;
-        }
-        Some(spot)
     }
 
     /// Whether this order could enter without its level's quantity overflowing, when `leaving`, an order
@@ -257,78 +238,117 @@ impl Book {
         (level.quantity.0 - less).checked_add(order.remaining.0).is_some()
     }
 
-    /// Puts a stored order behind all others at its price.
-    pub(crate) fn append(&mut self, record: &mut Record, room: &mut Room, slot: Slot) {
-        let &Resting { side, price, .. } = room.orders.get(slot);
-        if room.orders.get(slot).is_displayed() {
-            let spot = room.levels.find(self.ladder(side), level::rank(side, price));
-            self.append_at(room, slot, spot);
+    /// Stores an order, which is displayed, behind all others at its price. Where its level lies may be
+    /// known already, or else be any number.
+    #[inline(always)]
+    pub(crate) fn enter(
+        &mut self,
+        room: &mut Room,
+        (place, subject): (usize, SubjectId),
+        order: Resting,
+        likely: Number,
+    ) -> Result<(), Fault> {
+        let (owner, price) = (Owner::of(place, order.side), order.price);
+        let number = if room.levels.is_at(likely, price, owner) {
+            likely
         } else {
-            room.orders.append(&mut record.hidden, slot);
+            self.level_for(&mut room.levels, order.side, price, owner)
+        };
+        let level = room.levels.get_mut(number);
+        let quantity = level.quantity.0.checked_add(order.remaining.0).ok_or(Fault::OutOfRange)?;
+        room.orders.store(subject, order, number, &mut level.queue);
+        self.grown(level, order.side, Quantity(quantity));
+        Ok(())
+    }
+
+    /// The same for an order that is not displayed.
+    #[cold]
+    pub(crate) fn enter_hidden(
+        record: &mut Record,
+        room: &mut Room,
+        subject: SubjectId,
+        order: Resting,
+    ) {
+        room.orders.store(subject, order, NO_LEVEL, &mut record.hidden);
+    }
+
+    /// Puts an order that is stored but stands nowhere behind all others at its price.
+    pub(crate) fn append(
+        &mut self,
+        record: &mut Record,
+        room: &mut Room,
+        place: usize,
+        slot: Slot,
+    ) -> Result<(), Fault> {
+        let &Resting { side, price, remaining, .. } = room.orders.get(slot);
+        if !room.orders.get(slot).is_displayed() {
+            room.orders.append(slot, NO_LEVEL, &mut record.hidden);
+            return Ok(());
+        }
+        let number = self.level_for(&mut room.levels, side, price, Owner::of(place, side));
+        let level = room.levels.get_mut(number);
+        let quantity = level.quantity.0.checked_add(remaining.0).ok_or(Fault::OutOfRange)?;
+        room.orders.append(slot, number, &mut level.queue);
+        self.grown(level, side, Quantity(quantity));
+        Ok(())
+    }
+
+    /// The level at a price; it is made if need be, and then something has to be put there.
+    #[inline(never)]
+    fn level_for(&mut self, levels: &mut Levels, side: Side, price: Price, owner: Owner) -> Number {
+        let (ladder, rank) = (&mut self.ladders[side as usize], level::rank(side, price));
+        match levels.find(*ladder, rank) {
+            Ok(at) => levels.number(*ladder, at),
+            Err(at) => levels.insert(ladder, at, price, owner, rank),
         }
     }
 
-    /// The same for a displayed order whose spot is known, if the book has not changed since.
+    /// One more order stands in a level, and this is what stands there now.
     #[inline(always)]
-    pub(crate) fn append_at(&mut self, room: &mut Room, slot: Slot, spot: Spot) {
-        let Room { orders, levels } = room;
-        let &Resting { side, price, remaining, .. } = orders.get(slot);
-        let ladder = &mut self.ladders[side as usize];
-        let (at, number) = match spot {
-            Ok(at) => (at, levels.number(*ladder, at)),
-            Err(at) => (at, levels.insert(ladder, at, level::rank(side, price), price)),
-        };
-        let is_best = at + 1 == ladder.count();
-        let level = levels.get_mut(number);
-        level.quantity.0 += remaining.0;
+    fn grown(&mut self, level: &mut Level, side: Side, quantity: Quantity) {
+        level.quantity = quantity;
         level.orders += 1;
-        orders.append(&mut level.queue, slot);
-        orders.set_level(slot, number);
+        let best = self.best[side as usize];
+        let is_best =
+            !best.is_there() || level::rank(side, level.price) >= level::rank(side, best.price);
         if is_best {
-            let level = *level;
-            self.set_best(side, Some(&level));
+            self.set_best(side, Some(level));
         }
     }
 
     /// Takes an order out of where it stands; it stays stored.
-    #[inline]
-    pub(crate) fn unlink(&mut self, record: &mut Record, room: &mut Room, slot: Slot) {
-        if room.orders.level(slot) == NO_LEVEL {
-            room.orders.unlink(&mut record.hidden, slot);
-        } else {
-            self.leave(room, slot);
-        }
-    }
-
-    /// The same for a displayed order.
     #[inline(always)]
-    pub(crate) fn leave(&mut self, room: &mut Room, slot: Slot) {
+    pub(crate) fn unlink(
+        &mut self,
+        records: &mut [Record],
+        place: usize,
+        room: &mut Room,
+        slot: Slot,
+    ) {
         let Room { orders, levels } = room;
         let &Resting { side, price, remaining, .. } = orders.get(slot);
         let number = orders.level(slot);
+        if number == NO_LEVEL {
+            return orders.unlink(&mut records[place].hidden, slot);
+        }
         let level = levels.get_mut(number);
         level.quantity.0 -= remaining.0;
         level.orders -= 1;
         orders.unlink(&mut level.queue, slot);
-        orders.set_level(slot, NO_LEVEL);
-        let was_best = self.best[side as usize].price == price;
-        if level.orders > 0 {
-            if was_best {
-                let level = *level;
-                self.set_best(side, Some(&level));
-            }
-            return;
+        if self.best[side as usize].price == price {
+            self.best_left(levels, side, number);
         }
-        let ladder = &mut self.ladders[side as usize];
-        let at = if was_best {
-            ladder.count() - 1
-        } else {
-            levels.find(*ladder, level::rank(side, price)).expect("a level is in its ladder")
-        };
-        levels.remove(ladder, at);
-        if was_best {
-            self.refresh(levels, side);
+    }
+
+    /// Something left the best level of a side, or all of it.
+    #[inline(always)]
+    fn best_left(&mut self, levels: &mut Levels, side: Side, number: Number) {
+        let level = levels.get(number);
+        if !level.is_empty() {
+            return self.set_best(side, Some(level));
         }
+        levels.pop(&mut self.ladders[side as usize]);
+        self.refresh(levels, side);
     }
 
     /// Takes less than all off an order, which keeps its place.
@@ -352,9 +372,9 @@ impl Book {
 
     /// Forgets all that is in the book, and with it what was wrong.
     pub(crate) fn clear(&mut self, record: &mut Record, room: &mut Room) {
-        room.orders.levels -= self.levels_told();
+        room.orders.levels -= self.levels_told(room);
         for side in [Side::Buy, Side::Sell] {
-            for place in 0..self.depth(side) {
+            for place in 0..self.ladder(side).count() {
                 let number = room.levels.number(self.ladder(side), place);
                 room.orders.forget_all(room.levels.get(number).queue);
             }
@@ -370,9 +390,11 @@ impl Book {
 
     /// How many levels were told, if levels are what the feed tells. They count like orders towards the
     /// bound, since input makes them grow just as well.
-    pub(crate) fn levels_told(&self) -> usize {
-        let levels = self.depth(Side::Buy) + self.depth(Side::Sell);
-        if self.form == Some(Form::Levels) { levels } else { 0 }
+    pub(crate) fn levels_told(&self, room: &Room) -> usize {
+        if self.form != Some(Form::Levels) {
+            return 0;
+        }
+        self.depth(room, Side::Buy) + self.depth(room, Side::Sell)
     }
 
     /// The book may differ from the venue's from this event on, if it did not already.

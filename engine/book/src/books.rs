@@ -3,13 +3,15 @@
 #[cfg(doc)]
 use crate::Form;
 use crate::book::{Book, Record, Room};
-use crate::level::{Ladder, Levels};
+use crate::level::{self, Ladder, Levels};
 use crate::memory::{prefetch, reserve};
 use crate::orders::Orders;
 use crate::rules::{self, Turn};
 use crate::{BookView, Change, Effect, Stale};
-use engine_event::body::{Gap, Phase, Status};
-use engine_event::{Digest, Event, Fault, FaultCounts, Flags, Kind, Side, SubjectId, Writer};
+use engine_event::body::{Gap, Order, Phase, Status};
+use engine_event::{
+    Digest, Event, Fault, FaultCounts, Flags, Kind, Price, Side, SubjectId, Writer,
+};
 
 /// How much books may hold. Parameters, not state: a checkpoint does not contain them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,6 +66,8 @@ pub struct Books {
     pub(crate) records: Vec<Record>,
     /// By subject: the place in `books`, or `NOT_OPEN`.
     places: Vec<u32>,
+    /// Of the next events, by the end of their numbers, where what they need may lie.
+    likely: [u32; Self::AHEAD],
     /// Faults of events that found no book.
     pub(crate) faults_without_book: FaultCounts,
     /// What was said of every subject, for books that open later.
@@ -85,6 +89,7 @@ impl Books {
             books: reserve(bounds.subjects_max as usize),
             records: Vec::new(),
             places: Vec::new(),
+            likely: [NOT_OPEN; Self::AHEAD],
             faults_without_book: FaultCounts::default(),
             every_phase: Phase::Unknown,
             every_stale: None,
@@ -120,19 +125,17 @@ impl Books {
     /// and whether these are the first. What one event needs is known step by step (the index says which
     /// order, the order says which level), so each call takes a further step for three lots of events.
     #[inline]
-    pub fn look_ahead(&self, coming: &[Event], are_first: bool) {
+    pub fn look_ahead(&mut self, coming: &[Event], are_first: bool) {
         let lot = |from: usize, to: usize| {
             let (from, to) = (from * Self::AHEAD, to * Self::AHEAD);
             &coming[from.min(coming.len())..to.min(coming.len())]
         };
         let begin = |step: usize| if are_first { 0 } else { step };
         lot(begin(2), 3).iter().for_each(|event| self.send_for_place(event));
-        lot(begin(1), 2).iter().for_each(|event| self.send_for_order(event));
-        lot(0, 1).iter().for_each(|event| self.send_for_level(event));
+        lot(begin(1), 2).chunks(Self::AHEAD).for_each(|lot| self.send_for_orders(lot));
+        self.send_for_levels(lot(0, 1));
     }
 
-    /// What kind of event it is, nobody asks: that would be guessed wrong for every other event, and
-    /// costs more than to send for a line in vain.
     #[inline(always)]
     fn send_for_place(&self, event: &Event) {
         if let Some(place) = self.places.get(event.subject.index()) {
@@ -142,32 +145,42 @@ impl Books {
     }
 
     #[inline(always)]
-    fn send_for_order(&self, event: &Event) {
+    fn send_for_orders(&self, lot: &[Event]) {
         let Room { orders, levels } = &self.room;
-        orders.prefetch(rules::order_of(event));
-        let side = if event.flags.has(Flags::SELL) { Side::Sell } else { Side::Buy };
-        if let Some(ladder) = self.ladder(event.subject, side) {
-            levels.prefetch_end(ladder);
+        let (entering, others) = Sorted::entering(lot);
+        for event in entering.of(lot) {
+            levels.prefetch_end(self.ladder(event.subject, side_of(event)));
+        }
+        for event in others.of(lot) {
+            orders.prefetch(rules::order_of(event));
         }
     }
 
     #[inline(always)]
-    fn send_for_level(&self, event: &Event) {
-        let Room { orders, levels } = &self.room;
-        if let Some((number, side)) = orders.prefetch_around(rules::order_of(event)) {
-            levels.prefetch(number);
-            if let Some(ladder) = self.ladder(event.subject, side) {
-                levels.prefetch_end(ladder);
+    fn send_for_levels(&mut self, lot: &[Event]) {
+        let (entering, others) = Sorted::entering(lot);
+        for event in entering.of(lot) {
+            let (side, price) =
+                (side_of(event), event.body::<Order>().price.get().unwrap_or(Price(0)));
+            let ladder = self.ladder(event.subject, side);
+            let number = self.room.levels.guess(ladder, level::rank(side, price));
+            self.room.levels.prefetch(number);
+            self.likely[event.seq as usize % Self::AHEAD] = number;
+        }
+        for event in others.of(lot) {
+            let slot = self.room.orders.guess(rules::order_of(event));
+            self.likely[event.seq as usize % Self::AHEAD] = slot;
+            if let Some((number, side)) = self.room.orders.prefetch_around(slot) {
+                self.room.levels.prefetch(number);
+                self.room.levels.prefetch_last(self.ladder(event.subject, side));
             }
-        } else if let Some(ladder) = self.ladder(event.subject, event.side().unwrap_or(Side::Buy)) {
-            levels.prefetch_best(ladder);
         }
     }
 
     #[inline(always)]
-    fn ladder(&self, subject: SubjectId, side: Side) -> Option<Ladder> {
-        let place = *self.places.get(subject.index())?;
-        self.books.get(place as usize).map(|book| book.ladder(side))
+    fn ladder(&self, subject: SubjectId, side: Side) -> Ladder {
+        let place = self.places.get(subject.index()).map_or(NOT_OPEN, |place| *place);
+        self.books.get(place as usize).map_or(Ladder::default(), |book| book.ladder(side))
     }
 
     /// How many events [`look_ahead`](Self::look_ahead) readies at a time.
@@ -190,11 +203,13 @@ impl Books {
         let (book, records) = (&mut self.books[place], &mut self.records[..]);
         let before = book.before();
         change.before = before;
-        let turn = &mut Turn { book, subject, records, place, room: &mut self.room, event, change };
+        let (room, likely) = (&mut self.room, self.likely[event.seq as usize % Self::AHEAD]);
+        let turn = &mut Turn { book, subject, records, place, room, event, likely, change };
         if let Err(fault) = turn.apply() {
             turn.change.refuse(fault);
         }
-        let [bid, ask] = [0, 1].map(|side| book.best()[side].differs(before.best[side]));
+        let ([bid, ask], [old_bid, old_ask]) = (book.best(), before.best);
+        let (bid, ask) = (bid.differs(old_bid), ask.differs(old_ask));
         change.touch_changed = bid.any | ask.any;
         change.touch_price_changed = bid.price | ask.price;
         if book.newly_crossed(event, || change.may_cross()) {
@@ -341,6 +356,41 @@ impl Books {
     pub(crate) fn close_all(&mut self) {
         *self = Self::new(self.bounds);
     }
+}
+
+/// Which events of a lot are of one sort. What sort each is, is anybody's guess, and a wrong one costs more
+/// than to sort them first.
+struct Sorted {
+    places: [u8; Books::AHEAD],
+    count: usize,
+}
+
+impl Sorted {
+    /// Orders that enter, and all others.
+    #[inline(always)]
+    fn entering(lot: &[Event]) -> (Self, Self) {
+        let none = || Sorted { places: [0; Books::AHEAD], count: 0 };
+        let (mut entering, mut others) = (none(), none());
+        for (place, event) in lot.iter().enumerate() {
+            let enters = event.kind() == Kind::Add;
+            entering.places[entering.count % Books::AHEAD] = place as u8;
+            entering.count += usize::from(enters);
+            others.places[others.count % Books::AHEAD] = place as u8;
+            others.count += usize::from(!enters);
+        }
+        (entering, others)
+    }
+
+    #[inline(always)]
+    fn of<'a>(&'a self, lot: &'a [Event]) -> impl Iterator<Item = &'a Event> {
+        self.places[..self.count].iter().map(|place| &lot[usize::from(*place)])
+    }
+}
+
+/// The side of an event that tells it: only to look there early.
+#[inline(always)]
+fn side_of(event: &Event) -> Side {
+    if event.flags.has(Flags::SELL) { Side::Sell } else { Side::Buy }
 }
 
 /// How much room was made, of each kind.

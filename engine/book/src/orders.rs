@@ -5,7 +5,7 @@
 //! here knows prices from quantities: which queue an order stands in is the book's affair.
 
 use crate::index::Index;
-use crate::level::{NO_LEVEL, Number};
+use crate::level::Number;
 use crate::memory::{prefetch, reserve};
 use engine_event::body::Attributes;
 use engine_event::{Nanos, OrderId, ParticipantId, Price, Quantity, Side, SubjectId};
@@ -135,6 +135,20 @@ impl Orders {
         }
     }
 
+    /// The same where it may lie in this slot.
+    #[inline(always)]
+    pub(crate) fn find_likely(
+        &self,
+        likely: Slot,
+        subject: SubjectId,
+        id: OrderId,
+    ) -> Option<Slot> {
+        match self.cells.get(likely as usize) {
+            Some(cell) if cell.order.id == id && cell.subject == subject => Some(likely),
+            _ => self.find(subject, id),
+        }
+    }
+
     /// Whether the subject has an order with this id.
     #[inline(always)]
     pub(crate) fn has(&self, subject: SubjectId, id: OrderId) -> bool {
@@ -147,17 +161,22 @@ impl Orders {
         self.index.prefetch(id);
     }
 
-    /// Sends for the order that may have this id; else for where the next one will lie.
+    /// Sends for the order that may have this id.
     #[inline(always)]
     pub(crate) fn prefetch(&self, id: OrderId) {
-        let slot = self.index.find(id);
-        prefetch(&self.cells, if slot == NIL { self.free } else { slot } as usize);
+        prefetch(&self.cells, self.index.find(id) as usize);
     }
 
-    /// Sends for the neighbours of the order that may have this id, and tells its level and side.
+    /// Where the order with this id may lie.
     #[inline(always)]
-    pub(crate) fn prefetch_around(&self, id: OrderId) -> Option<(Number, Side)> {
-        let cell = self.cells.get(self.index.find(id) as usize)?;
+    pub(crate) fn guess(&self, id: OrderId) -> Slot {
+        self.index.find(id)
+    }
+
+    /// Sends for an order's neighbours and tells its level and side, if there is such an order.
+    #[inline(always)]
+    pub(crate) fn prefetch_around(&self, slot: Slot) -> Option<(Number, Side)> {
+        let cell = self.cells.get(slot as usize)?;
         prefetch(&self.cells, cell.previous as usize);
         prefetch(&self.cells, cell.next as usize);
         Some((cell.level, cell.order.side))
@@ -170,11 +189,6 @@ impl Orders {
     }
 
     #[inline]
-    pub(crate) fn set_level(&mut self, slot: Slot, level: Number) {
-        self.cells[slot as usize].level = level;
-    }
-
-    #[inline]
     pub(crate) fn get(&self, slot: Slot) -> &Resting {
         &self.cells[slot as usize].order
     }
@@ -184,28 +198,46 @@ impl Orders {
         &mut self.cells[slot as usize].order
     }
 
-    /// Stores an order whose id is not there yet. It stands in no queue. The caller has looked at
-    /// [`is_full`](Self::is_full).
+    /// Stores an order whose id is not there yet, at the end of a queue, which is that of this level or
+    /// of none. The caller has looked at [`is_full`](Self::is_full).
     #[inline(always)]
-    pub(crate) fn store(&mut self, subject: SubjectId, order: Resting) -> Slot {
-        let cell = Cell { order, subject, previous: NIL, next: NIL, level: NO_LEVEL };
+    pub(crate) fn store(
+        &mut self,
+        subject: SubjectId,
+        order: Resting,
+        level: Number,
+        queue: &mut Queue,
+    ) -> Slot {
+        let cell = Cell { order, subject, previous: queue.tail, next: NIL, level };
         let slot = match self.free {
             NIL => {
                 self.cells.push(cell);
                 (self.cells.len() - 1) as Slot
             }
             slot => {
-                self.free = self.cells[slot as usize].next;
-                self.cells[slot as usize] = cell;
+                let free = &mut self.cells[slot as usize];
+                self.free = free.next;
+                *free = cell;
                 slot
             }
         };
+        self.follow(queue, slot);
         let cells = &self.cells;
         self.index.insert(subject, order.id, slot, |slot| {
             let cell = &cells[slot as usize];
             (cell.subject, cell.order.id)
         });
         slot
+    }
+
+    /// The queue's end is this order, which knows the one before it.
+    #[inline(always)]
+    fn follow(&mut self, queue: &mut Queue, slot: Slot) {
+        match queue.tail {
+            NIL => queue.head = slot,
+            last => self.cells[last as usize].next = slot,
+        }
+        queue.tail = slot;
     }
 
     /// Forgets an order that stands in no queue any more.
@@ -215,19 +247,14 @@ impl Orders {
         cell.next = self.free;
         self.free = slot;
         self.index.remove(cell.subject, cell.order.id, slot);
+        cell.subject = SubjectId::EVERY; // nobody's
     }
 
-    /// Puts an order at the end of a queue.
-    #[inline(always)]
-    pub(crate) fn append(&mut self, queue: &mut Queue, slot: Slot) {
-        let last = queue.tail;
+    /// Puts an order that stands in no queue at the end of one, which is that of this level or of none.
+    pub(crate) fn append(&mut self, slot: Slot, level: Number, queue: &mut Queue) {
         let cell = &mut self.cells[slot as usize];
-        (cell.previous, cell.next) = (last, NIL);
-        match last {
-            NIL => queue.head = slot,
-            _ => self.cells[last as usize].next = slot,
-        }
-        queue.tail = slot;
+        (cell.previous, cell.next, cell.level) = (queue.tail, NIL, level);
+        self.follow(queue, slot);
     }
 
     /// Takes an order out of the queue that it stands in.

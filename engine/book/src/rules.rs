@@ -20,6 +20,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) place: usize,
     pub(crate) room: &'a mut Room,
     pub(crate) event: &'a Event,
+    /// Where its order may lie, or of one that enters, the level where it will stand.
+    pub(crate) likely: u32,
     pub(crate) change: &'a mut Change,
 }
 
@@ -77,24 +79,17 @@ impl Turn<'_> {
             side,
         };
         if self.event.flags.has(Flags::HIDDEN) || !order.is_displayed() {
-            self.add_hidden(order);
+            let attributes = order.attributes.and(Attributes::HIDDEN);
+            let order = Resting { attributes, ..order };
+            Book::enter_hidden(&mut self.records[self.place], self.room, self.subject, order);
         } else {
-            let spot = self.book.spot(&self.room.levels, side, price, quantity);
-            let spot = spot.ok_or(Fault::OutOfRange)?;
-            let slot = self.room.orders.store(self.subject, order);
-            self.book.append_at(self.room, slot, spot);
+            let whose = (self.place, self.subject);
+            self.book.enter(self.room, whose, order, self.likely)?;
             self.change.level = Some((side, price));
         }
         self.book.form = Some(Form::Orders);
         self.tell(Effect::Entered, Some(quantity));
         Ok(())
-    }
-
-    #[cold]
-    fn add_hidden(&mut self, order: Resting) {
-        let attributes = order.attributes.and(Attributes::HIDDEN);
-        let slot = self.room.orders.store(self.subject, Resting { attributes, ..order });
-        self.book.append(&mut self.records[self.place], self.room, slot);
     }
 
     /// An order gets a new price and quantity. It keeps its place only if it does not ask for more:
@@ -113,10 +108,10 @@ impl Turn<'_> {
             if !self.book.has_room_without(self.room, &order, &moved) {
                 return Err(Fault::OutOfRange);
             }
-            let record = &mut self.records[self.place];
-            self.book.unlink(record, self.room, slot);
+            self.book.unlink(self.records, self.place, self.room, slot);
             *self.room.orders.get_mut(slot) = moved;
-            self.book.append(record, self.room, slot);
+            let record = &mut self.records[self.place];
+            self.book.append(record, self.room, self.place, slot)?;
         }
         self.change.level = shown_at(&moved);
         self.tell(Effect::Modified, Some(quantity));
@@ -138,7 +133,7 @@ impl Turn<'_> {
             }
         };
         let is_execution = kind == Kind::Execute;
-        let Some(slot) = self.room.orders.find(self.subject, id) else {
+        let Some(slot) = self.room.orders.find_likely(self.likely, self.subject, id) else {
             // It traded all the same, and the volume counts where the price is told.
             if is_execution {
                 self.trade(price.get(), told);
@@ -178,11 +173,7 @@ impl Turn<'_> {
     /// Takes an order out altogether.
     #[inline(always)]
     fn remove(&mut self, slot: Slot) {
-        if self.room.orders.level(slot) == NO_LEVEL {
-            self.book.unlink(&mut self.records[self.place], self.room, slot);
-        } else {
-            self.book.leave(self.room, slot);
-        }
+        self.book.unlink(self.records, self.place, self.room, slot);
         self.room.orders.forget(slot);
     }
 
@@ -208,8 +199,12 @@ impl Turn<'_> {
             return Err(Fault::OutOfRange);
         }
         self.remove(slot);
-        let slot = self.room.orders.store(self.subject, new);
-        self.book.append(&mut self.records[self.place], self.room, slot);
+        if new.is_displayed() {
+            let whose = (self.place, self.subject);
+            self.book.enter(self.room, whose, new, NO_LEVEL)?;
+        } else {
+            Book::enter_hidden(&mut self.records[self.place], self.room, self.subject, new);
+        }
         self.change.level = shown_at(&new);
         self.tell(Effect::Replaced, Some(quantity));
         Ok(())
@@ -231,7 +226,7 @@ impl Turn<'_> {
         match left {
             Some(quantity) => {
                 self.room.orders.levels += usize::from(is_new);
-                self.book.set_level(self.room, side, price, quantity, orders);
+                self.book.set_level(self.room, side, (price, quantity, orders), self.place);
                 self.change.level = Some((side, price));
             }
             None => {
@@ -254,7 +249,7 @@ impl Turn<'_> {
         let (bid, ask) = (shown(bid, bid_quantity)?, shown(ask, ask_quantity)?);
         self.book.expect_form(Form::Touch)?;
         self.book.form = Some(Form::Touch);
-        self.book.set_touch(self.room, bid, ask);
+        self.book.set_touch(self.room, self.place, [bid, ask]);
         self.tell(Effect::Restated, None);
         Ok(())
     }
@@ -282,7 +277,8 @@ impl Turn<'_> {
     /// taken back.
     #[inline(always)]
     fn find(&mut self, id: OrderId) -> Result<Slot, Fault> {
-        let slot = self.room.orders.find(self.subject, id).ok_or(Fault::UnknownOrder)?;
+        let slot = self.room.orders.find_likely(self.likely, self.subject, id);
+        let slot = slot.ok_or(Fault::UnknownOrder)?;
         self.change.order = Some(*self.room.orders.get(slot));
         Ok(slot)
     }

@@ -233,11 +233,12 @@ impl Flags {
     /// The side, if one is given.
     #[inline]
     pub const fn side(self) -> Option<Side> {
-        match self.0 & 12 {
-            4 => Some(Side::Buy),
-            8 => Some(Side::Sell),
-            _ => None,
+        // Which of them it is, is anybody's guess; that it is one of them is not.
+        let sides = self.0 & 12;
+        if sides == 0 || sides == 12 {
+            return None;
         }
+        Some(if sides & 8 == 0 { Side::Buy } else { Side::Sell })
     }
 }
 
