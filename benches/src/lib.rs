@@ -20,6 +20,7 @@ mod cores;
 mod fused;
 mod options;
 mod results;
+mod rival;
 mod session;
 
 pub use contest::Contest;
@@ -27,4 +28,5 @@ pub use cores::{Cores, Duel};
 pub use fused::time_fused;
 pub use options::Options;
 pub use results::{Results, Target, tell};
-pub use session::{Overwritten, Session, drain, ns_each, time, time_batches};
+pub use rival::Rival;
+pub use session::{Overwritten, Session, cpu_time, drain, ns_each, time, time_batches};

@@ -13,23 +13,37 @@ impl Options {
     /// Reads the command line; leaves with a message if it says anything else.
     #[must_use]
     pub fn from_args() -> Self {
-        let mut options = Self::default();
-        for arg in std::env::args().skip(1) {
+        Self::with_settings(&[]).0
+    }
+
+    /// The same for a bench that has settings of its own, each a flag with a value. Gives those that are
+    /// there, in their order.
+    #[must_use]
+    pub fn with_settings(known: &[&'static str]) -> (Self, Vec<(&'static str, String)>) {
+        let (mut options, mut settings) = (Self::default(), Vec::new());
+        let mut args = std::env::args().skip(1);
+        while let Some(arg) = args.next() {
             match arg.as_str() {
                 "--quick" => options.quick = true,
                 "--json" => options.json = true,
                 "--bench" | "--test" => {} // cargo says which command started us
-                other => {
-                    eprintln!("unknown argument `{other}`: there are --quick and --json");
-                    std::process::exit(2);
-                }
+                other => match known.iter().find(|flag| **flag == other).zip(args.next()) {
+                    Some((flag, value)) => settings.push((*flag, value)),
+                    None => refuse(other, known),
+                },
             }
         }
-        options
+        (options, settings)
     }
 
     /// `full`, or `quick` if asked to be quick.
     pub fn choose<T>(self, full: T, quick: T) -> T {
         if self.quick { quick } else { full }
     }
+}
+
+fn refuse(argument: &str, known: &[&str]) -> ! {
+    let own: String = known.iter().map(|flag| format!(", {flag} VALUE")).collect();
+    eprintln!("`{argument}`: there are --quick, --json{own}");
+    std::process::exit(2);
 }

@@ -4,6 +4,7 @@ use engine_event::{Directory, Event, Nanos};
 use engine_pipeline::{Feed, FeedTurn, Sink};
 use feeds::{AnyFeed, Options, synthetic};
 use quanta::Instant;
+use std::path::Path;
 use std::time::Duration;
 use tempfile::NamedTempFile;
 
@@ -23,6 +24,12 @@ impl Session {
         let file = NamedTempFile::new().expect("a temporary file");
         let messages = synthetic::itch::generate(messages, 1, stocks, file.as_file());
         Self { file, messages: messages.expect("room for a session") }
+    }
+
+    /// Where the file is, for programs that are not ours.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.file.path()
     }
 
     /// How many messages it has.
@@ -58,13 +65,13 @@ const BATCH: usize = 256;
 
 /// A sink that writes each event over an older one, as into a ring whose readers have gone by.
 pub struct Overwritten {
-    slots: Vec<Event>,
+    slots: Box<[Event; BATCH]>,
     next: usize,
 }
 
 impl Default for Overwritten {
     fn default() -> Self {
-        Self { slots: vec![bytemuck::Zeroable::zeroed(); BATCH], next: 0 }
+        Self { slots: Box::new([bytemuck::Zeroable::zeroed(); BATCH]), next: 0 }
     }
 }
 
@@ -99,6 +106,19 @@ pub fn time(work: impl FnOnce()) -> Duration {
     let start = Instant::now();
     work();
     start.elapsed()
+}
+
+/// The time that this thread has spent working so far: on a machine that others use too, what a task
+/// costs, while the clock on the wall also counts their turns. As exact as the scheduler's tick, some
+/// milliseconds, so for tasks of a second.
+///
+/// # Panics
+/// If the system does not keep it.
+#[must_use]
+pub fn cpu_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux keeps it");
+    let spent = stat.split(' ').next().and_then(|text| text.parse().ok());
+    Duration::from_nanos(spent.expect("nanoseconds come first"))
 }
 
 /// A round's one figure: nanoseconds for each of `count`.

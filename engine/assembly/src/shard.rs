@@ -87,9 +87,6 @@ impl Shard {
         &self.meter
     }
 
-    /// Events that are looked at ahead of their turn.
-    const AHEAD: usize = 32;
-
     /// Takes what is ready, until the batch is full or the lane is.
     fn take(&mut self) -> usize {
         let Self { events, panel, out, lane, meter, .. } = self;
@@ -97,8 +94,8 @@ impl Shard {
         let mut taken = 0;
         while taken < Self::BATCH && out.is_empty() {
             let ready = events.readable();
-            let ready = &ready[..ready.len().min(Self::AHEAD)];
-            panel.look_ahead(ready);
+            panel.look_ahead(ready, taken == 0);
+            let ready = &ready[..ready.len().min(Panel::AHEAD)];
             let mut run = 0;
             for event in ready {
                 run += 1;

@@ -1,6 +1,7 @@
 //! One subject's book: two ladders, the hidden orders, and what is known of its state.
 
-use crate::level::Ladder;
+use crate::change::Before;
+use crate::level::{self, Ladder, Level, Levels, NO_LEVEL, Spot};
 use crate::orders::{Orders, Queue, Resting, Slot};
 use crate::{Form, Stale, Touch};
 use engine_event::body::Phase;
@@ -8,32 +9,69 @@ use engine_event::{
     Definition, Event, Fault, FaultCounts, Flags, Price, Quantity, Side, SubjectId,
 };
 
-/// A book. Its orders lie in the shard's slab, which its methods are given.
+/// What nearly every event needs of a book: one cache line. Its orders and levels lie in the shard's
+/// [`Room`], which its methods are given.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Book {
-    pub(crate) subject: SubjectId,
+    /// The best of both sides, so that nobody has to look there.
+    best: [Best; 2],
+    /// How many orders that is.
+    best_orders: [u32; 2],
+    ladders: [Ladder; 2],
     pub(crate) form: Option<Form>,
     pub(crate) phase: Phase,
     pub(crate) crossing: Crossing,
-    pub(crate) stale: Option<Stale>,
-    /// The best of both ladders, so that nobody has to look there.
-    touch: Touch,
-    bids: Ladder,
-    asks: Ladder,
-    /// Orders that are known but not displayed, in the order in which they came.
-    pub(crate) hidden: Queue,
-    pub(crate) record: Box<Record>,
+    /// The record says since when and why.
+    pub(crate) is_stale: bool,
 }
 
-/// The place of an order's level in its ladder, or the one where it would have to be. Hidden orders have
-/// none.
-pub(crate) type Spot = Result<usize, usize>;
+const _: () = assert!(size_of::<Book>() == 64);
+
+/// The price and quantity of a best level; a quantity of 0 where there is none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Best {
+    pub(crate) price: Price,
+    pub(crate) quantity: Quantity,
+}
+
+impl Best {
+    pub(crate) const NONE: Best = Best { price: Price(0), quantity: Quantity(0) };
+
+    #[inline]
+    pub(crate) fn is_there(self) -> bool {
+        self.quantity.0 > 0
+    }
+}
 
 /// What is seldom needed of a book, out of the way of what every event needs.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Record {
+    pub(crate) subject: SubjectId,
     pub(crate) definition: Option<Definition>,
     pub(crate) faults: FaultCounts,
+    pub(crate) stale: Option<Stale>,
+    /// Orders that are known but not displayed, in the order in which they came.
+    pub(crate) hidden: Queue,
+}
+
+impl Record {
+    pub(crate) fn new(subject: SubjectId) -> Self {
+        Self {
+            subject,
+            definition: None,
+            faults: FaultCounts::default(),
+            stale: None,
+            hidden: Queue::EMPTY,
+        }
+    }
+}
+
+/// Where the orders and levels of all books of a shard lie.
+#[derive(Clone, Debug)]
+pub(crate) struct Room {
+    pub(crate) orders: Orders,
+    pub(crate) levels: Levels,
 }
 
 /// What is known of the sides' standing across each other.
@@ -53,239 +91,290 @@ pub(crate) struct Crossing {
 }
 
 impl Book {
-    pub(crate) fn new(subject: SubjectId) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            subject,
+            best: [Best::NONE; 2],
+            best_orders: [0; 2],
+            ladders: [Ladder::default(); 2],
             form: None,
             phase: Phase::Unknown,
             crossing: Crossing::default(),
-            stale: None,
-            touch: Touch::default(),
-            bids: Ladder::new(Side::Buy),
-            asks: Ladder::new(Side::Sell),
-            hidden: Queue::EMPTY,
-            record: Box::default(),
+            is_stale: false,
         }
     }
 
-    pub(crate) fn ladder(&self, side: Side) -> &Ladder {
-        match side {
-            Side::Buy => &self.bids,
-            Side::Sell => &self.asks,
-        }
-    }
-
-    fn ladder_mut(&mut self, side: Side) -> &mut Ladder {
-        match side {
-            Side::Buy => &mut self.bids,
-            Side::Sell => &mut self.asks,
-        }
-    }
-
-    /// Reads the book's own lines, to have them at hand. The number means nothing.
     #[inline]
-    pub(crate) fn look(&self) -> u64 {
-        u64::from(self.hidden.is_empty())
-            ^ u64::from(self.touch.bid.is_some())
-            ^ u64::from(self.touch.ask.is_some())
+    pub(crate) fn ladder(&self, side: Side) -> Ladder {
+        self.ladders[side as usize]
     }
 
-    /// The same with the levels at the touch.
+    /// How many levels a side has.
+    pub(crate) fn depth(&self, side: Side) -> usize {
+        self.ladder(side).count()
+    }
+
+    /// The levels of a side, worst first.
+    pub(crate) fn levels<'a>(
+        &self,
+        room: &'a Room,
+        side: Side,
+    ) -> impl DoubleEndedIterator<Item = &'a Level> + ExactSizeIterator + Clone + use<'a> {
+        room.levels.all(self.ladder(side))
+    }
+
+    /// The level at a price.
     #[inline]
-    pub(crate) fn look_deeper(&self) -> u64 {
-        self.bids.look() ^ self.asks.look()
+    pub(crate) fn level<'a>(&self, room: &'a Room, side: Side, price: Price) -> Option<&'a Level> {
+        room.levels.at(self.ladder(side), level::rank(side, price))
+    }
+
+    /// The best prices and quantities, bid first.
+    #[inline]
+    pub(crate) fn best(&self) -> [Best; 2] {
+        self.best
     }
 
     #[inline]
     pub(crate) fn touch(&self) -> Touch {
-        self.touch
+        self.before().touch()
     }
 
-    /// Looks anew at the best of a side, of which a level at this depth appeared, changed or left.
+    /// The touch as changes tell it.
     #[inline]
-    fn refresh(&mut self, side: Side, depth: u32) {
-        if depth == 0 {
-            let best = self.ladder(side).best();
-            match side {
-                Side::Buy => self.touch.bid = best,
-                Side::Sell => self.touch.ask = best,
-            }
-        }
+    pub(crate) fn before(&self) -> Before {
+        Before { best: self.best, orders: self.best_orders }
+    }
+
+    /// Looks anew at the best of a side.
+    #[inline]
+    fn refresh(&mut self, levels: &Levels, side: Side) {
+        let best = levels.best(self.ladder(side));
+        self.set_best(side, best);
+    }
+
+    #[inline]
+    fn set_best(&mut self, side: Side, level: Option<&Level>) {
+        let (best, orders) = match level {
+            Some(level) => (Best { price: level.price, quantity: level.quantity }, level.orders),
+            None => (Best::NONE, 0),
+        };
+        (self.best[side as usize], self.best_orders[side as usize]) = (best, orders);
     }
 
     /// Whether an event of this form may change the book.
+    #[inline]
     pub(crate) fn expect_form(&self, form: Form) -> Result<(), Fault> {
         if self.form.is_none_or(|of| of == form) { Ok(()) } else { Err(Fault::Malformed) }
     }
 
-    /// Sets a level to what was told of it. Returns its depth.
+    /// Sets a level to what was told of it.
     pub(crate) fn set_level(
         &mut self,
+        room: &mut Room,
         side: Side,
         price: Price,
         quantity: Quantity,
         orders: u32,
-    ) -> u32 {
-        let depth = self.ladder_mut(side).set(price, quantity, orders);
-        self.refresh(side, depth);
-        depth
+    ) {
+        let (ladder, rank) = (&mut self.ladders[side as usize], level::rank(side, price));
+        let number = match room.levels.find(*ladder, rank) {
+            Ok(at) => room.levels.number(*ladder, at),
+            Err(at) => room.levels.insert(ladder, at, rank, price),
+        };
+        let level = room.levels.get_mut(number);
+        (level.quantity, level.orders) = (quantity, orders);
+        self.refresh(&room.levels, side);
     }
 
-    /// Takes away a level, if it is there. Returns the depth that it had.
-    pub(crate) fn take_level(&mut self, side: Side, price: Price) -> Option<u32> {
-        let depth = self.ladder_mut(side).take_away(price)?;
-        self.refresh(side, depth);
-        Some(depth)
+    /// Takes away a level, if it is there, and tells whether it was.
+    pub(crate) fn take_level(&mut self, room: &mut Room, side: Side, price: Price) -> bool {
+        let ladder = &mut self.ladders[side as usize];
+        let spot = room.levels.find(*ladder, level::rank(side, price));
+        if let Ok(at) = spot {
+            room.levels.remove(ladder, at);
+            self.refresh(&room.levels, side);
+        }
+        spot.is_ok()
     }
 
     /// Sets the touch, which is all that there is.
     pub(crate) fn set_touch(
         &mut self,
+        room: &mut Room,
         bid: Option<(Price, Quantity)>,
         ask: Option<(Price, Quantity)>,
     ) {
         for (side, best) in [(Side::Buy, bid), (Side::Sell, ask)] {
-            self.ladder_mut(side).clear();
-            if let Some((price, quantity)) = best {
-                self.ladder_mut(side).set(price, quantity, 0);
+            room.levels.clear(&mut self.ladders[side as usize]);
+            match best {
+                Some((price, quantity)) => self.set_level(room, side, price, quantity, 0),
+                None => self.set_best(side, None),
             }
-            self.refresh(side, 0);
         }
     }
 
-    /// Where this order would enter its ladder; none if its level's quantity would overflow.
-    #[inline]
-    pub(crate) fn spot(&self, order: &Resting) -> Option<Spot> {
+    /// Where this order would enter its ladder; none if its level's quantity would overflow. Hidden
+    /// orders enter none.
+    #[inline(always)]
+    pub(crate) fn spot(&self, levels: &Levels, order: &Resting) -> Option<Spot> {
         if !order.is_displayed() {
             return Some(Err(0));
         }
         let ladder = self.ladder(order.side);
-        let spot = ladder.find(order.price);
-        let there = spot.map_or(Quantity(0), |at| ladder.levels()[at].quantity);
+        let spot = levels.find(ladder, level::rank(order.side, order.price));
+        let there = spot.map_or(Quantity(0), |at| levels.get(levels.number(ladder, at)).quantity);
         there.0.checked_add(order.remaining.0).map(|_| spot)
     }
 
     /// Whether this order could enter without its level's quantity overflowing, when `leaving`, an order
     /// of the same side, will have left.
-    pub(crate) fn has_room_without(&self, leaving: &Resting, order: &Resting) -> bool {
-        let level = self.ladder(order.side).get(order.price);
-        let Some(level) = level.filter(|_| order.is_displayed()) else { return true };
+    #[inline]
+    pub(crate) fn has_room_without(&self, room: &Room, leaving: &Resting, order: &Resting) -> bool {
+        if !order.is_displayed() {
+            return true;
+        }
+        let Some(level) = self.level(room, order.side, order.price) else { return true };
         let leaves_here = leaving.is_displayed() && leaving.price == level.price;
         let less = if leaves_here { leaving.remaining.0 } else { 0 };
         (level.quantity.0 - less).checked_add(order.remaining.0).is_some()
     }
 
-    /// Puts a stored order behind all others at its price. Returns the depth of its level.
-    pub(crate) fn append(&mut self, orders: &mut Orders, slot: Slot) -> Option<u32> {
-        let order = orders.get(slot);
-        let spot = self.ladder(order.side).find(order.price);
-        self.append_at(orders, slot, spot)
+    /// Puts a stored order behind all others at its price.
+    #[inline]
+    pub(crate) fn append(&mut self, record: &mut Record, room: &mut Room, slot: Slot) {
+        let order = room.orders.get(slot);
+        let spot = room.levels.find(self.ladder(order.side), level::rank(order.side, order.price));
+        self.append_at(record, room, slot, spot);
     }
 
     /// The same where its spot is known and the book has not changed since.
-    #[inline]
-    pub(crate) fn append_at(&mut self, orders: &mut Orders, slot: Slot, spot: Spot) -> Option<u32> {
-        let order = *orders.get(slot);
-        if !order.is_displayed() {
-            orders.append(&mut self.hidden, slot);
-            return None;
+    #[inline(always)]
+    pub(crate) fn append_at(
+        &mut self,
+        record: &mut Record,
+        room: &mut Room,
+        slot: Slot,
+        spot: Spot,
+    ) {
+        let Room { orders, levels } = room;
+        let &Resting { side, price, remaining, .. } = orders.get(slot);
+        if !orders.get(slot).is_displayed() {
+            orders.append(&mut record.hidden, slot);
+            return;
         }
-        let ladder = self.ladder_mut(order.side);
-        let at = ladder.place_or_insert(spot, order.price);
-        let level = ladder.at(at);
-        level.quantity.0 += order.remaining.0;
+        let ladder = &mut self.ladders[side as usize];
+        let (at, number) = match spot {
+            Ok(at) => (at, levels.number(*ladder, at)),
+            Err(at) => (at, levels.insert(ladder, at, level::rank(side, price), price)),
+        };
+        let is_best = at + 1 == ladder.count();
+        let level = levels.get_mut(number);
+        level.quantity.0 += remaining.0;
         level.orders += 1;
         orders.append(&mut level.queue, slot);
-        let depth = ladder.depth_of(at);
-        self.refresh(order.side, depth);
-        Some(depth)
+        orders.set_level(slot, number);
+        if is_best {
+            self.set_best(side, Some(levels.get(number)));
+        }
     }
 
-    /// Takes an order out of its level; it stays stored. Returns the depth that its level had.
-    pub(crate) fn unlink(&mut self, orders: &mut Orders, slot: Slot) -> Option<u32> {
-        let order = *orders.get(slot);
-        if !order.is_displayed() {
-            orders.unlink(&mut self.hidden, slot);
-            return None;
+    /// Takes an order out of its level; it stays stored.
+    #[inline]
+    pub(crate) fn unlink(&mut self, record: &mut Record, room: &mut Room, slot: Slot) {
+        let Room { orders, levels } = room;
+        let &Resting { side, remaining, .. } = orders.get(slot);
+        let number = orders.level(slot);
+        if number == NO_LEVEL {
+            orders.unlink(&mut record.hidden, slot);
+            return;
         }
-        let (ladder, at) = self.level_of(&order);
-        let depth = ladder.depth_of(at);
-        let level = ladder.at(at);
-        level.quantity.0 -= order.remaining.0;
+        let level = levels.get_mut(number);
+        level.quantity.0 -= remaining.0;
         level.orders -= 1;
         orders.unlink(&mut level.queue, slot);
-        ladder.drop_if_empty(at);
-        self.refresh(order.side, depth);
-        Some(depth)
-    }
-
-    /// Takes an order out altogether. Returns the depth that its level had.
-    pub(crate) fn remove(&mut self, orders: &mut Orders, slot: Slot) -> Option<u32> {
-        let depth = self.unlink(orders, slot);
-        orders.forget(slot);
-        depth
-    }
-
-    /// Takes less than all off an order, which keeps its place. Returns the depth of its level.
-    pub(crate) fn shrink(&mut self, orders: &mut Orders, slot: Slot, by: Quantity) -> Option<u32> {
-        let order = *orders.get(slot);
-        debug_assert!(by < order.remaining);
-        orders.get_mut(slot).remaining.0 -= by.0;
-        if !order.is_displayed() {
-            return None;
+        orders.set_level(slot, NO_LEVEL);
+        let &mut Level { price, orders: left, .. } = level;
+        let was_best = self.best[side as usize].price == price;
+        if left > 0 {
+            if was_best {
+                self.set_best(side, Some(levels.get(number)));
+            }
+            return;
         }
-        let (ladder, at) = self.level_of(&order);
-        ladder.at(at).quantity.0 -= by.0;
-        let depth = ladder.depth_of(at);
-        self.refresh(order.side, depth);
-        Some(depth)
+        let ladder = &mut self.ladders[side as usize];
+        let at = if was_best {
+            ladder.count() - 1
+        } else {
+            levels.find(*ladder, level::rank(side, price)).expect("a level is in its ladder")
+        };
+        levels.remove(ladder, at);
+        if was_best {
+            self.refresh(levels, side);
+        }
     }
 
-    fn level_of(&mut self, order: &Resting) -> (&mut Ladder, usize) {
-        let ladder = self.ladder_mut(order.side);
-        let at = ladder.find(order.price).expect("a displayed order's level is there");
-        (ladder, at)
+    /// Takes an order out altogether.
+    #[inline]
+    pub(crate) fn remove(&mut self, record: &mut Record, room: &mut Room, slot: Slot) {
+        self.unlink(record, room, slot);
+        room.orders.forget(slot);
+    }
+
+    /// Takes less than all off an order, which keeps its place.
+    #[inline]
+    pub(crate) fn shrink(&mut self, room: &mut Room, slot: Slot, by: Quantity) {
+        let order = room.orders.get_mut(slot);
+        debug_assert!(by < order.remaining);
+        order.remaining.0 -= by.0;
+        let side = order.side;
+        let number = room.orders.level(slot);
+        if number == NO_LEVEL {
+            return;
+        }
+        let level = room.levels.get_mut(number);
+        level.quantity.0 -= by.0;
+        let best = &mut self.best[side as usize];
+        if best.price == level.price {
+            best.quantity = level.quantity;
+        }
     }
 
     /// Forgets all that is in the book, and with it what was wrong.
-    pub(crate) fn clear(&mut self, orders: &mut Orders) {
-        orders.levels -= self.levels_told();
+    pub(crate) fn clear(&mut self, record: &mut Record, room: &mut Room) {
+        room.orders.levels -= self.levels_told();
         for side in [Side::Buy, Side::Sell] {
-            for level in self.ladder(side).levels() {
-                orders.forget_all(level.queue);
+            for place in 0..self.depth(side) {
+                let number = room.levels.number(self.ladder(side), place);
+                room.orders.forget_all(room.levels.get(number).queue);
             }
-            self.ladder_mut(side).clear();
+            room.levels.clear(&mut self.ladders[side as usize]);
+            self.set_best(side, None);
         }
-        orders.forget_all(self.hidden);
-        self.hidden = Queue::EMPTY;
-        self.touch = Touch::default();
+        room.orders.forget_all(record.hidden);
+        record.hidden = Queue::EMPTY;
         self.form = None;
         (self.crossing.told, self.crossing.may_be_new) = (false, false);
-        self.stale = None;
+        (self.is_stale, record.stale) = (false, None);
     }
 
     /// How many levels were told, if levels are what the feed tells. They count like orders towards the
     /// bound, since input makes them grow just as well.
     pub(crate) fn levels_told(&self) -> usize {
-        let levels = self.bids.levels().len() + self.asks.levels().len();
+        let levels = self.depth(Side::Buy) + self.depth(Side::Sell);
         if self.form == Some(Form::Levels) { levels } else { 0 }
     }
 
-    #[cfg(test)]
-    pub(crate) fn levels_capacity(&self) -> usize {
-        self.bids.capacity() + self.asks.capacity()
-    }
-
     /// The book may differ from the venue's from this event on, if it did not already.
-    pub(crate) fn distrust(&mut self, event: &Event, reason: Fault) {
-        self.stale.get_or_insert(Stale::since(event, reason));
+    pub(crate) fn distrust(&mut self, record: &mut Record, event: &Event, reason: Fault) {
+        record.stale.get_or_insert(Stale::since(event, reason));
+        self.is_stale = true;
     }
 
     /// Notes a fault, which puts the book in doubt.
     #[cold]
-    pub(crate) fn blame(&mut self, event: &Event, fault: Fault) {
-        self.record.faults.count(fault);
-        self.distrust(event, fault);
+    pub(crate) fn blame(&mut self, record: &mut Record, event: &Event, fault: Fault) {
+        record.faults.count(fault);
+        self.distrust(record, event, fault);
     }
 
     /// Judges the book after an event about its subject, if a group ends there. Whether the sides stand
@@ -314,8 +403,15 @@ impl Book {
     /// Whether the sides stand across each other though they may not. If not, the next time is told.
     #[inline]
     pub(crate) fn crossed_now(&mut self) -> bool {
-        let crossed = self.touch.is_crossed() && !self.phase.may_cross();
+        let crossed = self.is_crossed() && !self.phase.may_cross();
         self.crossing.told &= crossed;
         crossed
+    }
+
+    /// Whether the bid is at the offer or above it.
+    #[inline]
+    fn is_crossed(&self) -> bool {
+        let [bid, ask] = self.best;
+        bid.is_there() && ask.is_there() && bid.price >= ask.price
     }
 }

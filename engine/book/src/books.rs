@@ -2,9 +2,11 @@
 
 #[cfg(doc)]
 use crate::Form;
-use crate::book::Book;
-use crate::orders::{NIL, Orders};
-use crate::rules::{self, Turn};
+use crate::book::{Best, Book, Record, Room};
+use crate::level::{self, Levels};
+use crate::memory::{prefetch, reserve};
+use crate::orders::Orders;
+use crate::rules::{self, Need, Turn};
 use crate::{BookView, Change, Effect, Stale};
 use engine_event::body::{Gap, Phase, Status};
 use engine_event::{Digest, Event, Fault, FaultCounts, Kind, SubjectId, Writer};
@@ -55,9 +57,11 @@ impl Default for Bounds {
 #[derive(Clone, Debug)]
 pub struct Books {
     pub(crate) bounds: Bounds,
-    pub(crate) orders: Orders,
+    pub(crate) room: Room,
     /// In the order in which they were opened.
     pub(crate) books: Vec<Book>,
+    /// Of the same books in the same order, what is seldom needed.
+    pub(crate) records: Vec<Record>,
     /// By subject: the place in `books`, or `NOT_OPEN`.
     places: Vec<u32>,
     /// Faults of events that found no book.
@@ -74,8 +78,12 @@ impl Books {
     pub fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
-            orders: Orders::new(bounds.orders_max),
-            books: Vec::new(),
+            room: Room {
+                orders: Orders::new(bounds.orders_max),
+                levels: Levels::new((bounds.orders_max as usize).min(Self::LEVELS_RESERVED)),
+            },
+            books: reserve(bounds.subjects_max as usize),
+            records: Vec::new(),
             places: Vec::new(),
             faults_without_book: FaultCounts::default(),
             every_phase: Phase::Unknown,
@@ -84,68 +92,126 @@ impl Books {
     }
 
     /// Takes an event and tells what it changed. Kinds that do not concern books change nothing.
+    #[inline]
     pub fn apply(&mut self, event: &Event) -> Change {
+        let mut change = Change::NONE;
+        self.apply_into(event, &mut change);
+        change
+    }
+
+    /// The same, told in a change that says [nothing](Change::NONE) before. Faster for callers who look at
+    /// it where it is: a change that was just written is slow to move.
+    pub fn apply_into(&mut self, event: &Event, change: &mut Change) {
         use Kind::*;
         match event.kind() {
-            Status | Gap | Clear if event.subject == SubjectId::EVERY => self.apply_to_every(event),
+            Status | Gap | Clear if event.subject == SubjectId::EVERY => {
+                *change = self.apply_to_every(event);
+            }
             Add | Modify | Reduce | Delete | Replace | Execute | Level | Quote | Clear | Define
-            | Trade | Break | Status | Gap => self.apply_to_one(event),
-            Unknown | Auction | News | Position | Reading | Call | Flow | End => Change::NONE,
+            | Trade | Break | Status | Gap => self.apply_to_one(event, change),
+            Unknown | Auction | News | Position | Reading | Call | Flow | End => {}
         }
     }
 
-    /// Looks at what the coming events will need, so that it comes from memory while others of them wait
-    /// for theirs, and not one after the other. Changes nothing, and may be left out.
+    /// Sends for what the coming events will need, so that it comes from memory while they wait for their
+    /// turn, and not one after the other. Changes nothing, and may be left out.
     ///
-    /// Worth its while for batches of 8 to 32 events, just before they are applied.
+    /// Called before each [`AHEAD`](Self::AHEAD) events are applied, with all that are known to come,
+    /// and whether these are the first. What one event needs is known step by step (the index says which
+    /// order, the order says which level), so each call takes a further step for three lots of events.
     #[inline]
-    pub fn look_ahead(&self, events: &[Event]) {
-        for events in events.chunks(Self::AHEAD) {
-            let mut slots = [NIL; Self::AHEAD];
-            let mut seen = 0;
-            for (event, slot) in events.iter().zip(&mut slots) {
-                if let Some(id) = rules::order_of(event) {
-                    *slot = self.orders.guess(id);
-                }
-                seen ^= self.place(event.subject).map_or(0, |place| self.books[place].look());
-            }
-            for (event, slot) in events.iter().zip(slots) {
-                seen ^= self.orders.look(slot);
-                seen ^=
-                    self.place(event.subject).map_or(0, |place| self.books[place].look_deeper());
-            }
-            std::hint::black_box(seen);
+    pub fn look_ahead(&self, coming: &[Event], are_first: bool) {
+        let lot = |from: usize, to: usize| {
+            let (from, to) = (from * Self::AHEAD, to * Self::AHEAD);
+            &coming[from.min(coming.len())..to.min(coming.len())]
+        };
+        let begin = |step: usize| if are_first { 0 } else { step };
+        lot(begin(2), 3).iter().for_each(|event| self.send_for_index(event));
+        lot(begin(1), 2).iter().for_each(|event| self.send_for_order(event));
+        lot(0, 1).iter().for_each(|event| self.send_for_level(event));
+    }
+
+    #[inline(always)]
+    fn send_for_index(&self, event: &Event) {
+        if let Some(place) = self.place(event.subject) {
+            prefetch(&self.books, place);
+        }
+        if let Need::Order(id) = rules::need_of(event) {
+            self.room.orders.prefetch_guess(id);
         }
     }
 
-    /// How many events [`look_ahead`](Self::look_ahead) looks at at a time.
-    const AHEAD: usize = 32;
+    #[inline(always)]
+    fn send_for_order(&self, event: &Event) {
+        let Room { orders, levels } = &self.room;
+        match rules::need_of(event) {
+            Need::Order(id) => orders.prefetch(orders.guess(id)),
+            Need::Level(side, _) => {
+                if let Some(place) = self.place(event.subject) {
+                    levels.prefetch_end(self.books[place].ladder(side));
+                }
+            }
+            Need::Nothing => {}
+        }
+    }
+
+    #[inline(always)]
+    fn send_for_level(&self, event: &Event) {
+        let Room { orders, levels } = &self.room;
+        let need = rules::need_of(event);
+        let Some(place) = self.place(event.subject) else { return };
+        match need {
+            Need::Order(id) => {
+                if let Some((number, side)) = orders.prefetch_around(orders.guess(id)) {
+                    levels.prefetch(number);
+                    levels.prefetch_last(self.books[place].ladder(side));
+                }
+            }
+            Need::Level(side, price) => {
+                let ladder = self.books[place].ladder(side);
+                if let Ok(at) = levels.find(ladder, level::rank(side, price)) {
+                    levels.prefetch(levels.number(ladder, at));
+                }
+            }
+            Need::Nothing => {}
+        }
+    }
+
+    /// How many events [`look_ahead`](Self::look_ahead) readies at a time.
+    pub const AHEAD: usize = 16;
+    /// Levels, and places in ladders, for which room is set aside; where there are more, it grows.
+    const LEVELS_RESERVED: usize = 1 << 22;
 
     #[inline]
-    fn apply_to_one(&mut self, event: &Event) -> Change {
-        let Some(place) = self.place_or_open(event.subject) else { return self.homeless() };
-        let book = &mut self.books[place];
-        let mut change = Change { before: book.touch(), ..Change::NONE };
-        let turn = &mut Turn { book, orders: &mut self.orders, event, change: &mut change };
+    fn apply_to_one(&mut self, event: &Event, change: &mut Change) {
+        let Some(place) = self.place_or_open(event.subject) else {
+            *change = self.homeless();
+            return;
+        };
+        let (book, record) = (&mut self.books[place], &mut self.records[place]);
+        change.before = book.before();
+        let (subject, room) = (event.subject, &mut self.room);
+        let turn = &mut Turn { book, subject, record, room, event, change };
         if let Err(fault) = turn.apply() {
-            change.fault = Some(fault);
+            turn.change.refuse(fault);
         }
-        let after = book.touch();
-        change.touch_changed = after.differs(&change.before);
-        change.touch_price_changed = after.differs_in_price(&change.before);
+        let (best, before) = (book.best(), change.before.best);
+        if best != before {
+            change.touch_changed = true;
+            change.touch_price_changed = differs_in_price(best, before);
+        }
         if book.newly_crossed(event, change.may_cross()) {
             change.fault = Some(Fault::Crossed);
         }
         if let Some(fault) = change.fault {
-            book.blame(event, fault);
+            book.blame(record, event, fault);
         }
-        change
     }
 
     #[cold]
     fn apply_to_every(&mut self, event: &Event) -> Change {
-        for book in &mut self.books {
-            rules::change_state(book, &mut self.orders, event);
+        for (book, record) in self.books.iter_mut().zip(&mut self.records) {
+            rules::change_state(book, record, &mut self.room, event);
             book.crossed_now();
         }
         let effect = match event.kind() {
@@ -190,7 +256,7 @@ impl Books {
 
     /// How many orders rest in all books.
     pub fn orders_live(&self) -> usize {
-        self.orders.len()
+        self.room.orders.len()
     }
 
     /// How often each fault occurred, in all books and in events that found none. A gap is not among
@@ -198,7 +264,7 @@ impl Books {
     /// Adds up the books' counts: for summaries, not for every event.
     pub fn faults(&self) -> FaultCounts {
         let mut faults = self.faults_without_book;
-        self.books.iter().for_each(|book| faults.add(&book.record.faults));
+        self.records.iter().for_each(|record| faults.add(&record.faults));
         faults
     }
 
@@ -220,12 +286,12 @@ impl Books {
     /// Phase, definition and fault counts stay.
     pub fn clear(&mut self, subject: SubjectId) {
         if let Some(place) = self.place(subject) {
-            self.books[place].clear(&mut self.orders);
+            self.books[place].clear(&mut self.records[place], &mut self.room);
         }
     }
 
     pub(crate) fn view(&self, place: usize) -> BookView<'_> {
-        BookView::new(&self.books[place], &self.orders)
+        BookView::new(&self.books[place], &self.records[place], &self.room)
     }
 
     pub(crate) fn place(&self, subject: SubjectId) -> Option<usize> {
@@ -248,9 +314,11 @@ impl Books {
             return None;
         }
         let place = self.books.len();
-        let mut book = Book::new(subject);
-        (book.phase, book.stale) = (self.every_phase, self.every_stale);
+        let (mut book, mut record) = (Book::new(), Record::new(subject));
+        (book.phase, record.stale) = (self.every_phase, self.every_stale);
+        book.is_stale = record.stale.is_some();
         self.books.push(book);
+        self.records.push(record);
         if self.places.len() <= subject.index() {
             self.places.resize(subject.index() + 1, NOT_OPEN);
         }
@@ -260,14 +328,31 @@ impl Books {
 
     #[cfg(test)]
     pub(crate) fn capacities(&self) -> Capacities {
-        let (cells, [pages, table, table_room]) = self.orders.capacities();
-        let levels = self.books.iter().map(Book::levels_capacity).sum();
-        Capacities { cells, pages, table, table_room, levels, books: self.books.capacity() }
+        let (cells, [pages, table, table_room]) = self.room.orders.capacities();
+        let [levels, places] = self.room.levels.capacities();
+        Capacities { cells, pages, table, table_room, levels, places, books: self.books.capacity() }
+    }
+
+    /// Bytes of books, and of levels, in use.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> [usize; 2] {
+        let books = size_of_val(&*self.books) + size_of_val(&*self.records);
+        [books + size_of_val(&*self.places), self.room.levels.bytes()]
     }
 
     pub(crate) fn close_all(&mut self) {
         *self = Self::new(self.bounds);
     }
+}
+
+/// Whether a price of the touch differs; a side that appears or empties counts.
+#[inline]
+fn differs_in_price(best: [Best; 2], before: [Best; 2]) -> bool {
+    let side = |side: usize| {
+        let (is, was) = (best[side], before[side]);
+        is.is_there() != was.is_there() || is.price != was.price
+    };
+    side(0) || side(1)
 }
 
 /// How much room was made, of each kind.
@@ -279,5 +364,6 @@ pub(crate) struct Capacities {
     pub(crate) table: usize,
     pub(crate) table_room: usize,
     pub(crate) levels: usize,
+    pub(crate) places: usize,
     pub(crate) books: usize,
 }

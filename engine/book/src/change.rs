@@ -1,7 +1,8 @@
 //! What one event did to a book.
 
-use crate::{Resting, Touch};
-use engine_event::{Fault, Price, Quantity};
+use crate::book::Best;
+use crate::{Quote, Resting, Touch};
+use engine_event::{Fault, Price, Quantity, Side};
 
 /// What one event did to the books: the answer of [`Books::apply`](crate::Books::apply). The book after
 /// it is in the books; what is gone (the order as it was, the touch as it stood) is here.
@@ -19,12 +20,12 @@ pub struct Change {
     /// gives one, else the order's own. Also there when the order itself was unknown. The quantity is
     /// as it was told: with a fault it may be any number.
     pub traded: Option<Traded>,
-    /// How many levels of its side stand before the affected order's level, 0 at the touch: where the
-    /// order is now when it entered or changed, where it was when it left. The same of a level that was
-    /// told. None for hidden orders, and for quotes.
-    pub level_changed: Option<u32>,
-    /// The touch before the event; empty for an event about every subject.
-    pub before: Touch,
+    /// The level that the event changed: where the order stands now when it entered or changed, where it
+    /// stood when it left, or the level that was told. None for hidden orders, and for quotes. How many
+    /// levels stand before it, [`BookView::depth_of`](crate::BookView::depth_of) tells.
+    pub level: Option<(Side, Price)>,
+    /// The touch before the event: see [`before`](Self::before).
+    pub(crate) before: Before,
     /// Whether the event changed a price or a quantity of the touch.
     pub touch_changed: bool,
     /// Whether it changed a price of the touch; a side that appears or empties counts.
@@ -40,8 +41,8 @@ impl Change {
         order: None,
         left: None,
         traded: None,
-        level_changed: None,
-        before: Touch { bid: None, ask: None },
+        level: None,
+        before: Before::NONE,
         touch_changed: false,
         touch_price_changed: false,
         fault: None,
@@ -53,9 +54,22 @@ impl Change {
         Change::NONE
     }
 
+    /// The touch before the event; empty for an event about every subject.
+    #[inline]
+    pub fn before(&self) -> Touch {
+        self.before.touch()
+    }
+
     /// The event was refused.
     pub(crate) fn refused(fault: Fault) -> Change {
         Change { fault: Some(fault), ..Change::NONE }
+    }
+
+    /// The event is refused after all. What traded did so whatever the book knows of it.
+    #[cold]
+    pub(crate) fn refuse(&mut self, fault: Fault) {
+        let Change { before, traded, .. } = *self;
+        *self = Change { before, traded, ..Self::refused(fault) };
     }
 
     /// An order or a level entered or changed, so that afterwards the sides may stand across each other.
@@ -64,6 +78,40 @@ impl Change {
             self.effect,
             Effect::Entered | Effect::Modified | Effect::Replaced | Effect::Restated
         )
+    }
+}
+
+/// The best of both sides as a book keeps it, bid first: a price and a quantity, which is 0 where there
+/// is none, and how many orders that is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Before {
+    pub(crate) best: [Best; 2],
+    pub(crate) orders: [u32; 2],
+}
+
+impl Before {
+    pub(crate) const NONE: Before = Before { best: [Best::NONE; 2], orders: [0; 2] };
+
+    #[inline]
+    pub(crate) fn touch(&self) -> Touch {
+        let quote = |side: usize| {
+            let (Best { price, quantity }, orders) = (self.best[side], self.orders[side]);
+            (quantity.0 > 0).then_some(Quote { price, quantity, orders })
+        };
+        Touch { bid: quote(0), ask: quote(1) }
+    }
+}
+
+impl From<Touch> for Before {
+    fn from(touch: Touch) -> Self {
+        let mut before = Before::NONE;
+        for (side, quote) in [touch.bid, touch.ask].into_iter().enumerate() {
+            if let Some(Quote { price, quantity, orders }) = quote {
+                before.best[side] = Best { price, quantity };
+                before.orders[side] = orders;
+            }
+        }
+        before
     }
 }
 

@@ -10,16 +10,17 @@
 //! id of a second subject (ids are unique for one subject only). Opening a page is paid for with credit,
 //! which orders earn by being found in pages, so that ids too thin for pages soon get no more of them.
 //!
-//! Pages take about as much memory as the orders in them do themselves, 64 bytes each, and never more
-//! than 64 MiB; the table up to 100 bytes for each order in it.
+//! Pages lie side by side in huge pages of memory. They take up to 512 bytes for an order that rests in
+//! them, and never more than 128 MiB; the table up to 100 bytes for each order in it.
 
+use crate::memory::{prefetch, reserve};
 use crate::orders::{NIL, Slot};
 use engine_event::{OrderId, SubjectId};
 use rustc_hash::FxHashMap;
 
 /// Ids of one page, and pages of the window. Powers of two.
 const PAGE: usize = 4096;
-const WINDOW: usize = 4096;
+const WINDOW: usize = 8192;
 
 /// What an order in a page, and one in the table, adds to the credit; the latter so that a feed that
 /// turns sequential is noticed.
@@ -32,15 +33,20 @@ const CREDIT_MAX: u32 = 64 * COST;
 /// How many pages there may be though orders are few, and how many orders deserve one more. As many come
 /// at a time, or a quarter of those that are there.
 const PAGES_FREE: usize = 16;
-const DESERVING: usize = PAGE * size_of::<Slot>() / 64;
+const DESERVING: usize = PAGE * size_of::<Slot>() / 512;
+
+/// Shards with room for no more orders than that get no room for pages before they need it.
+const SMALL: usize = 4096;
 
 /// Slots by subject and id.
 #[derive(Clone, Debug)]
 pub(crate) struct Index {
     /// By page number, modulo its length.
     window: Box<[Place]>,
+    /// All pages, one after the other: slots by the lower bits of the id, `NIL` where there is none.
+    slots: Vec<Slot>,
     /// Pages without orders, to be opened again.
-    spare: Vec<Box<Page>>,
+    spare: Vec<u32>,
     /// How many there are, in the window and spare. They come many at a time, so that a number that sways
     /// about some height soon finds enough of them.
     pages: usize,
@@ -62,27 +68,28 @@ pub(crate) struct Index {
 struct Place {
     /// Which page it holds; `NO_PAGE` if none.
     number: u64,
+    /// Where the page is.
+    page: u32,
     /// How many orders are in the page.
-    live: u32,
+    live: u16,
     /// Orders whose ids belong to this page may be in the table.
     is_mixed: bool,
-    page: Option<Box<Page>>,
 }
+
+const _: () = assert!(size_of::<Place>() == 16 && PAGE <= u16::MAX as usize);
 
 /// More than any id's page number.
 const NO_PAGE: u64 = u64::MAX;
-
-/// Slots by the lower bits of the id; `NIL` where there is none.
-type Page = [Slot; PAGE];
 
 impl Index {
     /// An empty index whose table has room for twice as many orders before it grows.
     pub(crate) fn new(reserved: usize) -> Self {
         let mut table = FxHashMap::default();
         table.reserve(reserved * 2);
-        let free = Place { number: NO_PAGE, live: 0, is_mixed: false, page: None };
+        let free = Place { number: NO_PAGE, page: 0, live: 0, is_mixed: false };
         Self {
             window: vec![free; WINDOW].into(),
+            slots: reserve(if reserved > SMALL { WINDOW * PAGE } else { 0 }),
             spare: Vec::with_capacity(WINDOW),
             pages: 0,
             paged: 0,
@@ -105,8 +112,8 @@ impl Index {
     ) -> Option<Slot> {
         let (number, within) = split(id);
         let place = &self.window[number as usize % WINDOW];
-        if let Some(page) = place.page.as_ref().filter(|_| place.number == number) {
-            let slot = page[within];
+        if place.number == number {
+            let slot = self.slots[place.at(within)];
             if slot != NIL && is_its(slot) {
                 return Some(slot);
             }
@@ -114,7 +121,17 @@ impl Index {
                 return None;
             }
         }
+        self.find_in_table(subject, id)
+    }
+
+    #[inline(never)]
+    fn find_in_table(&self, subject: SubjectId, id: OrderId) -> Option<Slot> {
         self.table.get(&(subject, id)).copied()
+    }
+
+    #[inline(never)]
+    fn remove_from_table(&mut self, subject: SubjectId, id: OrderId) {
+        self.table.remove(&(subject, id));
     }
 
     /// Where an order with this id may lie, whoever's it is; `NIL` if the window does not know.
@@ -122,9 +139,16 @@ impl Index {
     pub(crate) fn guess(&self, id: OrderId) -> Slot {
         let (number, within) = split(id);
         let place = &self.window[number as usize % WINDOW];
-        match &place.page {
-            Some(page) if place.number == number => page[within],
-            _ => NIL,
+        if place.number == number { self.slots[place.at(within)] } else { NIL }
+    }
+
+    /// Sends for what [`guess`](Self::guess) will look at.
+    #[inline]
+    pub(crate) fn prefetch(&self, id: OrderId) {
+        let (number, within) = split(id);
+        let place = &self.window[number as usize % WINDOW];
+        if place.number == number {
+            prefetch(&self.slots, place.at(within));
         }
     }
 
@@ -145,12 +169,12 @@ impl Index {
         }
         self.newest = self.newest.max(number);
         let place = &mut self.window[at];
-        let page = place.page.as_mut().expect("a place with a number has its page");
-        if page[within] != NIL {
+        let here = &mut self.slots[place.at(within)];
+        if *here != NIL {
             place.is_mixed = true;
             return self.insert_in_table(subject, id, slot);
         }
-        page[within] = slot;
+        *here = slot;
         place.live += 1;
         self.paged += 1;
         self.credit = (self.credit + EARNED_IN_PAGE).min(CREDIT_MAX);
@@ -170,18 +194,17 @@ impl Index {
     pub(crate) fn remove(&mut self, subject: SubjectId, id: OrderId, slot: Slot) {
         let (number, within) = split(id);
         let place = &mut self.window[number as usize % WINDOW];
-        let page = place.page.as_mut().filter(|_| place.number == number);
-        let Some(here) = page.map(|page| &mut page[within]).filter(|here| **here == slot) else {
-            self.table.remove(&(subject, id));
-            return;
-        };
-        *here = NIL;
+        let is_here = place.number == number && self.slots[place.at(within)] == slot;
+        if !is_here {
+            return self.remove_from_table(subject, id);
+        }
+        self.slots[place.at(within)] = NIL;
         place.live -= 1;
         self.paged -= 1;
         // The newest page stays, since the next order belongs there.
         if place.live == 0 && number != self.newest {
             place.number = NO_PAGE;
-            self.spare.extend(place.page.take());
+            self.spare.push(place.page);
         }
     }
 
@@ -200,7 +223,7 @@ impl Index {
             self.find_page(&owner);
         }
         let place = &mut self.window[at];
-        place.page = self.spare.pop();
+        place.page = self.spare.pop().expect("a page was found");
         place.number = number;
         place.is_mixed = number <= self.newest && !self.table.is_empty();
         true
@@ -209,14 +232,20 @@ impl Index {
     /// Empties a place of the window: its page is spare, and its orders are in the table.
     fn close(&mut self, at: usize, owner: impl Fn(Slot) -> (SubjectId, OrderId)) {
         let place = &mut self.window[at];
-        let Some(mut page) = place.page.take() else { return };
+        if place.number == NO_PAGE {
+            return;
+        }
         place.number = NO_PAGE;
         let live = std::mem::take(&mut place.live);
-        self.paged -= live as usize;
+        let (page, first) = (place.page, place.at(0));
+        self.paged -= usize::from(live);
         if live > 0 {
-            for slot in page.iter_mut().filter(|slot| **slot != NIL) {
-                self.make_room();
-                self.table.insert(owner(*slot), std::mem::replace(slot, NIL));
+            for within in first..first + PAGE {
+                let slot = std::mem::replace(&mut self.slots[within], NIL);
+                if slot != NIL {
+                    self.make_room();
+                    self.table.insert(owner(slot), slot);
+                }
             }
         }
         self.spare.push(page);
@@ -227,7 +256,8 @@ impl Index {
         let deserved = (PAGES_FREE + self.paged / DESERVING).min(WINDOW);
         if self.pages < deserved {
             let more = (self.pages / 4).max(PAGES_FREE).min(WINDOW - self.pages);
-            self.spare.extend(std::iter::repeat_with(empty_page).take(more));
+            self.slots.resize((self.pages + more) * PAGE, NIL);
+            self.spare.extend((self.pages..self.pages + more).map(|page| page as u32));
             self.pages += more;
         }
         while self.spare.is_empty() {
@@ -259,9 +289,12 @@ fn split(id: OrderId) -> (u64, usize) {
     (id.0 / PAGE as u64, id.0 as usize % PAGE)
 }
 
-fn empty_page() -> Box<Page> {
-    let page = vec![NIL; PAGE].into_boxed_slice();
-    page.try_into().expect("as long as a page")
+impl Place {
+    /// Where an entry of its page lies.
+    #[inline]
+    fn at(&self, within: usize) -> usize {
+        self.page as usize * PAGE + within
+    }
 }
 
 #[cfg(test)]
@@ -306,9 +339,9 @@ mod tests {
             for (key, slot) in &self.plain {
                 assert_eq!(self.find(*key), Some(*slot), "{key:?}");
             }
-            let paged: u32 = self.index.window.iter().map(|place| place.live).sum();
-            assert_eq!(paged as usize + self.index.table.len(), self.plain.len());
-            let open = self.index.window.iter().filter(|place| place.page.is_some()).count();
+            let lives = self.index.window.iter().map(|place| usize::from(place.live));
+            assert_eq!(lives.sum::<usize>() + self.index.table.len(), self.plain.len());
+            let open = self.index.window.iter().filter(|place| place.number != NO_PAGE).count();
             assert_eq!(open + self.index.spare.len(), self.index.pages);
         }
     }
@@ -353,7 +386,7 @@ mod tests {
         }
         pair.assert_all_found();
         assert!(pair.index.table.len() > pair.plain.len() * 9 / 10, "older ones have moved");
-        assert!(pair.index.pages < 2 * PAGES_FREE, "{} pages", pair.index.pages);
+        assert!(pair.index.pages <= 2 * PAGES_FREE, "{} pages", pair.index.pages);
     }
 
     #[test]

@@ -19,7 +19,7 @@
 //! - **No allocation once warm**, and a bound on everything that input can grow: [`Bounds`].
 //! - **Only events count.** The same events give the same books, on whichever shard, before and after
 //!   a restart: [`Books::digest_of`] is one number for all that a book holds.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod book;
 mod books;
@@ -28,6 +28,7 @@ pub mod checksum;
 mod consistent;
 mod index;
 mod level;
+mod memory;
 pub mod naive;
 mod orders;
 mod rules;
@@ -35,6 +36,7 @@ mod saved;
 #[cfg(test)]
 mod tests;
 mod touch;
+pub mod transition;
 mod view;
 
 pub use books::{Books, Bounds};

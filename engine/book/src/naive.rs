@@ -223,10 +223,10 @@ impl NaiveBook {
             *self = earlier.clone();
             change = Change { fault: Some(Fault::OutOfRange), ..Change::NONE };
         }
-        change.before = earlier.touch();
+        change.before = earlier.touch().into();
         let shown = |touch: Touch, side| touch.of(side).map(|best| (best.price, best.quantity));
         for side in [Side::Buy, Side::Sell] {
-            let (was, is) = (shown(change.before, side), shown(self.touch(), side));
+            let (was, is) = (shown(change.before(), side), shown(self.touch(), side));
             change.touch_changed |= was != is;
             change.touch_price_changed |= was.map(|best| best.0) != is.map(|best| best.0);
         }
@@ -289,10 +289,10 @@ impl NaiveBook {
             Kind::Delete => {
                 let body: Order = event.body();
                 let order = self.order(body.id).ok_or(Fault::UnknownOrder)?;
-                let level_changed = self.depth_of(&order);
+                let level = shown_at(&order);
                 self.remove(body.id);
                 let order = Some(order);
-                Ok(Change { effect: Effect::Deleted, order, level_changed, ..Change::NONE })
+                Ok(Change { effect: Effect::Deleted, order, level, ..Change::NONE })
             }
             Kind::Replace => self.replace(event),
             Kind::Execute => self.execute(event.body()),
@@ -354,10 +354,10 @@ impl NaiveBook {
         let mut change = Change { effect: Effect::Restated, ..Change::NONE };
         if quantity.0 > 0 {
             told.insert(price, (quantity, orders));
-            (change.left, change.level_changed) = (Some(quantity), depth(self));
+            (change.left, change.level) = (Some(quantity), Some((side, price)));
         } else {
             told.remove(&price);
-            change.level_changed = depth_before;
+            change.level = depth_before.map(|_| (side, price));
         }
         Ok(change)
     }
@@ -463,8 +463,8 @@ impl NaiveBook {
         if taken == Quantity(0) {
             return Err(Fault::IncompleteOrder);
         }
-        let level_changed = self.depth_of(&order);
-        let change = Change { effect, order: Some(order), level_changed, ..Change::NONE };
+        let level = shown_at(&order);
+        let change = Change { effect, order: Some(order), level, ..Change::NONE };
         if taken >= order.remaining {
             self.remove(id);
             let fault = (taken > order.remaining).then_some(Fault::BeyondQuantity);
@@ -478,17 +478,7 @@ impl NaiveBook {
     /// What is told of an order that rests now.
     fn rests(&self, effect: Effect, before: Option<Resting>, now: Resting) -> Change {
         let left = Some(now.remaining);
-        let level_changed = self.depth_of(&now);
-        Change { effect, order: before, left, level_changed, ..Change::NONE }
-    }
-
-    fn depth_of(&self, order: &Resting) -> Option<u32> {
-        let is_better = |price: &&Price| match order.side {
-            Side::Buy => **price > order.price,
-            Side::Sell => **price < order.price,
-        };
-        let levels = if order.side == Side::Buy { &self.bids } else { &self.asks };
-        order.is_displayed().then(|| levels.keys().filter(is_better).count() as u32)
+        Change { effect, order: before, left, level: shown_at(&now), ..Change::NONE }
     }
 
     fn put(&mut self, order: Resting) {
@@ -512,6 +502,11 @@ impl NaiveBook {
         let mut orders = displayed.chain(&mut self.hidden);
         orders.find(|order| order.id == id).expect("the caller has found it before")
     }
+}
+
+/// The level of a displayed order.
+fn shown_at(order: &Resting) -> Option<(Side, Price)> {
+    order.is_displayed().then_some((order.side, order.price))
 }
 
 /// The price with which an order can rest.

@@ -5,6 +5,8 @@
 //! here knows prices from quantities: which queue an order stands in is the book's affair.
 
 use crate::index::Index;
+use crate::level::{NO_LEVEL, Number};
+use crate::memory::{prefetch, reserve};
 use engine_event::body::Attributes;
 use engine_event::{Nanos, OrderId, ParticipantId, Price, Quantity, Side, SubjectId};
 
@@ -52,6 +54,8 @@ struct Cell {
     subject: SubjectId,
     previous: Slot,
     next: Slot,
+    /// Where it is displayed.
+    level: Number,
 }
 
 const _: () = assert!(size_of::<Cell>() == 64);
@@ -67,9 +71,18 @@ pub(crate) struct Queue {
 impl Queue {
     pub(crate) const EMPTY: Queue = Queue { head: NIL, tail: NIL };
 
+    /// The slot of the first order, or [`NIL`].
     #[inline]
-    pub(crate) fn is_empty(self) -> bool {
-        self.head == NIL
+    pub(crate) fn first(self) -> Slot {
+        self.head
+    }
+}
+
+impl From<Slot> for Queue {
+    /// A queue of one.
+    #[inline]
+    fn from(slot: Slot) -> Self {
+        Self { head: slot, tail: slot }
     }
 }
 
@@ -88,7 +101,7 @@ pub(crate) struct Orders {
 }
 
 impl Orders {
-    /// Orders for which room is made at once: 4 MiB of slab.
+    /// Entries of the index's table for which room is made at once.
     const RESERVED: usize = 65_536;
 
     pub(crate) fn new(orders_max: u32) -> Self {
@@ -96,7 +109,7 @@ impl Orders {
         let orders_max = orders_max as usize;
         let reserved = orders_max.min(Self::RESERVED);
         Self {
-            cells: Vec::with_capacity(reserved),
+            cells: reserve(orders_max),
             free: NIL,
             index: Index::new(reserved),
             live: 0,
@@ -124,10 +137,36 @@ impl Orders {
         self.index.guess(id)
     }
 
-    /// Reads an order that may be there, to have it at hand. The number means nothing.
+    /// Sends for what says where the order with this id lies.
     #[inline]
-    pub(crate) fn look(&self, slot: Slot) -> u64 {
-        self.cells.get(slot as usize).map_or(0, |cell| cell.order.remaining.0)
+    pub(crate) fn prefetch_guess(&self, id: OrderId) {
+        self.index.prefetch(id);
+    }
+
+    /// Sends for an order that may be there.
+    #[inline]
+    pub(crate) fn prefetch(&self, slot: Slot) {
+        prefetch(&self.cells, slot as usize);
+    }
+
+    /// Sends for an order's neighbours and tells its level and side, if the order is there.
+    #[inline]
+    pub(crate) fn prefetch_around(&self, slot: Slot) -> Option<(Number, Side)> {
+        let cell = self.cells.get(slot as usize)?;
+        prefetch(&self.cells, cell.previous as usize);
+        prefetch(&self.cells, cell.next as usize);
+        Some((cell.level, cell.order.side))
+    }
+
+    /// The level at which an order is displayed.
+    #[inline]
+    pub(crate) fn level(&self, slot: Slot) -> Number {
+        self.cells[slot as usize].level
+    }
+
+    #[inline]
+    pub(crate) fn set_level(&mut self, slot: Slot, level: Number) {
+        self.cells[slot as usize].level = level;
     }
 
     #[inline]
@@ -142,8 +181,9 @@ impl Orders {
 
     /// Stores an order whose id is not there yet. It stands in no queue. The caller has looked at
     /// [`is_full`](Self::is_full).
+    #[inline(always)]
     pub(crate) fn store(&mut self, subject: SubjectId, order: Resting) -> Slot {
-        let cell = Cell { order, subject, previous: NIL, next: NIL };
+        let cell = Cell { order, subject, previous: NIL, next: NIL, level: NO_LEVEL };
         let slot = match self.free {
             NIL => {
                 self.cells.push(cell);
@@ -165,6 +205,7 @@ impl Orders {
     }
 
     /// Forgets an order that stands in no queue any more.
+    #[inline]
     pub(crate) fn forget(&mut self, slot: Slot) -> Resting {
         let cell = &mut self.cells[slot as usize];
         cell.next = self.free;
@@ -175,6 +216,7 @@ impl Orders {
     }
 
     /// Puts an order at the end of a queue.
+    #[inline]
     pub(crate) fn append(&mut self, queue: &mut Queue, slot: Slot) {
         let last = queue.tail;
         let cell = &mut self.cells[slot as usize];
@@ -187,6 +229,7 @@ impl Orders {
     }
 
     /// Takes an order out of the queue that it stands in.
+    #[inline]
     pub(crate) fn unlink(&mut self, queue: &mut Queue, slot: Slot) {
         let Cell { previous, next, .. } = self.cells[slot as usize];
         match previous {
@@ -229,10 +272,10 @@ impl Orders {
         count
     }
 
-    /// Cells, and what the index says of itself.
+    /// Cells that were ever in use, and what the index says of itself.
     #[cfg(test)]
     pub(crate) fn capacities(&self) -> (usize, [usize; 3]) {
-        (self.cells.capacity(), self.index.capacities())
+        (self.cells.len(), self.index.capacities())
     }
 }
 

@@ -3,16 +3,19 @@
 //! A rule first asks everything that could speak against the event, then acts: so a refused event
 //! (`Err`) has changed nothing. What it did it writes into the change, which says "nothing" before.
 
-use crate::book::Book;
-use crate::orders::{Orders, Resting, Slot};
+use crate::book::{Book, Record, Room};
+use crate::orders::{Resting, Slot};
 use crate::{Change, Effect, Form, Traded};
 use engine_event::body::{self, Attributes, Execution, Gap, Order, Print, Replacement, Status};
 use engine_event::{Definition, Event, Fault, Flags, Kind, MaybePrice, OrderId, Price, Quantity};
+use engine_event::{Side, SubjectId};
 
-/// A book, the shard's orders, the event whose turn it is, and what it changes.
+/// A book, where its orders and levels lie, the event whose turn it is, and what it changes.
 pub(crate) struct Turn<'a> {
     pub(crate) book: &'a mut Book,
-    pub(crate) orders: &'a mut Orders,
+    pub(crate) subject: SubjectId,
+    pub(crate) record: &'a mut Record,
+    pub(crate) room: &'a mut Room,
     pub(crate) event: &'a Event,
     pub(crate) change: &'a mut Change,
 }
@@ -40,6 +43,7 @@ impl Turn<'_> {
     /// An order enters behind all others at its price. One without a price that is also immediate or
     /// cancel never rests, so it is no fault and no order. One with a price rests until the venue says
     /// otherwise, whatever its attributes.
+    #[inline]
     fn add(&mut self) -> Result<(), Fault> {
         let body: Order = self.event.body();
         if body.price.get().is_none() && body.attributes.has(Attributes::IOC) {
@@ -48,10 +52,10 @@ impl Turn<'_> {
         let side = self.event.side().ok_or(Fault::IncompleteOrder)?;
         let (price, quantity) = limit(body.price, body.quantity)?;
         self.book.expect_form(Form::Orders)?;
-        if self.orders.find(self.book.subject, body.id).is_some() {
+        if self.room.orders.find(self.subject, body.id).is_some() {
             return Err(Fault::DuplicateOrder);
         }
-        if self.orders.is_full() {
+        if self.room.orders.is_full() {
             return Err(Fault::OrdersFull);
         }
         let hidden = self.event.flags.has(Flags::HIDDEN);
@@ -69,11 +73,12 @@ impl Turn<'_> {
             },
             side,
         };
-        let spot = self.book.spot(&order).ok_or(Fault::OutOfRange)?;
+        let spot = self.book.spot(&self.room.levels, &order).ok_or(Fault::OutOfRange)?;
         self.book.form = Some(Form::Orders);
-        let slot = self.orders.store(self.book.subject, order);
-        self.change.level_changed = self.book.append_at(self.orders, slot, spot);
-        self.tell(Effect::Entered, None, Some(quantity));
+        let slot = self.room.orders.store(self.subject, order);
+        self.change.level = shown_at(&order);
+        self.book.append_at(self.record, self.room, slot, spot);
+        self.tell(Effect::Entered, Some(quantity));
         Ok(())
     }
 
@@ -81,47 +86,54 @@ impl Turn<'_> {
     /// the same price and no greater quantity.
     fn modify(&mut self) -> Result<(), Fault> {
         let body: Order = self.event.body();
-        let (slot, order) = self.find(body.id)?;
+        let slot = self.find(body.id)?;
+        let order = *self.room.orders.get(slot);
         let (price, quantity) = limit(body.price, body.quantity)?;
         let keeps_place = price == order.price && quantity <= order.remaining;
-        self.change.level_changed = if keeps_place {
+        let moved = Resting { price, remaining: quantity, ..order };
+        if keeps_place {
             let by = Quantity(order.remaining.0 - quantity.0);
-            self.book.shrink(self.orders, slot, by)
+            self.book.shrink(self.room, slot, by);
         } else {
-            let moved = Resting { price, remaining: quantity, ..order };
-            if !self.book.has_room_without(&order, &moved) {
+            if !self.book.has_room_without(self.room, &order, &moved) {
                 return Err(Fault::OutOfRange);
             }
-            self.book.unlink(self.orders, slot);
-            *self.orders.get_mut(slot) = moved;
-            self.book.append(self.orders, slot)
-        };
-        self.tell(Effect::Modified, Some(order), Some(quantity));
+            self.book.unlink(self.record, self.room, slot);
+            *self.room.orders.get_mut(slot) = moved;
+            self.book.append(self.record, self.room, slot);
+        }
+        self.change.level = shown_at(&moved);
+        self.tell(Effect::Modified, Some(quantity));
         Ok(())
     }
 
     /// Quantity is taken off an order, which keeps its place; all of it, and the order leaves.
+    #[inline]
     fn reduce(&mut self) -> Result<(), Fault> {
         let body: Order = self.event.body();
-        let (slot, order) = self.find(body.id)?;
-        self.take(slot, order, body.quantity, Effect::Reduced)
+        let slot = self.find(body.id)?;
+        self.take(slot, body.quantity, Effect::Reduced)
     }
 
+    #[inline]
     fn delete(&mut self) -> Result<(), Fault> {
         let body: Order = self.event.body();
-        let (slot, order) = self.find(body.id)?;
-        self.change.level_changed = self.book.remove(self.orders, slot);
-        self.tell(Effect::Deleted, Some(order), None);
+        let slot = self.find(body.id)?;
+        self.change.level = shown_at(self.room.orders.get(slot));
+        self.book.remove(self.record, self.room, slot);
+        self.tell(Effect::Deleted, None);
         Ok(())
     }
 
     /// An order leaves, and another with its side, owner and attributes enters behind all others at
     /// its price. Both may have the same id.
+    #[inline]
     fn replace(&mut self) -> Result<(), Fault> {
         let body: Replacement = self.event.body();
-        let (slot, order) = self.find(body.old)?;
+        let slot = self.find(body.old)?;
+        let order = *self.room.orders.get(slot);
         let (price, quantity) = limit(body.price.into(), body.quantity)?;
-        if body.new != body.old && self.orders.find(self.book.subject, body.new).is_some() {
+        if body.new != body.old && self.room.orders.find(self.subject, body.new).is_some() {
             return Err(Fault::DuplicateOrder);
         }
         let new = Resting {
@@ -132,25 +144,28 @@ impl Turn<'_> {
             entered_seq: self.event.seq,
             ..order
         };
-        if !self.book.has_room_without(&order, &new) {
+        if !self.book.has_room_without(self.room, &order, &new) {
             return Err(Fault::OutOfRange);
         }
-        self.book.remove(self.orders, slot);
-        let slot = self.orders.store(self.book.subject, new);
-        self.change.level_changed = self.book.append(self.orders, slot);
-        self.tell(Effect::Replaced, Some(order), Some(quantity));
+        self.book.remove(self.record, self.room, slot);
+        let slot = self.room.orders.store(self.subject, new);
+        self.book.append(self.record, self.room, slot);
+        self.change.level = shown_at(&new);
+        self.tell(Effect::Replaced, Some(quantity));
         Ok(())
     }
 
     /// A resting order trades. An execution that does not count as volume takes its quantity off the
     /// order all the same.
+    #[inline]
     fn execute(&mut self) -> Result<(), Fault> {
         let body: Execution = self.event.body();
         let traded = |price| Traded { price, quantity: body.quantity };
         match self.find(body.id) {
-            Ok((slot, order)) => {
-                self.take(slot, order, body.quantity, Effect::Executed)?;
-                self.change.traded = Some(traded(body.price.get().unwrap_or(order.price)));
+            Ok(slot) => {
+                let price = self.room.orders.get(slot).price;
+                self.take(slot, body.quantity, Effect::Executed)?;
+                self.change.traded = Some(traded(body.price.get().unwrap_or(price)));
                 Ok(())
             }
             // It traded all the same, and the volume counts where the price is told.
@@ -168,23 +183,25 @@ impl Turn<'_> {
         let side = self.event.side().ok_or(Fault::IncompleteOrder)?;
         limit(price.into(), Quantity(1))?;
         self.book.expect_form(Form::Levels)?;
-        let is_new = self.book.ladder(side).get(price).is_none();
-        if is_new && quantity.0 > 0 && self.orders.is_full() {
+        let is_new = self.book.level(self.room, side, price).is_none();
+        if is_new && quantity.0 > 0 && self.room.orders.is_full() {
             return Err(Fault::OrdersFull);
         }
         self.book.form = Some(Form::Levels);
         let left = (quantity.0 > 0).then_some(quantity);
-        self.change.level_changed = match left {
+        match left {
             Some(quantity) => {
-                self.orders.levels += usize::from(is_new);
-                Some(self.book.set_level(side, price, quantity, orders))
+                self.room.orders.levels += usize::from(is_new);
+                self.book.set_level(self.room, side, price, quantity, orders);
+                self.change.level = Some((side, price));
             }
             None => {
-                self.orders.levels -= usize::from(!is_new);
-                self.book.take_level(side, price)
+                self.room.orders.levels -= usize::from(!is_new);
+                let was_there = self.book.take_level(self.room, side, price);
+                self.change.level = was_there.then_some((side, price));
             }
-        };
-        self.tell(Effect::Restated, None, left);
+        }
+        self.tell(Effect::Restated, left);
         Ok(())
     }
 
@@ -198,8 +215,8 @@ impl Turn<'_> {
         let (bid, ask) = (shown(bid, bid_quantity)?, shown(ask, ask_quantity)?);
         self.book.expect_form(Form::Touch)?;
         self.book.form = Some(Form::Touch);
-        self.book.set_touch(bid, ask);
-        self.tell(Effect::Restated, None, None);
+        self.book.set_touch(self.room, bid, ask);
+        self.tell(Effect::Restated, None);
         Ok(())
     }
 
@@ -207,7 +224,7 @@ impl Turn<'_> {
     fn beside(&mut self) {
         self.change.effect = match self.event.kind() {
             Kind::Define => {
-                self.book.record.definition = Some(self.event.body::<Definition>());
+                self.record.definition = Some(self.event.body::<Definition>());
                 Effect::Defined
             }
             Kind::Trade => {
@@ -217,43 +234,57 @@ impl Turn<'_> {
                 Effect::Traded
             }
             Kind::Break => Effect::Broken,
-            _ => change_state(self.book, self.orders, self.event),
+            _ => change_state(self.book, self.record, self.room, self.event),
         };
     }
 
-    fn find(&self, id: OrderId) -> Result<(Slot, Resting), Fault> {
-        let slot = self.orders.find(self.book.subject, id).ok_or(Fault::UnknownOrder)?;
-        Ok((slot, *self.orders.get(slot)))
+    /// Finds an order and tells it as it is before the event. If the event is refused after all, that is
+    /// taken back.
+    #[inline(always)]
+    fn find(&mut self, id: OrderId) -> Result<Slot, Fault> {
+        let slot = self.room.orders.find(self.subject, id).ok_or(Fault::UnknownOrder)?;
+        self.change.order = Some(*self.room.orders.get(slot));
+        Ok(slot)
     }
 
-    fn take(
-        &mut self,
-        slot: Slot,
-        order: Resting,
-        taken: Quantity,
-        effect: Effect,
-    ) -> Result<(), Fault> {
+    #[inline(always)]
+    fn take(&mut self, slot: Slot, taken: Quantity, effect: Effect) -> Result<(), Fault> {
         if taken.0 == 0 {
             return Err(Fault::IncompleteOrder);
         }
-        if taken < order.remaining {
-            self.change.level_changed = self.book.shrink(self.orders, slot, taken);
-            self.tell(effect, Some(order), Some(Quantity(order.remaining.0 - taken.0)));
+        let order = self.room.orders.get(slot);
+        let remaining = order.remaining;
+        self.change.level = shown_at(order);
+        if taken < remaining {
+            self.book.shrink(self.room, slot, taken);
+            self.tell(effect, Some(Quantity(remaining.0 - taken.0)));
         } else {
-            self.change.level_changed = self.book.remove(self.orders, slot);
-            self.tell(effect, Some(order), None);
-            self.change.fault = (taken > order.remaining).then_some(Fault::BeyondQuantity);
+            self.book.remove(self.record, self.room, slot);
+            self.tell(effect, None);
+            self.change.fault = (taken > remaining).then_some(Fault::BeyondQuantity);
         }
         Ok(())
     }
 
-    fn tell(&mut self, effect: Effect, order: Option<Resting>, left: Option<Quantity>) {
-        (self.change.effect, self.change.order, self.change.left) = (effect, order, left);
+    #[inline]
+    fn tell(&mut self, effect: Effect, left: Option<Quantity>) {
+        (self.change.effect, self.change.left) = (effect, left);
     }
 }
 
+/// The level of a displayed order.
+#[inline]
+fn shown_at(order: &Resting) -> Option<(Side, Price)> {
+    order.is_displayed().then_some((order.side, order.price))
+}
+
 /// A phase begins, messages are missing, or the book begins anew: what may also be about every subject.
-pub(crate) fn change_state(book: &mut Book, orders: &mut Orders, event: &Event) -> Effect {
+pub(crate) fn change_state(
+    book: &mut Book,
+    record: &mut Record,
+    room: &mut Room,
+    event: &Event,
+) -> Effect {
     match event.kind() {
         Kind::Status => {
             let phase = event.body::<Status>().phase();
@@ -262,29 +293,45 @@ pub(crate) fn change_state(book: &mut Book, orders: &mut Orders, event: &Event) 
             if changed { Effect::PhaseChanged } else { Effect::None }
         }
         Kind::Gap => {
-            book.distrust(event, event.body::<Gap>().reason());
+            book.distrust(record, event, event.body::<Gap>().reason());
             Effect::Interrupted
         }
         Kind::Clear => {
-            book.clear(orders);
+            book.clear(record, room);
             Effect::Cleared
         }
         _ => Effect::None,
     }
 }
 
-/// The order that must be found for an event, if there is one.
+/// What an event will need of its book, as far as the event itself can tell.
+#[derive(Clone, Copy)]
+pub(crate) enum Need {
+    Nothing,
+    /// An order that rests, and its level.
+    Order(OrderId),
+    /// A level that is there or will be.
+    Level(Side, Price),
+}
+
 #[inline]
-pub(crate) fn order_of(event: &Event) -> Option<OrderId> {
+pub(crate) fn need_of(event: &Event) -> Need {
+    let level = |price: Price| match event.side() {
+        Some(side) if PRICES.contains(&price.0) => Need::Level(side, price),
+        _ => Need::Nothing,
+    };
     match event.kind() {
-        Kind::Modify | Kind::Reduce | Kind::Delete => Some(event.body::<Order>().id),
-        Kind::Replace => Some(event.body::<Replacement>().old),
-        Kind::Execute => Some(event.body::<Execution>().id),
-        _ => None,
+        Kind::Modify | Kind::Reduce | Kind::Delete => Need::Order(event.body::<Order>().id),
+        Kind::Replace => Need::Order(event.body::<Replacement>().old),
+        Kind::Execute => Need::Order(event.body::<Execution>().id),
+        Kind::Add => event.body::<Order>().price.get().map_or(Need::Nothing, level),
+        Kind::Level => level(event.body::<body::Level>().price),
+        _ => Need::Nothing,
     }
 }
 
 /// A price and a quantity with which an order can rest.
+#[inline]
 fn limit(price: MaybePrice, quantity: Quantity) -> Result<(Price, Quantity), Fault> {
     let price = price.get().ok_or(Fault::IncompleteOrder)?;
     if quantity.0 == 0 {

@@ -3,7 +3,7 @@
 //! Each book is a part of its own, written without anything that depends on where its orders lay: the
 //! orders, level by level, in their priority. Levels follow from them, unless they are what was told.
 
-use crate::book::{Book, Crossing};
+use crate::book::{Book, Crossing, Room};
 use crate::orders::Resting;
 use crate::rules::PRICES;
 use crate::{Books, Form, Quote, Stale};
@@ -63,44 +63,46 @@ impl Books {
     }
 
     pub(crate) fn save_book(&self, place: usize, to: &mut Writer) {
-        let book = &self.books[place];
-        to.bool(book.record.definition.is_some());
-        if let Some(definition) = &book.record.definition {
+        let (book, record) = (&self.books[place], &self.records[place]);
+        to.bool(record.definition.is_some());
+        if let Some(definition) = &record.definition {
             to.plain(definition);
         }
         to.u8(book.phase as u8);
         to.bool(book.crossing.told);
         to.bool(book.crossing.is_grouped);
         to.bool(book.crossing.may_be_new);
-        save_stale(book.stale, to);
-        book.record.faults.save(to);
+        save_stale(record.stale, to);
+        record.faults.save(to);
         to.u8(book.form.map_or(0, |form| form as u8));
         if book.form.is_some_and(|form| form != Form::Orders) {
-            save_levels(book, Side::Buy, to);
-            save_levels(book, Side::Sell, to);
+            save_levels(self.view(place).bids(), to);
+            save_levels(self.view(place).asks(), to);
             return;
         }
-        let levels = [Side::Buy, Side::Sell].map(|side| book.ladder(side).levels());
+        let levels = [Side::Buy, Side::Sell].map(|side| book.levels(&self.room, side));
         let queues = levels.into_iter().flatten().map(|level| level.queue);
-        let queues = queues.chain([book.hidden]);
-        to.list(queues.flat_map(|queue| self.orders.queued(queue)), save_order);
+        let queues = queues.chain([record.hidden]);
+        to.list(queues.flat_map(|queue| self.room.orders.queued(queue)), save_order);
     }
 
     fn load_book(&mut self, place: usize, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
-        let (book, orders) = (&mut self.books[place], &mut self.orders);
-        book.clear(orders);
-        book.record.definition = if from.bool()? { Some(from.plain()?) } else { None };
+        let (book, record) = (&mut self.books[place], &mut self.records[place]);
+        let room = &mut self.room;
+        book.clear(record, room);
+        record.definition = if from.bool()? { Some(from.plain()?) } else { None };
         book.phase = load_phase(from)?;
         book.crossing =
             Crossing { told: from.bool()?, is_grouped: from.bool()?, may_be_new: from.bool()? };
-        book.stale = load_stale(from)?;
-        book.record.faults.load(from)?;
+        record.stale = load_stale(from)?;
+        book.is_stale = record.stale.is_some();
+        record.faults.load(from)?;
         let at = from.position();
         book.form = load_form(from.u8()?).ok_or(SnapshotError::Damaged { at })?;
         if book.form.is_some_and(|form| form != Form::Orders) {
-            load_levels(book, Side::Buy, from)?;
-            load_levels(book, Side::Sell, from)?;
-            orders.levels += book.levels_told();
+            load_levels(book, room, Side::Buy, from)?;
+            load_levels(book, room, Side::Sell, from)?;
+            room.orders.levels += book.levels_told();
             return Ok(());
         }
         from.list(|from| {
@@ -109,13 +111,13 @@ impl Books {
             let stands = book.form == Some(Form::Orders)
                 && order.remaining.0 > 0
                 && PRICES.contains(&order.price.0)
-                && orders.find(book.subject, order.id).is_none()
-                && book.spot(&order).is_some();
+                && room.orders.find(record.subject, order.id).is_none()
+                && book.spot(&room.levels, &order).is_some();
             if !stands {
                 return Err(SnapshotError::Damaged { at });
             }
-            let slot = orders.store(book.subject, order);
-            book.append(orders, slot);
+            let slot = room.orders.store(record.subject, order);
+            book.append(record, room, slot);
             Ok(())
         })
     }
@@ -169,26 +171,32 @@ fn load_order(from: &mut Reader<'_>) -> Result<Resting, SnapshotError> {
 }
 
 /// The levels of a side as they were told, best first.
-fn save_levels(book: &Book, side: Side, to: &mut Writer) {
-    to.list(book.ladder(side).quotes(), |to, level: Quote| {
+fn save_levels(levels: impl ExactSizeIterator<Item = Quote>, to: &mut Writer) {
+    to.list(levels, |to, level: Quote| {
         to.i64(level.price.0);
         to.u64(level.quantity.0);
         to.u32(level.orders);
     });
 }
 
-fn load_levels(book: &mut Book, side: Side, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+fn load_levels(
+    book: &mut Book,
+    room: &mut Room,
+    side: Side,
+    from: &mut Reader<'_>,
+) -> Result<(), SnapshotError> {
     from.list(|from| {
         let at = from.position();
         let (price, quantity) = (Price(from.i64()?), Quantity(from.u64()?));
-        let levels = book.ladder(side);
-        let has_room = book.form == Some(Form::Levels) || levels.is_empty();
-        let stands =
-            PRICES.contains(&price.0) && quantity.0 > 0 && has_room && levels.get(price).is_none();
+        let has_room = book.form == Some(Form::Levels) || book.depth(side) == 0;
+        let stands = PRICES.contains(&price.0)
+            && quantity.0 > 0
+            && has_room
+            && book.level(room, side, price).is_none();
         if !stands {
             return Err(SnapshotError::Damaged { at });
         }
-        book.set_level(side, price, quantity, from.u32()?);
+        book.set_level(room, side, price, quantity, from.u32()?);
         Ok(())
     })
 }

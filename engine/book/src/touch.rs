@@ -91,18 +91,6 @@ impl Touch {
         };
         came(self.bid, before.bid, |a, b| a < b) - came(self.ask, before.ask, |a, b| a > b)
     }
-
-    /// Whether a price or a quantity differs. How many orders make it up does not count.
-    pub(crate) fn differs(&self, other: &Touch) -> bool {
-        let shown = |quote: Option<Quote>| quote.map(|quote| (quote.price, quote.quantity));
-        shown(self.bid) != shown(other.bid) || shown(self.ask) != shown(other.ask)
-    }
-
-    /// Whether a price differs.
-    pub(crate) fn differs_in_price(&self, other: &Touch) -> bool {
-        let price = |quote: Option<Quote>| quote.map(|quote| quote.price);
-        price(self.bid) != price(other.bid) || price(self.ask) != price(other.ask)
-    }
 }
 
 /// The microprice as the exact fraction that it is: compare two of them by cross-multiplying their
@@ -178,12 +166,5 @@ mod tests {
         let all = Touch { bid: quote(1, u64::MAX), ask: None };
         let none = Touch { bid: None, ask: quote(1, u64::MAX) };
         assert_eq!(all.order_flow_imbalance(&none), 2 * i128::from(u64::MAX));
-    }
-
-    #[test]
-    fn the_number_of_orders_is_no_change_of_the_touch() {
-        let one = Touch { bid: quote(99, 30), ask: None };
-        let two = Touch { bid: one.bid.map(|quote| Quote { orders: 2, ..quote }), ask: None };
-        assert!(!one.differs(&two) && one != two);
     }
 }

@@ -1,8 +1,8 @@
 //! A book as observers see it.
 
-use crate::book::Book;
-use crate::level::Level;
-use crate::orders::{Orders, Queued, Resting};
+use crate::book::{Book, Record, Room};
+use crate::level::{self, Level};
+use crate::orders::{Queued, Resting};
 use crate::{Microprice, Quote, Touch};
 use engine_event::body::Phase;
 use engine_event::{Definition, Event, Fault, FaultCounts, Nanos, OrderId, Price, Quantity};
@@ -55,17 +55,19 @@ pub struct Place {
 #[derive(Clone, Copy, Debug)]
 pub struct BookView<'a> {
     book: &'a Book,
-    orders: &'a Orders,
+    record: &'a Record,
+    room: &'a Room,
 }
 
 impl<'a> BookView<'a> {
-    pub(crate) fn new(book: &'a Book, orders: &'a Orders) -> Self {
-        Self { book, orders }
+    #[inline]
+    pub(crate) fn new(book: &'a Book, record: &'a Record, room: &'a Room) -> Self {
+        Self { book, record, room }
     }
 
     /// Whose book it is.
     pub fn subject(&self) -> SubjectId {
-        self.book.subject
+        self.record.subject
     }
 
     /// The best bid and the best offer.
@@ -75,23 +77,30 @@ impl<'a> BookView<'a> {
     }
 
     /// The bid levels, best first.
-    pub fn bids(&self) -> impl ExactSizeIterator<Item = Quote> + 'a {
+    pub fn bids(&self) -> impl ExactSizeIterator<Item = Quote> + use<'a> {
         self.levels(Side::Buy)
     }
 
     /// The ask levels, best first.
-    pub fn asks(&self) -> impl ExactSizeIterator<Item = Quote> + 'a {
+    pub fn asks(&self) -> impl ExactSizeIterator<Item = Quote> + use<'a> {
         self.levels(Side::Sell)
     }
 
     /// One side's levels, best first.
-    pub fn levels(&self, side: Side) -> impl ExactSizeIterator<Item = Quote> + 'a {
-        self.book.ladder(side).quotes()
+    pub fn levels(&self, side: Side) -> impl ExactSizeIterator<Item = Quote> + use<'a> {
+        self.book.levels(self.room, side).rev().map(Level::quote)
     }
 
     /// How many levels a side has.
     pub fn depth(&self, side: Side) -> usize {
-        self.book.ladder(side).levels().len()
+        self.book.depth(side)
+    }
+
+    /// How many levels of a side stand before this price: 0 at the touch and at better prices.
+    pub fn depth_of(&self, side: Side, price: Price) -> usize {
+        let ranks = self.room.levels.ranks(self.book.ladder(side));
+        let rank = level::rank(side, price);
+        ranks.iter().rev().take_while(|better| **better > rank).count()
     }
 
     /// All that is displayed on a side within so many hundredths of a percent of its best price, the
@@ -106,7 +115,7 @@ impl<'a> BookView<'a> {
 
     /// What is displayed at a price.
     pub fn level(&self, side: Side, price: Price) -> Option<Quote> {
-        self.book.ladder(side).get(price).map(Level::quote)
+        self.book.level(self.room, side, price).map(Level::quote)
     }
 
     /// The displayed orders at a price, in time priority.
@@ -117,13 +126,13 @@ impl<'a> BookView<'a> {
     /// The orders that are known but not displayed, in the order in which they came. They count in no
     /// level and in no touch.
     pub fn hidden(&self) -> impl Iterator<Item = &'a Resting> + 'a {
-        self.orders.queued(self.book.hidden)
+        self.room.orders.queued(self.record.hidden)
     }
 
     /// An order, displayed or not.
     pub fn order(&self, id: OrderId) -> Option<&'a Resting> {
-        let slot = self.orders.find(self.book.subject, id)?;
-        Some(self.orders.get(slot))
+        let slot = self.room.orders.find(self.record.subject, id)?;
+        Some(self.room.orders.get(slot))
     }
 
     /// What stands before a displayed order at its price. Walks the orders before it.
@@ -150,17 +159,17 @@ impl<'a> BookView<'a> {
     /// Whether, since when and why the book may differ from the venue's.
     #[inline]
     pub fn stale(&self) -> Option<Stale> {
-        self.book.stale
+        if self.book.is_stale { self.record.stale } else { None }
     }
 
     /// The subject's numbers, where they were told.
     pub fn definition(&self) -> Option<&'a Definition> {
-        self.book.record.definition.as_ref()
+        self.record.definition.as_ref()
     }
 
     /// How often each fault occurred in this book.
     pub fn faults(&self) -> &'a FaultCounts {
-        &self.book.record.faults
+        &self.record.faults
     }
 
     /// Best offer less best bid: see [`Touch::spread`].
@@ -184,6 +193,6 @@ impl<'a> BookView<'a> {
     }
 
     fn queue_at(&self, side: Side, price: Price) -> Option<Queued<'a>> {
-        self.book.ladder(side).get(price).map(|level| self.orders.queued(level.queue))
+        self.book.level(self.room, side, price).map(|level| self.room.orders.queued(level.queue))
     }
 }

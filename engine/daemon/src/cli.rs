@@ -151,9 +151,12 @@ pub(crate) struct Book {
     /// Rows in the layout of Databento's MBP-10
     #[arg(long, requires = "csv")]
     pub(crate) mbp: bool,
-    /// Print the book as one JSON object
+    /// Print the book, or the result of the check, as one JSON object
     #[arg(long, conflicts_with = "csv")]
     pub(crate) json: bool,
+    /// Hold the book against a vendor's rows: LOBSTER's orderbook file, or MBP-10 as CSV
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["csv", "mbp", "all", "at"], requires = "symbol")]
+    pub(crate) check: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -193,6 +196,9 @@ pub(crate) struct Generate {
     /// The file to write
     #[arg(long, required_unless_present = "udp", conflicts_with = "udp")]
     pub(crate) out: Option<PathBuf>,
+    /// Besides, what the books must be at the end, in the layout of `book --all --csv` (itch)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) truth: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) publish: Publish,
 }

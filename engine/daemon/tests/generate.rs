@@ -157,3 +157,25 @@ fn what_cannot_be_generated_is_told() {
     "#]],
     );
 }
+
+/// The generator adds up what rests where by itself; the books rebuild it from the messages.
+#[test]
+fn books_are_what_the_generator_says() {
+    let folder = Folder::new();
+    folder.generate("itch", "--messages 200000 --subjects 300 --truth truth.csv", "session.itch");
+    folder.run("book session.itch --all --csv books.csv").succeeded();
+    let lines = |name: &str| String::from_utf8(folder.read(name)).unwrap();
+    let (truth, books) = (lines("truth.csv"), lines("books.csv"));
+    assert_eq!(truth.lines().count(), 301);
+    for (truth, books) in truth.lines().zip(books.lines()) {
+        assert_eq!(books, truth);
+    }
+    assert_eq!(books.len(), truth.len());
+}
+
+#[test]
+fn only_itch_has_a_truth() {
+    let folder = Folder::new();
+    let refused = folder.run("generate tape --messages 100 --out tape.csv --truth truth.csv");
+    assert_eq!(refused.code, Some(2));
+}

@@ -79,11 +79,15 @@ impl Panel {
         }
     }
 
-    /// Touches what the coming events will need, so that their cache misses overlap.
+    /// How many events [`look_ahead`](Self::look_ahead) readies at a time.
+    pub const AHEAD: usize = Books::AHEAD;
+
+    /// Sends for what the coming events will need, so that their cache misses overlap: see
+    /// [`Books::look_ahead`].
     #[inline]
-    pub fn look_ahead(&self, events: &[Event]) {
+    pub fn look_ahead(&self, coming: &[Event], are_first: bool) {
         if self.scope == Scope::Subject {
-            self.books.look_ahead(events);
+            self.books.look_ahead(coming, are_first);
         }
     }
 
@@ -91,7 +95,10 @@ impl Panel {
     #[inline]
     pub fn observe(&mut self, event: &Event, out: &mut Outbox) {
         self.pass(event, out);
-        let change = self.apply(event);
+        let mut change = Change::NONE;
+        if self.scope == Scope::Subject {
+            self.books.apply_into(event, &mut change);
+        }
         self.show(event, &change, out);
     }
 

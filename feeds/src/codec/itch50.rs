@@ -130,7 +130,9 @@ impl Itch50 {
     fn settle<S>(&self, turn: &mut Turn<'_, S>) {
         turn.tally.messages += turn.dated;
         if turn.dated > 0 {
-            turn.tally.last_at = turn.tally.last_at.max(Some(self.now()));
+            let at = self.now();
+            turn.tally.first_at.get_or_insert(at);
+            turn.tally.last_at = turn.tally.last_at.max(Some(at));
         }
         turn.dated = 0;
     }
@@ -143,12 +145,15 @@ impl Itch50 {
         last: bool,
         turn: &mut Turn<'_, S>,
     ) -> Result<usize, CodecError> {
-        let mut rest = input;
+        let (mut rest, end) = (input, turn.offset + input.len() as u64);
         loop {
             // Asked once for many messages: a ring has to look at its consumers to answer.
-            let messages = turn.sink.room() / EVENTS_PER_MESSAGE_MAX;
+            let mut messages = turn.sink.room() / EVENTS_PER_MESSAGE_MAX;
             if messages == 0 {
                 return Ok(input.len() - rest.len());
+            }
+            if turn.tally.first_at.is_none() {
+                messages = 1; // so that its time is known for the first one
             }
             for _ in 0..messages {
                 let Some((bytes, after)) = frame(rest) else {
@@ -160,9 +165,10 @@ impl Itch50 {
                 if let Err(Stop::Fatal(error)) = self.message(bytes, turn) {
                     return Err(*error);
                 }
-                turn.offset += (rest.len() - after.len()) as u64;
+                turn.offset = end - after.len() as u64;
                 rest = after;
             }
+            self.settle(turn);
         }
     }
 
@@ -185,8 +191,10 @@ impl Itch50 {
     }
 
     /// The latest message's time.
+    #[inline(always)]
     pub fn now(&self) -> Nanos {
-        self.midnight + Nanos(self.time)
+        // Within a day of midnight: this cannot wrap for any midnight that there is.
+        Nanos(self.midnight.0.wrapping_add(self.time))
     }
 
     #[inline(always)]
@@ -267,9 +275,6 @@ impl Itch50 {
         }
         self.time = time;
         let at = self.now();
-        if turn.dated == 0 {
-            turn.tally.first_at.get_or_insert(at);
-        }
         turn.dated += 1;
         turn.tally.by_type[usize::from(head.kind)] += 1;
         Ok(at)

@@ -133,6 +133,8 @@ impl<'a> Row<'a> {
             let quantity = Quantity(self.size);
             if self.size > 0 { Ok(quantity) } else { Err(out_of_range("the size is 0")) }
         };
+        // Of an order that rests already; the books know it by its id, a check against rows does not.
+        let told_price = || MaybePrice::from(Some(Price(self.price)).filter(|_| self.price > 0));
         let side = Flags::of(self.side);
         Ok(match self.kind {
             b'1' => {
@@ -140,11 +142,11 @@ impl<'a> Row<'a> {
                 Event::new(subject, at, order).with_flags(side)
             }
             b'2' => {
-                let less = Order::new(order()?, MaybePrice::NONE, size()?);
+                let less = Order::new(order()?, told_price(), size()?);
                 Event::new(subject, at, less).with_kind(Kind::Reduce).with_flags(side)
             }
             b'3' => {
-                let gone = Order::gone(order()?);
+                let gone = Order::new(order()?, told_price(), Quantity(self.size));
                 Event::new(subject, at, gone).with_kind(Kind::Delete).with_flags(side)
             }
             b'4' => {
@@ -284,9 +286,9 @@ mod tests {
             &expect![[r#"
                 Define of AAPL at 34200004241176 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0 }
                 Add of AAPL at 34200004241176 {"buy"} Order { id: OrderId(16113575), price: Some(Price(5853300)), quantity: Quantity(18), participant: 0, attributes: Attributes(0) }
-                Reduce of AAPL at 34200100000000 {"buy"} Order { id: OrderId(16113575), price: None, quantity: Quantity(8), participant: 0, attributes: Attributes(0) }
+                Reduce of AAPL at 34200100000000 {"buy"} Order { id: OrderId(16113575), price: Some(Price(5853300)), quantity: Quantity(8), participant: 0, attributes: Attributes(0) }
                 Execute of AAPL at 34201000000000 {"buy"} Execution { id: OrderId(16113575), price: Some(Price(5853300)), quantity: Quantity(5), participant: 0, counterparty: 0 }
-                Delete of AAPL at 34201000000001 {"buy"} Order { id: OrderId(16113575), price: None, quantity: Quantity(0), participant: 0, attributes: Attributes(0) }
+                Delete of AAPL at 34201000000001 {"buy"} Order { id: OrderId(16113575), price: Some(Price(5853300)), quantity: Quantity(5), participant: 0, attributes: Attributes(0) }
                 Trade of AAPL at 34202500000000 {"sell", "hidden"} Print { trade_id: 0, price: Some(Price(5853200)), quantity: Quantity(100), participant: 0, counterparty: 0 }
                 Trade of AAPL at 34203500000000 {"cross"} Print { trade_id: 0, price: Some(Price(5853200)), quantity: Quantity(9000), participant: 0, counterparty: 0 }
                 Status of AAPL at 34204500000000 {} Status { phase: 4, code: [45, 49, 0, 0, 0, 0, 0], price: None }

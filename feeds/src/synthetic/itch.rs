@@ -1,5 +1,6 @@
 //! The order flow as an ITCH 5.0 BinaryFILE: a whole day, from the first system event to the last.
 
+use super::truth::Truth;
 use super::{Act, Flow, Settings, Step, symbol};
 use crate::codec::itch50::message::{
     AddOrder, AddOrderAttributed, AuctionCollar, BreakerLevels, BrokenTrade, CancelOrder,
@@ -23,11 +24,41 @@ const WHOLE_DAY: u64 = 2000;
 /// System events before and after the orders.
 const MESSAGES_MIN: u64 = 8;
 
+/// The same day, and besides what its books must be at the end, by the generator's own plain bookkeeping:
+/// a row for each stock in the layout of `tapewatch book --all`.
+pub fn generate_with_truth(
+    messages: u64,
+    seed: u64,
+    stocks: usize,
+    out: impl Write,
+    mut truth: impl Write,
+) -> io::Result<u64> {
+    let mut books = Truth::new();
+    let written = write_day(messages, seed, stocks, out, |step| books.take(step))?;
+    books.write(stocks_of(messages.max(MESSAGES_MIN), stocks), &mut truth)?;
+    Ok(written)
+}
+
+/// How many stocks a day of so many messages has.
+fn stocks_of(messages: u64, stocks: usize) -> usize {
+    stocks.min(60_000).min((messages / 8) as usize).max(1)
+}
+
 /// Writes a day of `messages` messages (at least 8) about `stocks` stocks (at most an eighth as many
 /// as messages) to `out`. Returns how many it wrote: as many as were asked for.
 pub fn generate(messages: u64, seed: u64, stocks: usize, out: impl Write) -> io::Result<u64> {
+    write_day(messages, seed, stocks, out, |_| ())
+}
+
+fn write_day(
+    messages: u64,
+    seed: u64,
+    stocks: usize,
+    out: impl Write,
+    mut show: impl FnMut(&Step),
+) -> io::Result<u64> {
     let messages = messages.max(MESSAGES_MIN);
-    let stocks = stocks.min(60_000).min((messages / 8) as usize).max(1);
+    let stocks = stocks_of(messages, stocks);
     let mut day = Day { out: BufWriter::with_capacity(1 << 20, out), written: 0, stocks };
     day.before(messages)?;
     let after = day.after_length(messages);
@@ -36,6 +67,7 @@ pub fn generate(messages: u64, seed: u64, stocks: usize, out: impl Write) -> io:
     let mut flow = Flow::new(settings);
     for step in flow.by_ref() {
         day.step(&step)?;
+        show(&step);
     }
     day.after(messages, &mut flow)?;
     day.out.flush()?;

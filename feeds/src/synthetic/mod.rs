@@ -15,6 +15,7 @@ pub mod mdp3;
 mod random;
 pub mod readings;
 pub mod tape;
+mod truth;
 
 pub use flow::{Act, Flow, Resting, Settings, Step};
 pub use random::{Random, Weights};

@@ -23,6 +23,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     let plan = [
         Step::new("fuzz", "each fuzz target for its time", || fuzz(&workspace, seconds)),
         Step::new("property", "property tests with 20,000 cases each", property),
+        Step::new("truth", "books of 50 million messages against the generator's own", truth),
         Step::new("loom", "the loom models with more preemptions", || {
             loom::models(&workspace, LOOM_PREEMPTIONS)
         }),
@@ -72,6 +73,23 @@ fn fuzz_package(workspace: &Workspace) -> Option<&str> {
 fn property() -> Result<Outcome> {
     must_have_nextest()?;
     cargo("nextest run --workspace --no-fail-fast").env("PROPTEST_CASES", PROPTEST_CASES).run()?;
+    Ok(Outcome::Done)
+}
+
+/// A day of 50 million messages, and its books held against what the generator added up.
+fn truth() -> Result<Outcome> {
+    let dir = std::env::temp_dir().join(format!("tapewatch-truth-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).context("no folder for a day")?;
+    let path = |name: &str| dir.join(name).to_string_lossy().into_owned();
+    let (day, truth, books) = (path("day.itch"), path("truth.csv"), path("books.csv"));
+    let tapewatch = "run --quiet --release -p engine-daemon --";
+    cargo(&format!("{tapewatch} generate itch --messages 50000000"))
+        .args(["--out", &day, "--truth", &truth])
+        .run()?;
+    cargo(&format!("{tapewatch} book")).args([&day, "--all", "--csv", &books]).run()?;
+    let same = std::fs::read(&truth)? == std::fs::read(&books)?;
+    std::fs::remove_dir_all(&dir).ok();
+    anyhow::ensure!(same, "the books are not what the generator says");
     Ok(Outcome::Done)
 }
 

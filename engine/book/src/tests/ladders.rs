@@ -310,6 +310,6 @@ fn the_touch_before_is_told() {
     let mut books = books_after("add 1 B 100 @ 1000\nadd 2 S 10 @ 1005");
     let before = books.book(SUBJECT).unwrap().touch();
     let change = books.apply(&super::notation::parse("delete 1"));
-    assert_eq!(change.before, before);
+    assert_eq!(change.before(), before);
     assert_eq!(books.book(SUBJECT).unwrap().touch().bid, None);
 }

@@ -6,8 +6,9 @@
 //!
 //! The files are not ours to pass on: `TAPEWATCH_DATA` names the folder that holds `lobster-aapl/`.
 
+use crate::transition::{Levels, Row, Transition};
 use crate::{BookView, Books, Bounds, Quote};
-use engine_event::body::{Execution, Order, Print};
+use engine_event::body::{Execution, Order, Phase, Print, Status};
 use engine_event::{Event, Fault, Flags, Kind, Nanos, OrderId, Price, Quantity, Side, SubjectId};
 use std::path::Path;
 
@@ -24,9 +25,6 @@ struct Message {
     price: Price,
     side: Side,
 }
-
-/// A side's levels, best first.
-type Levels = Vec<(Price, Quantity)>;
 
 impl Message {
     fn read(line: &str) -> Self {
@@ -48,50 +46,33 @@ impl Message {
             1 => Event::new(SUBJECT, at, order),
             2 => Event::new(SUBJECT, at, order).with_kind(Kind::Reduce),
             3 => Event::new(SUBJECT, at, order).with_kind(Kind::Delete),
-            4 => Event::new(SUBJECT, at, Execution::new(self.id, None, self.size)),
+            4 => Event::new(SUBJECT, at, Execution::new(self.id, Some(self.price), self.size)),
             5 | 6 => Event::new(SUBJECT, at, Print::new(0, self.price, self.size)),
             _ => return None,
         };
         Some(event.with_flags(Flags::of(self.side)))
     }
-
-    /// How much of its order the message takes for granted, if it is about a resting one. Where it takes
-    /// a part away, the order may have been all of its level: what is left there is the same.
-    fn rested(&self, at_level: Quantity) -> Option<Quantity> {
-        match self.kind {
-            2 | 4 => Some(at_level),
-            3 => Some(self.size),
-            _ => None,
-        }
-    }
 }
 
-fn read_row(line: &str) -> [Levels; 2] {
+fn read_row(line: &str) -> Row {
     let columns: Vec<i64> = line.split(',').map(|text| text.parse().expect("a number")).collect();
     let levels = |price: usize, quantity: usize| {
         let levels = columns.chunks(4).filter(|level| level[quantity] > 0);
         levels.map(|level| (Price(level[price]), Quantity(level[quantity] as u64))).collect()
     };
-    [levels(2, 3), levels(0, 1)]
+    Row { bids: levels(2, 3), asks: levels(0, 1) }
 }
 
-/// Books with the levels of a row, among them the order that the message is about.
-fn books_of(row: &[Levels; 2], message: Option<&Message>) -> Books {
+/// Books with the levels of a row.
+fn books_of(row: &Row) -> Books {
     let mut books = Books::new(Bounds { orders_max: 100, subjects_max: 1 });
     let mut made_up = MADE_UP;
-    for (side, levels) in [Side::Buy, Side::Sell].into_iter().zip(row) {
-        for (price, quantity) in levels {
-            let mut add = |id, quantity: Quantity| {
-                if quantity.0 > 0 {
-                    let event = Event::new(SUBJECT, Nanos(0), Order::new(id, *price, quantity));
-                    assert_eq!(books.apply(&event.with_flags(Flags::of(side))).fault, None);
-                }
-            };
-            let about = message.filter(|message| (message.side, message.price) == (side, *price));
-            let named = about.and_then(|message| message.rested(*quantity)).unwrap_or(Quantity(0));
-            add(about.map_or(OrderId(0), |message| message.id), named);
+    for side in [Side::Buy, Side::Sell] {
+        for (price, quantity) in row.of(side) {
             made_up += 1;
-            add(OrderId(made_up), Quantity(quantity.0 - named.0));
+            let order = Order::new(OrderId(made_up), *price, *quantity);
+            let event = Event::new(SUBJECT, Nanos(0), order).with_flags(Flags::of(side));
+            assert_eq!(books.apply(&event).fault, None);
         }
     }
     books
@@ -109,7 +90,7 @@ fn read(folder: &Path, name: &str) -> Vec<String> {
 }
 
 /// Messages and rows; none where no folder was named.
-fn data() -> Option<(Vec<Message>, Vec<[Levels; 2]>)> {
+fn data() -> Option<(Vec<Message>, Vec<Row>)> {
     let Some(folder) = std::env::var_os("TAPEWATCH_DATA") else {
         eprintln!("not run: no data");
         return None;
@@ -124,20 +105,13 @@ fn data() -> Option<(Vec<Message>, Vec<[Levels; 2]>)> {
 #[test]
 fn each_row_follows_from_the_one_before() {
     let Some((messages, rows)) = data() else { return };
-    let mut revealed = 0;
+    let (mut step, mut revealed) = (Transition::new(LEVELS), 0);
     for (n, pair) in rows.windows(2).enumerate() {
-        let message = &messages[n + 1];
-        let mut books = books_of(&pair[0], Some(message));
-        if let Some(event) = message.event() {
-            assert_eq!(books.apply(&event).fault, None, "message {}", n + 2);
-        }
-        books.assert_consistent();
-        for (side, theirs) in [Side::Buy, Side::Sell].into_iter().zip(&pair[1]) {
-            let ours = shown(books.book(SUBJECT).unwrap(), side);
-            let known = ours.len().min(LEVELS);
-            assert_eq!(ours[..known], theirs[..known], "{side:?} after message {}", n + 2);
-            revealed += theirs.len() - known;
-        }
+        let halt = || Event::new(SUBJECT, Nanos(0), Status::new(Phase::Halt, b"-1"));
+        let event = messages[n + 1].event().unwrap_or_else(halt);
+        let held = step.hold(&pair[0], &event, &pair[1]);
+        revealed += held.unwrap_or_else(|found| panic!("message {}: {found:?}", n + 2));
+        assert_eq!(step.doubt(), None, "message {}", n + 2);
     }
     eprintln!("{} transitions, {revealed} levels revealed", rows.len() - 1);
     assert!(revealed > 0);
@@ -146,7 +120,7 @@ fn each_row_follows_from_the_one_before() {
 #[test]
 fn a_book_that_runs_freely_comes_to_doubt_itself() {
     let Some((messages, rows)) = data() else { return };
-    let mut books = books_of(&rows[0], None);
+    let mut books = books_of(&rows[0]);
     for event in messages[1..].iter().filter_map(Message::event) {
         books.apply(&event);
         books.assert_consistent();

@@ -28,7 +28,7 @@ pub(crate) const BOUNDS: Bounds = Bounds { orders_max: 8, subjects_max: 4 };
 /// The books after these events.
 pub(crate) fn books_after(events: &str) -> Books {
     let mut books = Books::new(BOUNDS);
-    run(&mut books, events, |_, _| ());
+    run(&mut books, events, |_, _, _| ());
     books
 }
 
@@ -40,16 +40,19 @@ pub(crate) fn ladder(events: &str) -> String {
 /// What each of these events changed, a line each.
 pub(crate) fn changes(events: &str) -> String {
     let mut text = String::new();
-    run(&mut Books::new(BOUNDS), events, |line, change| print_change(&mut text, line, &change));
+    run(&mut Books::new(BOUNDS), events, |line, change, books| {
+        print_change(&mut text, line, &change, books);
+    });
     text
 }
 
-fn run(books: &mut Books, events: &str, mut told: impl FnMut(&str, Change)) {
+fn run(books: &mut Books, events: &str, mut told: impl FnMut(&str, Change, &Books)) {
     let lines = events.lines().map(str::trim).filter(|line| !line.is_empty());
     for (seq, line) in (1..).zip(lines) {
         let mut event = parse(line);
         (event.seq, event.event_at) = (seq, Nanos(seq));
-        told(line, books.apply(&event));
+        let change = books.apply(&event);
+        told(line, change, books);
         books.assert_consistent();
     }
 }
@@ -218,7 +221,7 @@ fn print_book(books: &Books) -> String {
     text
 }
 
-fn print_change(text: &mut String, line: &str, change: &Change) {
+fn print_change(text: &mut String, line: &str, change: &Change, books: &Books) {
     write!(text, "{line:<26}  {:?}", change.effect).unwrap();
     if let Some(order) = change.order {
         write!(text, ", was {} @ {}", order.remaining, order.price).unwrap();
@@ -227,7 +230,8 @@ fn print_change(text: &mut String, line: &str, change: &Change) {
     if let Some(left) = change.left {
         write!(text, ", {left} rest").unwrap();
     }
-    if let Some(depth) = change.level_changed {
+    if let Some((side, price)) = change.level {
+        let depth = books.book(SUBJECT).unwrap().depth_of(side, price);
         write!(text, ", depth {depth}").unwrap();
     }
     if let Some(traded) = change.traded {

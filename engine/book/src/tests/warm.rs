@@ -96,8 +96,8 @@ fn check(live_max: usize, ids: fn(u64) -> OrderId, events: u32) {
         let taken = books.capacities();
         // What deletions leave behind makes a table look smaller than it is, never larger.
         assert!(taken.table <= 2 * taken.table_room + 1, "after {n}");
-        // Pages come until the oldest orders live elsewhere: not more than the orders' own memory.
-        assert!(taken.pages <= 16 + (16 + live_max / 256) * 5 / 4, "after {n}");
+        // Pages come until the oldest orders live elsewhere: not more than 512 bytes an order.
+        assert!(taken.pages <= 16 + (16 + live_max / 32) * 5 / 4, "after {n}");
         let fixed = |of: Capacities| Capacities { table: 0, pages: 0, ..of };
         assert_eq!(fixed(taken), fixed(warm), "after {n}");
     }
@@ -114,4 +114,27 @@ fn nothing_grows_once_warm() {
 fn nothing_grows_once_warm_beyond_what_was_reserved() {
     check(140_000, sequential, 1_200_000);
     check(140_000, scattered, 1_200_000);
+}
+
+/// What ARCHITECTURE.md says of memory: for an order that rests 64 bytes in the slab and at most 512 in
+/// the index, for a level 32 and its two places in blocks that are at least half full, for a subject
+/// what a book takes.
+#[test]
+fn memory_is_what_it_is_said_to_be() {
+    let (live, subjects, levels) = (100_000, 1_000, 20);
+    let mut books = Books::new(Bounds { orders_max: 1 << 20, subjects_max: 1_000 });
+    for n in 0..live {
+        let subject = SubjectId((n % subjects) as u32);
+        let price = Price((n / subjects % levels) as i64);
+        let order = Order::new(OrderId(n as u64), price, Quantity(1));
+        books.apply(&Event::new(subject, Nanos(0), order).with_flags(Flags::of(Side::Buy)));
+    }
+    assert_eq!(books.orders_live(), live);
+    let taken = books.capacities();
+    assert_eq!((taken.cells, size_of::<crate::Resting>()), (live, 48));
+    assert!(taken.pages * 4096 * 4 <= live * 512, "{} pages", taken.pages);
+    let [of_books, of_levels] = books.bytes();
+    assert!(of_books <= subjects * 512, "{of_books} bytes of books");
+    let blocks = 16 + 32;
+    assert_eq!(of_levels, subjects * (levels * 32 + blocks * (8 + 4)), "32 places, after 16");
 }

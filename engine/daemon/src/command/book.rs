@@ -1,5 +1,6 @@
 //! `tapewatch book`: a book as it stands, or as it went.
 
+mod check;
 mod layout;
 
 use crate::cli::Book;
@@ -22,6 +23,9 @@ pub(crate) fn run(arguments: &Book) -> Result<(), Failure> {
         return Err(Failure::usage(what));
     }
     let mut tape = Tape::open(arguments)?;
+    if let Some((symbol, with)) = arguments.symbol.as_ref().zip(arguments.check.as_ref()) {
+        return check::run(&mut tape, symbol, with, arguments.json);
+    }
     match (&arguments.symbol, &arguments.csv) {
         (None, csv) => tape.run(|_, _| Ok(())).and(all(&tape, csv.as_deref())),
         (Some(symbol), None) => tape.run(|_, _| Ok(())).and(one(&tape, symbol, arguments)),

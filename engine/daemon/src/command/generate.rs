@@ -31,6 +31,9 @@ pub(crate) fn run(arguments: &Generate) -> Result<(), Failure> {
         {
             Some("--bursts: only a tape tells who stuffs")
         }
+        what if !matches!(what, Synthetic::Itch) && arguments.truth.is_some() => {
+            Some("--truth: only of ITCH it is written")
+        }
         _ => None,
     };
     if let Some(needless) = needless {
@@ -109,7 +112,15 @@ fn write(arguments: &Generate, out: &mut impl Write) -> io::Result<()> {
     let subjects_or = |usual: u32| subjects.unwrap_or(usual);
     match what {
         Synthetic::Itch => {
-            itch::generate(messages, seed, subjects_or(8000) as usize, out).map(drop)
+            let stocks = subjects_or(8000) as usize;
+            match &arguments.truth {
+                None => itch::generate(messages, seed, stocks, out),
+                Some(truth) => {
+                    let truth = BufWriter::new(File::create(truth)?);
+                    itch::generate_with_truth(messages, seed, stocks, out, truth)
+                }
+            }
+            .map(drop)
         }
         Synthetic::Dbn => dbn::generate(messages, seed, subjects_or(200) as usize, out),
         Synthetic::Lobster => lobster::generate(messages, seed, out),
