@@ -5,7 +5,7 @@
 //! times of the examples of 2016 are New York's; the bytes hold UTC, as the text says.
 
 use super::*;
-use expect_test::expect;
+use zerocopy::FromBytes;
 
 fn hex(digits: &str) -> Vec<u8> {
     let digits: Vec<u8> = digits.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
@@ -97,7 +97,22 @@ fn each_example_has_its_fields_and_its_length() {
         lines.push_str(&told(message));
         lines.push('\n');
     }
-    expect![[""]].assert_eq(&lines);
+    expect![[r#"
+        S 0x45 at 1492448400000000000
+        D 0x80 at 1492414800000000000 of "ZIEXT": round lot 100, close 990500, tier 1
+        H 0x48 at 1471980632572715948 of "ZIEXT": "T1  "
+        I 0x41 at 1471980632572715948 of "ZIEXT"
+        O 0x4f at 1471980632572715948 of "ZIEXT"
+        P 0x01 at 1471980632572715948 of "ZIEXT": "A"
+        E 0x4f at 1492421400000000000 of "ZIEXT"
+        8 0x01 at 1471980632572715948 of "ZIEXT": 9700 at 990500
+        5 0x01 at 1471980632572715948 of "ZIEXT": 9700 at 990500
+        T 0x00 at 1471980683662974915 of "ZIEXT": 100 at 990500, trade 429974
+        X 0x51 at 1492421400000000000 of "ZIEXT": 990500
+        B 0x00 at 1471980724912754610 of "ZIEXT": 100 at 990500, trade 429974
+        A 0x43 at 1492444212462929885 of "ZIEXT": 100000 paired at 990500, clears at 991000, 10000 left on "B", put off 0, due 1492444800, book clears at 991500, collar 990400 from 891300 to 1089500
+        Q 0x00 at 1471980632572715948 of "ZIEXT": 9700 at 990500, 1000 at 990700
+    "#]].assert_eq(&lines);
 }
 
 #[test]
@@ -110,7 +125,21 @@ fn the_examples_become_events() {
     assert_eq!((decoded.tally.messages, decoded.tally.unknown), (14, 0));
     let wrong: Vec<_> = decoded.tally.faults.iter().map(|(fault, _)| fault).collect();
     assert_eq!(wrong, [Fault::TimeBackwards]);
-    expect![[""]].assert_eq(&decoded.lines());
+    expect![[r#"
+        Define of ZIEXT at 1492414800000000000 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0 }
+        Status of ZIEXT at 1471980632572715948 {} Status { phase: 4, code: [72, 84, 49, 0, 0, 0, 0], price: None }
+        Status of ZIEXT at 1471980632572715948 {} Status { phase: 4, code: [79, 79, 0, 0, 0, 0, 0], price: None }
+        Status of ZIEXT at 1471980632572715948 {} Status { phase: 4, code: [80, 49, 65, 0, 0, 0, 0], price: None }
+        Status of ZIEXT at 1492421400000000000 {} Status { phase: 4, code: [69, 79, 0, 0, 0, 0, 0], price: None }
+        Level of ZIEXT at 1471980632572715948 {"last", "buy"} Level { price: Price(990500), quantity: Quantity(9700), orders: 0 }
+        Level of ZIEXT at 1471980632572715948 {"last", "sell"} Level { price: Price(990500), quantity: Quantity(9700), orders: 0 }
+        Trade of ZIEXT at 1471980683662974915 {} Print { trade_id: 429974, price: Some(Price(990500)), quantity: Quantity(100), participant: 0, counterparty: 0 }
+        Auction of ZIEXT at 1492421400000000000 {} Indication { indicative: Some(Price(990500)), reference: None, paired: Quantity(0), imbalance: 0 }
+        Break of ZIEXT at 1471980724912754610 {} Print { trade_id: 429974, price: Some(Price(990500)), quantity: Quantity(100), participant: 0, counterparty: 0 }
+        Auction of ZIEXT at 1492444212462929885 {} Indication { indicative: Some(Price(991000)), reference: Some(Price(990500)), paired: Quantity(100000), imbalance: 10000 }
+        Quote of ZIEXT at 1471980632572715948 {"last"} Quote { bid: Some(Price(990500)), bid_quantity: Quantity(9700), ask: Some(Price(990700)), ask_quantity: Quantity(1000) }
+        Status of * at 1492448400000000000 {} Status { phase: 5, code: [69, 0, 0, 0, 0, 0, 0], price: None }
+    "#]].assert_eq(&decoded.lines());
 }
 
 /// A trade and a level of DEEP in one segment.
@@ -129,7 +158,9 @@ fn the_example_segment_is_read_and_written() {
     let segment = iextp::view(&bytes).unwrap();
     assert_eq!((segment.first, segment.count, segment.next()), (50_122, 2, 50_124));
     let messages: Vec<_> = segment.messages.iter().map(told).collect();
-    expect![[""]].assert_eq(&messages.join("\n"));
+    expect![[r#"
+        T 0x00 at 1471980632572715948 of "ZIEXT": 100 at 990500, trade 429974
+        8 0x01 at 1471980632572715948 of "ZIEXT": 9700 at 990500"#]].assert_eq(&messages.join("\n"));
 
     let (header, payload) = iextp::Header::ref_from_prefix(&bytes).unwrap();
     assert_eq!((header.version, header.protocol.get()), (1, iextp::DEEP));
@@ -148,4 +179,24 @@ fn the_example_heartbeat_tells_what_comes_next() {
     let bytes = hex(HEARTBEAT);
     let beat = iextp::view(&bytes).unwrap();
     assert_eq!((beat.first, beat.count, beat.messages.iter().count()), (50_122, 0, 0));
+}
+
+#[test]
+fn a_capture_of_the_example_segment_tells_its_trade_and_its_level() {
+    let mut writer = Writer::new(Vec::new()).unwrap();
+    for (payload, after) in [(SEGMENT, 0), (SEGMENT, 1), (HEARTBEAT, 2)] {
+        let at = Nanos(1_471_980_632_572_900_000 + after);
+        writer.datagram(at, group(5), group(0), &hex(payload)).unwrap();
+    }
+    let bytes = writer.into_inner().unwrap();
+    assert_eq!(detect(&bytes), Some(Format::IexPcap));
+    let decoded = read(&bytes);
+    assert_eq!((decoded.tally.messages, decoded.tally.unknown), (2, 0), "the copy is told once");
+    expect![[r#"
+        Gap of * at 1471980632572900002 {} Gap { first: 1, count: 50121, reason: 4 }
+        Define of ZIEXT at 1471980632572715948 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0 }
+        Gap of ZIEXT at 1471980632572715948 {} Gap { first: 3, count: 1, reason: 8 }
+        Trade of ZIEXT at 1471980632572715948 {} Print { trade_id: 429974, price: Some(Price(990500)), quantity: Quantity(100), participant: 0, counterparty: 0 }
+        Level of ZIEXT at 1471980632572715948 {"last", "buy"} Level { price: Price(990500), quantity: Quantity(9700), orders: 0 }
+    "#]].assert_eq(&decoded.lines());
 }
