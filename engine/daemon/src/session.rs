@@ -76,6 +76,14 @@ impl Feeds {
         Ok((Feeds::Live(Arrivals::new(opened)), Some("packet")))
     }
 
+    /// Why feeds broke off, besides the first of them, whose reason ended the run.
+    fn more_errors(&mut self) -> &[FeedError] {
+        match self {
+            Feeds::Files(files) => files.feed().feed().more_errors(),
+            Feeds::Live(live) => live.more_errors(),
+        }
+    }
+
     /// Ends recordings; what the live feeds received.
     fn received(&mut self) -> Vec<Received> {
         let Feeds::Live(live) = self else { return Vec::new() };
@@ -140,8 +148,11 @@ impl Session {
         };
         let received = self.assembly.source().feed().received();
         let unrecorded = received.iter().find_map(|of| unrecorded(of.recorded.as_ref()?));
+        let more_errors = self.assembly.source().feed().more_errors();
+        let errors = broken_feed.iter().chain(more_errors).map(FeedError::to_string).collect();
         let circumstances = Circumstances {
             received: &received,
+            errors,
             plan: &self.plan,
             shards: self.machine.spec.shards,
             sample_every: self.machine.spec.sample_every,
@@ -149,7 +160,7 @@ impl Session {
             stopped,
             places: self.places,
         };
-        let summary = Summary::new(&self.assembly.outcome(), &circumstances);
+        let summary = Summary::new(&self.assembly.outcome(), circumstances);
         let ended = match (ran, unwritten, broken_feed) {
             (Err(error), ..) => Err(Ended::Failed(anyhow::Error::from(error).into())),
             (_, Some(error), _) => Err(Ended::Unwritten(error)),

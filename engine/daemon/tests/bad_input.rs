@@ -145,6 +145,45 @@ fn what_was_found_before_a_break_is_written_and_summed_up() {
 }
 
 #[test]
+fn a_break_is_one_gap_and_one_fault_however_the_file_is_kept() {
+    let folder = with_all();
+    for (file, _) in FILES {
+        let bytes = folder.read(file);
+        folder.write("cut", &bytes[..bytes.len() - 12]);
+        folder.gzip("whole.gz", &bytes);
+        let packed = folder.read("whole.gz");
+        folder.write("cut.gz", &packed[..packed.len() - 900]);
+        for (cut, length) in [("cut", bytes.len() - 12), ("cut.gz", packed.len() - 900)] {
+            let ran = folder.run(&format!("replay {cut} --json"));
+            ran.failed(65);
+            let summary = ran.json();
+            assert_eq!(summary["gaps"], 1, "{file}, {cut}");
+            assert_eq!(summary["faults"].to_string(), r#"{"truncated":1}"#, "{file}, {cut}");
+            assert_eq!(summary["bytes"], length, "{file}, {cut}");
+            let told = ran.stderr.trim_start_matches("tapewatch: ").trim_end();
+            assert_eq!(summary["errors"], serde_json::json!([told]), "{file}, {cut}");
+        }
+    }
+}
+
+#[test]
+fn each_file_that_breaks_off_is_told() {
+    let folder = with_all();
+    for name in ["one", "two"] {
+        let bytes = folder.read("session.itch");
+        folder.write(name, &bytes[..bytes.len() / 2]);
+    }
+    let ran = folder.run("replay one two --json");
+    assert!(ran.failed(65).starts_with("one: byte "), "{}", ran.stderr);
+    let summary = ran.json();
+    assert_eq!((&summary["gaps"], &summary["faults"]["truncated"]), (&2.into(), &2.into()));
+    let errors = summary["errors"].as_array().unwrap();
+    assert!(errors[1].as_str().unwrap().starts_with("two: byte "), "{errors:?}");
+    let told = folder.run("replay one two").stdout;
+    assert!(told.contains("early, by an error\n              two: byte "), "{told}");
+}
+
+#[test]
 fn corrupt_gzip_is_told() {
     let folder = with_all();
     folder.gzip("whole.gz", &folder.read("tape.csv"));

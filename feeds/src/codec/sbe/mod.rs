@@ -48,7 +48,7 @@ pub(crate) fn own_plan() -> Arc<Plan> {
 /// The schema in a file; ours if there is none.
 pub(crate) fn load(path: Option<&Path>) -> Result<Arc<Plan>, FeedError> {
     let Some(path) = path else { return Ok(own_plan()) };
-    let unread = |source: io::Error| FeedError::Io { file: path.to_owned(), source };
+    let unread = |reason: io::Error| FeedError::Io { file: path.to_owned(), reason };
     let size = std::fs::metadata(path).map_err(unread)?.len();
     let wrong = |error: SchemaError| FeedError::Data {
         file: path.to_owned(),

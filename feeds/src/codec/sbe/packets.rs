@@ -18,9 +18,8 @@ use crate::Options;
 use crate::codec::arbitration::{self, Arbitration, Delivery, Line, Settings};
 use crate::codec::capture::{Counters, Packet, Records, Step, network};
 use crate::codec::framing::{Blocks, Datagram, SessionId};
-use crate::codec::{Codec, CodecError, EVENTS_PER_MESSAGE_MAX};
-use engine_event::body::Gap;
-use engine_event::{Directory, Event, Fault, Nanos, SubjectId};
+use crate::codec::{Codec, CodecError, EVENTS_PER_MESSAGE_MAX, Place};
+use engine_event::{Directory, Fault, Nanos};
 use engine_pipeline::{Sink, Tally};
 use network::{Content, Udp};
 use rustc_hash::FxHashMap;
@@ -135,8 +134,8 @@ impl<S: Sink> Turn<'_, S> {
     }
 
     fn error(&self, what: &dyn fmt::Display) -> CodecError {
-        let what = format!("packet {}: {what}", self.packet);
-        CodecError { offset: self.offset, line: None, what }
+        let place = Place { offset: self.offset, line: None };
+        CodecError::new(place, format_args!("packet {}: {what}", self.packet))
     }
 
     #[cold]
@@ -514,13 +513,9 @@ impl Mdp3Pcap {
 
     /// The end of the capture within a record.
     fn cut_short<S: Sink>(&self, rest: usize, turn: &mut Turn<'_, S>) -> CodecError {
-        turn.packet = self.counters.packets + 1;
-        let now = self.market.now(self.received_at);
-        turn.tally.gaps += 1;
-        turn.tally.fault(Fault::Truncated, turn.packet);
-        let gap = Gap::new(turn.packet, 0, Fault::Truncated);
-        turn.sink.push(Event::new(SubjectId::EVERY, now, gap));
-        turn.error(&format_args!("the capture ends within a record ({rest} bytes there)"))
+        turn.packet = self.place();
+        let what = format_args!("the capture ends within a record ({rest} bytes there)");
+        CodecError { is_end: true, ..turn.error(&what) }
     }
 }
 
@@ -589,6 +584,10 @@ impl Codec for Mdp3Pcap {
             self.offset += taken as u64;
         }
         Ok(consumed)
+    }
+
+    fn place(&self) -> u64 {
+        self.counters.packets + 1
     }
 }
 

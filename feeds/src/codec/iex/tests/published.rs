@@ -160,7 +160,8 @@ fn the_example_segment_is_read_and_written() {
     let messages: Vec<_> = segment.messages.iter().map(told).collect();
     expect![[r#"
         T 0x00 at 1471980632572715948 of "ZIEXT": 100 at 990500, trade 429974
-        8 0x01 at 1471980632572715948 of "ZIEXT": 9700 at 990500"#]].assert_eq(&messages.join("\n"));
+        8 0x01 at 1471980632572715948 of "ZIEXT": 9700 at 990500"#]]
+    .assert_eq(&messages.join("\n"));
 
     let (header, payload) = iextp::Header::ref_from_prefix(&bytes).unwrap();
     assert_eq!((header.version, header.protocol.get()), (1, iextp::DEEP));
