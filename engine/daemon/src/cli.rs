@@ -181,7 +181,7 @@ pub(crate) struct Generate {
     /// What to write
     #[arg(value_enum)]
     pub(crate) what: Synthetic,
-    /// How many messages
+    /// How many messages, of the session's own frame apart: 0 is a session in which nothing happens
     #[arg(long, default_value_t = 1_000_000)]
     pub(crate) messages: u64,
     /// The same seed gives the same bytes
