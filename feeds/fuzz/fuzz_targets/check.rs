@@ -12,6 +12,8 @@ struct Outcome {
     events: Vec<Event>,
     tally: Tally,
     error: Option<CodecError>,
+    /// Where the codec stood in the end.
+    place: u64,
 }
 
 /// A sink that takes so many events and no more.
@@ -50,7 +52,8 @@ fn decode(
     mut turn: impl FnMut() -> (usize, usize),
 ) -> Outcome {
     let mut names = Directory::new(50);
-    let mut outcome = Outcome { events: Vec::new(), tally: Tally::default(), error: None };
+    let mut outcome =
+        Outcome { events: Vec::new(), tally: Tally::default(), error: None, place: 0 };
     let (mut from, mut seen, mut is_full) = (0, 0, false);
     loop {
         let (more, room) = turn();
@@ -69,10 +72,12 @@ fn decode(
             }
             Err(error) => {
                 outcome.error = Some(error);
+                outcome.place = codec.place();
                 return outcome;
             }
         }
         if from == bytes.len() && !is_full {
+            outcome.place = codec.place();
             return outcome;
         }
     }
