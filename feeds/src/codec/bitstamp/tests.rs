@@ -75,7 +75,7 @@ fn numbers_with_an_exponent_are_taken_exactly_or_told() {
     ];
     assert_eq!((&decoded.tally.first_faults[..], decoded.tally.gaps), (&faults[..], 4));
     let orders = decoded.events.iter().filter(|event| event.kind() == Kind::Add);
-    let orders: Vec<_> = orders.map(|event| event.body::<Order>()).collect();
+    let orders: Vec<_> = orders.map(Event::body::<Order>).collect();
     let orders: Vec<_> = orders.iter().map(|of| (of.price.get(), of.quantity)).collect();
     let expected = [
         (Some(Price(23_788_000_000)), Quantity(1)),
