@@ -35,7 +35,7 @@ const HELD_MAX: usize = 64;
 const HELD_FOR: Nanos = Nanos::from_secs(1);
 /// How many packets of a feed are remembered, to know them again on another line.
 const RECENT: usize = 1024;
-/// A number that is so much lower than the one before begins the count anew.
+/// A number that is so much lower than the one before, or 1, begins the count anew if it was sent later.
 const ANEW: u64 = 10_000;
 
 /// The codec.
@@ -391,7 +391,8 @@ impl Mdp3Pcap {
         let channel = &mut self.channels[usize::from(channel)];
         channel.recent[mark.sequence as usize % RECENT] = mark;
         let is_later = mark.sent_at > channel.top.sent_at;
-        if is_later && u64::from(mark.sequence) + ANEW < u64::from(channel.top.sequence) {
+        let (number, top) = (u64::from(mark.sequence), u64::from(channel.top.sequence));
+        if is_later && (number + ANEW < top || number == 1 && top > 1) {
             (channel.session, channel.since) = (channel.session.wrapping_add(1), mark.sent_at);
             channel.top = mark;
         } else if is_later && mark.sequence > channel.top.sequence {

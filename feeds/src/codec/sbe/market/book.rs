@@ -98,6 +98,7 @@ impl Market {
         turn: &mut Turn<'_>,
     ) -> Result<bool, Stop> {
         let of = &mut self.instruments[instrument];
+        of.channel = Some(turn.channel);
         if self.by_order {
             return Ok(true);
         }
@@ -105,10 +106,7 @@ impl Market {
             Some(last) if last.checked_add(1) == Some(number) => {}
             Some(last) if number <= last => return Ok(false),
             None if of.is_certain => {}
-            None if number == 1 => {
-                of.ladders.iter_mut().for_each(|ladder| ladder.clear(true));
-                (of.is_certain, of.losses) = (true, self.losses);
-            }
+            None if number == 1 => self.begin(instrument, at),
             last => self.jump(instrument, last, number, at, turn)?,
         }
         let of = &mut self.instruments[instrument];
@@ -121,6 +119,19 @@ impl Market {
             self.restate(instrument, at);
         }
         Ok(true)
+    }
+
+    /// The first number of all: the book is empty, and nothing is missing.
+    #[cold]
+    fn begin(&mut self, instrument: usize, at: Nanos) {
+        let of = &mut self.instruments[instrument];
+        of.ladders.iter_mut().for_each(|ladder| ladder.clear(true));
+        of.is_certain = true;
+        // Whoever was told that something is missing is told that this book is whole.
+        if std::mem::replace(&mut of.losses, self.losses) != self.losses {
+            let clear = Event::new(of.subject, at, body::End::default());
+            self.push(instrument, clear.with_kind(Kind::Clear));
+        }
     }
 
     /// Something of this security was missed.
