@@ -474,7 +474,8 @@ impl Codec for Dbn {
     }
 
     fn place(&self) -> u64 {
-        self.offset
+        // The metadata is read as one, from the first byte on.
+        if self.beginning.is_some() { 0 } else { self.offset }
     }
 }
 

@@ -146,7 +146,8 @@ impl Market {
     ) -> Result<(), Stop> {
         self.distrust(instrument, at);
         let first = last.map_or(1, |last| last + 1);
-        let count = number - first;
+        // Number 0 is none that the venue gives: how many are missing is not known.
+        let count = number.saturating_sub(first);
         let subject = self.instruments[instrument].subject;
         let gap = body::Gap::new(u64::from(first), u64::from(count), Fault::Missing);
         self.push(instrument, Event::new(subject, at, gap));

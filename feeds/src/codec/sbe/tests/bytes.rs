@@ -128,6 +128,14 @@ fn a_channel_that_is_reset_has_empty_books_and_counts_them_anew() {
 }
 
 #[test]
+fn a_number_that_no_venue_gives_makes_a_book_uncertain() {
+    let changes = message(&CHANGES.replace("29230000 08000000", "29230000 00000000"));
+    let decoded =
+        decode(&mut Mdp3Pcap::new(&Options::default()), &capture(&[(incremental(0), 1, &changes)]));
+    assert_eq!((decoded.error, decoded.tally.gaps), (None, 2));
+}
+
+#[test]
 fn a_newer_sender_s_longer_blocks_are_stepped_over() {
     // Fields of 15 and entries of 34 bytes, and something behind the last group.
     let hex = CHANGES
