@@ -183,6 +183,68 @@ fn each_file_that_breaks_off_is_told() {
     assert!(told.contains("early, by an error\n              two: byte "), "{told}");
 }
 
+/// Whether a capture's packets, lines or messages: the first fault of strict reading is the end.
+#[test]
+fn strict_reading_fails_at_the_first_fault_and_says_where() {
+    let folder = with_all();
+    folder.generate("dbn", "--messages 2000 --subjects 3", "day.dbn");
+    folder.generate("mdp3", "--messages 2000 --subjects 3", "day.pcapng");
+    for file in FILES.map(|(file, _)| file) {
+        let mut bytes = folder.read(file);
+        bytes.extend(if file == "session.itch" {
+            &b"\0\x03Abc\0\x01?"[..]
+        } else {
+            b"so\nand so\n"
+        });
+        folder.write(file, bytes);
+    }
+    let mut bytes = folder.read("day.dbn");
+    let action = bytes.len() - 56 * 100 + 38;
+    bytes[action] = b'Z';
+    folder.write("day.dbn", bytes);
+    // The first packet was longer than what was captured of it.
+    let mut bytes = folder.read("day.pcapng");
+    let packet = bytes.windows(4).position(|word| word == [6, 0, 0, 0]).unwrap();
+    bytes[packet + 24] += 1;
+    folder.write("day.pcapng", bytes);
+
+    let mut told = String::new();
+    for file in FILES.iter().map(|(file, _)| *file).chain(["day.dbn", "day.pcapng"]) {
+        let lenient = folder.replay(file);
+        assert!(lenient["first_faults"].as_array().is_some_and(|all| !all.is_empty()), "{file}");
+        for command in ["replay", "decode"] {
+            let ran = folder.run(&format!("{command} {file} --strict --json"));
+            let error = ran.failed(65);
+            assert!(error.starts_with(&format!("{file}: ")), "{error}");
+            if command == "replay" {
+                let summary = ran.json();
+                assert_eq!(summary["first_faults"].as_array().unwrap().len(), 1, "{file}");
+                assert_eq!(summary["first_faults"][0], lenient["first_faults"][0], "{file}");
+                told.push_str(error);
+                told.push('\n');
+            }
+        }
+        folder.write(
+            "c.toml",
+            format!("[[feed]]\npath = \"{file}\"\nspeed = \"max\"\nstrict = true\n"),
+        );
+        let ran = folder.run("run --config c.toml");
+        let last = ran.stderr.lines().last().unwrap();
+        assert!(
+            ran.code == Some(65) && last.starts_with(&format!("tapewatch: {file}: ")),
+            "{last}"
+        );
+    }
+    expect![[r#"
+        tape.csv: line 2002 (byte 121311): not as many columns as the header in "so"
+        session.itch: byte 62134: a message of type "A" has 3 bytes, expected 36
+        GENR_message.csv: line 2001 (byte 72248): expected 6 or 7 columns in "so"
+        readings.csv: line 2002 (byte 93029): expected 4 columns in "so"
+        day.dbn: byte 107208: action "Z" is not allowed
+        day.pcapng: byte 60: packet 1: 294 of 295 bytes were captured
+    "#]].assert_eq(&told);
+}
+
 #[test]
 fn corrupt_gzip_is_told() {
     let folder = with_all();

@@ -96,7 +96,8 @@ fn truth() -> Result<Outcome> {
 
 /// Too much for a build without optimization, and for every change.
 fn bounds() -> Result<Outcome> {
-    cargo("test --quiet --release -p engine-daemon --test bounds -- --ignored --nocapture").run()?;
+    cargo("test --quiet --release -p engine-daemon --test bounds -- --ignored --nocapture")
+        .run()?;
     Ok(Outcome::Done)
 }
 
