@@ -127,6 +127,7 @@ pub(crate) struct Decode {
 }
 
 #[derive(Args)]
+#[command(after_help = BOOK_EXAMPLES)]
 pub(crate) struct Book {
     /// The file
     pub(crate) file: PathBuf,
@@ -154,10 +155,19 @@ pub(crate) struct Book {
     /// Print the book, or the result of the check, as one JSON object
     #[arg(long, conflicts_with = "csv")]
     pub(crate) json: bool,
-    /// Hold the book against a vendor's rows: LOBSTER's orderbook file, or MBP-10 as CSV
+    /// Hold the book against a vendor's rows: the orderbook file beside LOBSTER's messages, or MBP-10
+    /// as CSV; exit 1 if any row differs
     #[arg(long, value_name = "FILE", conflicts_with_all = ["csv", "mbp", "all", "at"], requires = "symbol")]
     pub(crate) check: Option<PathBuf>,
 }
+
+const BOOK_EXAMPLES: &str = "\
+Examples:
+  The book of a symbol at noon:
+    tapewatch book 01302019.NASDAQ_ITCH50.gz --symbol AAPL --at 2019-01-30T12:00:00
+  LOBSTER sells two files for a day; each row of the one must follow from a message of the other:
+    tapewatch book AAPL_2012-06-21_34200000_57600000_message_10.csv --symbol AAPL \\
+      --check AAPL_2012-06-21_34200000_57600000_orderbook_10.csv";
 
 #[derive(Args)]
 pub(crate) struct Run {
@@ -181,7 +191,7 @@ pub(crate) struct Generate {
     /// What to write
     #[arg(value_enum)]
     pub(crate) what: Synthetic,
-    /// How many messages
+    /// How many messages, of the session's own frame apart: 0 is a session in which nothing happens
     #[arg(long, default_value_t = 1_000_000)]
     pub(crate) messages: u64,
     /// The same seed gives the same bytes

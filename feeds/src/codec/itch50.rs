@@ -158,7 +158,7 @@ impl Itch50 {
             for _ in 0..messages {
                 let Some((bytes, after)) = frame(rest) else {
                     if last {
-                        self.finish(rest, turn)?;
+                        Self::finish(rest, turn.place())?;
                     }
                     return Ok(input.len() - rest.len());
                 };
@@ -173,21 +173,17 @@ impl Itch50 {
     }
 
     /// Whether the file may end here; else the error that says where it ends.
-    fn finish<S: Sink>(&self, rest: &[u8], turn: &mut Turn<'_, S>) -> Result<(), CodecError> {
-        let place = turn.place();
-        let error = match *rest {
+    fn finish(rest: &[u8], place: Place) -> Result<(), CodecError> {
+        Err(match *rest {
             [] => return Ok(()),
-            [_] => CodecError::new(place, "the file ends within the length of a message"),
+            [_] => CodecError::at_end(place, "the file ends within the length of a message"),
             [high, low, ref there @ ..] => {
                 let (length, there) = (u16::from_be_bytes([high, low]), there.len());
                 let what =
                     format!("the file ends within a message of {length} bytes ({there} there)");
-                CodecError::new(place, what)
+                CodecError::at_end(place, what)
             }
-        };
-        let trouble = Trouble { fault: Fault::Truncated, place, what: format_args!("") };
-        trouble.lose(false, SubjectId::EVERY, self.now(), turn.sink, turn.tally)?;
-        Err(error)
+        })
     }
 
     /// The latest message's time.
@@ -500,6 +496,10 @@ impl Codec for Itch50 {
         self.settle(&mut turn);
         self.offset = turn.offset;
         decoded
+    }
+
+    fn place(&self) -> u64 {
+        self.offset
     }
 }
 

@@ -50,6 +50,7 @@ impl Tape {
             options.symbols.get_or_insert_default().push(symbol.clone());
         }
         let feed = feeds::open(&arguments.file, &options)?;
+        crate::session::check_flags(&options, &[feed.format()])?;
         let until = arguments.at;
         let (names, books) =
             (Directory::new(Bounds::default().subjects_max), Books::new(Bounds::default()));
