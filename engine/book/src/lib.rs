@@ -26,6 +26,7 @@ mod books;
 mod change;
 pub mod checksum;
 mod consistent;
+pub mod consolidated;
 mod index;
 mod level;
 mod memory;
