@@ -103,6 +103,14 @@ impl<'a> BookView<'a> {
         ranks.iter().rev().take_while(|better| **better > rank).count()
     }
 
+    /// The level of a side that stands behind so many better ones.
+    #[inline]
+    pub fn level_behind(&self, side: Side, better: usize) -> Option<Quote> {
+        let (levels, ladder) = (&self.room.levels, self.book.ladder(side));
+        let at = ladder.count().checked_sub(better + 1)?;
+        Some(levels.get(levels.number(ladder, at)).quote())
+    }
+
     /// All that is displayed on a side within so many hundredths of a percent of its best price, the
     /// best level itself included; 0 where the side is empty. Walks these levels, which lie side by side.
     pub fn depth_within(&self, side: Side, basis_points: u32) -> u128 {
