@@ -11,4 +11,5 @@ mod ladders;
 mod lobster;
 pub(crate) mod notation;
 mod restart;
+mod soak;
 mod warm;
