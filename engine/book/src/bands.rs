@@ -17,6 +17,9 @@ use thiserror::Error;
 pub const BANDS_MAX: usize = 8;
 /// How wide a band can be: from nothing to twice the best price.
 pub const BASIS_POINTS_MAX: u32 = 10_000;
+/// Levels of a side for which there is room from the beginning; where more stand in the widest band, it
+/// grows to what the busiest hour needs.
+const LEVELS_RESERVED: usize = 64;
 
 /// What stands within a band.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -107,7 +110,7 @@ impl Bands {
         }
         let near = |side| Near {
             side,
-            levels: VecDeque::new(),
+            levels: VecDeque::with_capacity(LEVELS_RESERVED),
             best: None,
             bands: basis_points
                 .iter()
@@ -152,6 +155,11 @@ impl Bands {
             near.move_to(book);
         }
         self.is_built = true;
+    }
+
+    /// Whatever was known is doubtful: the next change begins with the book as it is then.
+    pub fn forget(&mut self) {
+        self.is_built = false;
     }
 
     /// What stands within the band of this place; nothing beyond the last.

@@ -42,6 +42,11 @@ impl RecentTouches {
         oldest
     }
 
+    /// Begins anew.
+    pub fn clear(&mut self) {
+        self.touches.clear();
+    }
+
     /// The one that stands.
     pub fn last(&self) -> Option<&TouchAt> {
         self.touches.back()

@@ -104,6 +104,8 @@ pub fn roster() -> Roster {
     Roster::new()
         .with(strategies::Microprice::default())
         .with(strategies::EventRate::default())
+        .with(strategies::NearDepth { basis_points: 100, ..strategies::NearDepth::default() })
+        .with(strategies::OrderFlow { changes: 5, ..strategies::OrderFlow::default() })
         .with(stuffing)
         .with(mean)
 }
