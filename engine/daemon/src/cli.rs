@@ -129,9 +129,10 @@ pub(crate) struct Decode {
 #[derive(Args)]
 #[command(after_help = BOOK_EXAMPLES)]
 pub(crate) struct Book {
-    /// The file
-    pub(crate) file: PathBuf,
-    /// Whose book
+    /// The files, merged by event time
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Whose book: a subject; with --consolidated an instrument, wherever it trades
     #[arg(long, required_unless_present = "all")]
     pub(crate) symbol: Option<String>,
     /// One row for each book instead
@@ -155,6 +156,19 @@ pub(crate) struct Book {
     /// Print the book, or the result of the check, as one JSON object
     #[arg(long, conflicts_with = "csv")]
     pub(crate) json: bool,
+    /// The best bid and offer over all venues of the instrument: who stands there, who is away (stale,
+    /// halted), whether the sides are locked or crossed. With --csv a row for each change
+    #[arg(long, requires = "symbol", conflicts_with_all = ["mbp", "check", "order", "bands", "touches"])]
+    pub(crate) consolidated: bool,
+    /// Where this order stands in its queue, and how much stands before it
+    #[arg(long, value_name = "ID", requires = "symbol", conflicts_with_all = ["csv", "check"])]
+    pub(crate) order: Option<u64>,
+    /// How much stands within so many basis points of each side's best price, at most 8 widths
+    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(0..=10_000), requires = "symbol", conflicts_with_all = ["csv", "check"])]
+    pub(crate) bands: Vec<u32>,
+    /// The last so many changes of the touch
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), requires = "symbol", conflicts_with_all = ["csv", "check"])]
+    pub(crate) touches: Option<u32>,
     /// Hold the book against a vendor's rows: the orderbook file beside LOBSTER's messages, or MBP-10
     /// as CSV; exit 1 if any row differs
     #[arg(long, value_name = "FILE", conflicts_with_all = ["csv", "mbp", "all", "at"], requires = "symbol")]

@@ -159,3 +159,85 @@ fn ten_levels_are_the_same_by_order_and_by_level() {
     check(5_000, 2, 1);
     check(5_000, 3, 40);
 }
+
+/// A session of one stock of which a part is missing; what came before the part that is there again is
+/// told once more as a snapshot.
+#[test]
+fn a_snapshot_makes_a_book_certain_again() {
+    let mut session = Vec::new();
+    synthetic::dbn::generate(6000, 9, 1, &mut session).unwrap();
+    let mut whole = Decoder::new(&session[..]).unwrap();
+    let metadata = dbn::decode::DbnMetadata::metadata(&whole).clone();
+    let mut records = Vec::new();
+    while let Some(record) = whole.decode_ref().unwrap() {
+        records.push(record.get::<MboMsg>().unwrap().clone());
+    }
+    // Both parts begin where a group of records does.
+    let begins =
+        |from: usize| from + 1 + records[from..].iter().position(|m| m.flags.is_last()).unwrap();
+    let (lost, back) = (begins(2000), begins(3000));
+
+    let mut told = DbnEncoder::new(Vec::new(), &metadata).unwrap();
+    let mut ladder = Ladder::default();
+    // After which record the ladder has which levels; none where the book cannot know.
+    let mut expected = Vec::new();
+    let both = |ladder: &Ladder| [Side::Buy, Side::Sell].map(|side| ladder.ten(side));
+    for (n, m) in records.iter().enumerate() {
+        if n == back {
+            let flagged = |m: &MboMsg, action: u8, is_last: bool| {
+                let last = if is_last { dbn::flags::LAST } else { 0 };
+                let flags = dbn::FlagSet::new(dbn::flags::SNAPSHOT | last);
+                MboMsg { action: action as _, flags, ..m.clone() }
+            };
+            let clear = MboMsg {
+                order_id: 0,
+                price: dbn::UNDEF_PRICE,
+                size: 0,
+                side: b'N' as _,
+                ..flagged(m, b'R', false)
+            };
+            told.encode_record(&clear).unwrap();
+            let latest = *ladder.0.keys().next_back().unwrap();
+            for (id, (side, price, size)) in &ladder.0 {
+                let side = if *side == Side::Buy { b'B' } else { b'A' };
+                let order = flagged(m, b'A', *id == latest);
+                let (order_id, price, size) = (*id, *price, *size);
+                told.encode_record(&MboMsg { order_id, price, size, side: side as _, ..order })
+                    .unwrap();
+            }
+            expected.push(Some(both(&ladder)));
+        }
+        ladder.apply(m);
+        // Of what is lost, every other group: the rest is about orders that nobody has told.
+        if !(lost..back).contains(&n) || n % 2 == 0 {
+            told.encode_record(m).unwrap();
+            if m.flags.is_last() {
+                expected.push((!(lost..back).contains(&n)).then(|| both(&ladder)));
+            }
+        }
+    }
+
+    let (events, names) = decode(told.get_ref());
+    let subject = names.find(&synthetic::symbol(0)).unwrap();
+    let mut books = Books::new(Bounds::default());
+    let (mut expected, mut states) = (expected.into_iter(), Vec::new());
+    for (seq, mut event) in (1..).zip(events) {
+        event.seq = seq;
+        books.apply(&event);
+        let stale = books.book(subject).unwrap().stale();
+        if states.last() != Some(&stale) {
+            states.push(stale);
+        }
+        if event.flags.has(engine_event::Flags::LAST)
+            && let Some(levels) = expected.next().unwrap()
+        {
+            assert_eq!(stale, None, "{event:?}");
+            let shown = [Side::Buy, Side::Sell].map(|side| ten(&books, subject, side));
+            assert_eq!(shown, levels, "{event:?}");
+        }
+    }
+    assert_eq!((expected.next(), states.len()), (None, 3), "certain, stale, certain: {states:?}");
+    let stale = states[1].unwrap();
+    assert!(matches!(stale.reason, Fault::UnknownOrder | Fault::Crossed), "{stale:?}");
+    assert!(books.faults().total() > 20);
+}

@@ -125,7 +125,7 @@ fn step_by_step(
     let mut step = None;
     let mut before: Option<Row> = None;
     let mut wrong = Ok(());
-    tape.run(|event, tape| {
+    tape.run(|event, _, tape| {
         let is_message = !matches!(event.kind(), Kind::Define | Kind::End);
         if wrong.is_err() || !is_message || !concerns(event, tape, symbol) {
             return Ok(());
@@ -163,7 +163,7 @@ fn at_their_times(
     let mut due = rows.next_time()?;
     let mut latest = Row::default();
     let mut wrong = Ok(());
-    tape.run(|event, tape| {
+    tape.run(|event, _, tape| {
         if wrong.is_err() || !concerns(event, tape, symbol) {
             return Ok(());
         }
