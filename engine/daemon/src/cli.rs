@@ -168,7 +168,7 @@ pub(crate) struct Book {
     /// The last so many changes of the touch
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), requires = "symbol", conflicts_with_all = ["csv", "check"])]
     pub(crate) touches: Option<u32>,
-    /// Hold the book against a vendor's rows: LOBSTER's orderbook file, or MBP-10 as CSV
+    /// Hold the book against a vendor's rows: LOBSTER's orderbook file, or MBP-10 as CSV or DBN
     #[arg(long, value_name = "FILE", conflicts_with_all = ["csv", "mbp", "all", "at"], requires = "symbol")]
     pub(crate) check: Option<PathBuf>,
 }
