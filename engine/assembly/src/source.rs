@@ -1,8 +1,8 @@
 //! The first stage: bytes become events, and events get their place.
 
 use crate::naming::Herald;
-use engine_event::body::{End, Gap};
-use engine_event::{Clock, Directory, Event, Fault, Nanos, RealClock, SubjectId};
+use engine_event::body::End;
+use engine_event::{Clock, Directory, Event, Nanos, RealClock, SubjectId};
 use engine_pipeline::{Feed, FeedError, FeedTurn, Latency, Sink, Stage, Stamps, Tally, Turn};
 use engine_ring::broadcast;
 
@@ -114,17 +114,14 @@ impl<F: Feed> Source<F> {
         Turn::Worked((self.sequencer.seq - before) as usize)
     }
 
-    /// Tells everybody that there will be no more, and that something is missing if the feed broke off.
+    /// Tells everybody that there will be no more. That something is missing was told by the feed, if it
+    /// broke off.
     fn end(&mut self) -> Turn {
-        self.sequencer.begin(2);
-        if self.sequencer.room() < 2 {
+        self.sequencer.begin(1);
+        if self.sequencer.room() == 0 {
             return Turn::Idle;
         }
         let at = self.sequencer.last_at;
-        if self.error.is_some() {
-            let missing = Gap::new(self.feed.tally().bytes, 0, Fault::Truncated);
-            self.sequencer.push(Event::new(SubjectId::EVERY, at, missing));
-        }
         self.sequencer.push(Event::new(SubjectId::EVERY, at, End::default()));
         self.close()
     }

@@ -177,6 +177,14 @@ fn rank(side: Side, price: Price) -> i64 {
     }
 }
 
+/// The price of this rank.
+fn price(side: Side, rank: i64) -> Price {
+    match side {
+        Side::Buy => Price(rank),
+        Side::Sell => Price(-rank),
+    }
+}
+
 impl Near {
     fn empty(&mut self) {
         self.levels.clear();
@@ -234,11 +242,14 @@ impl Near {
         let widest = bands.last().expect("there is at least one band");
         let limit = widest.limit;
         levels.truncate(widest.levels);
-        let next = |known: usize| {
-            let next = book.level_behind(side, known)?;
+        let next = |last: Option<&Shown>| {
+            let next = match last {
+                Some(last) => book.level_behind(side, price(side, last.rank)),
+                None => book.touch().of(side),
+            }?;
             Some(Shown { rank: rank(side, next.price), quantity: next.quantity.0 })
         };
-        while let Some(next) = next(levels.len()).filter(|next| next.rank >= limit) {
+        while let Some(next) = next(levels.back()).filter(|next| next.rank >= limit) {
             levels.push_back(next);
         }
         for band in bands {

@@ -77,38 +77,39 @@ impl<'a> BookView<'a> {
     }
 
     /// The bid levels, best first.
-    pub fn bids(&self) -> impl ExactSizeIterator<Item = Quote> + use<'a> {
+    pub fn bids(&self) -> impl Iterator<Item = Quote> + use<'a> {
         self.levels(Side::Buy)
     }
 
     /// The ask levels, best first.
-    pub fn asks(&self) -> impl ExactSizeIterator<Item = Quote> + use<'a> {
+    pub fn asks(&self) -> impl Iterator<Item = Quote> + use<'a> {
         self.levels(Side::Sell)
     }
 
     /// One side's levels, best first.
-    pub fn levels(&self, side: Side) -> impl ExactSizeIterator<Item = Quote> + use<'a> {
+    pub fn levels(&self, side: Side) -> impl Iterator<Item = Quote> + use<'a> {
         self.book.levels(self.room, side).rev().map(Level::quote)
     }
 
     /// How many levels a side has.
     pub fn depth(&self, side: Side) -> usize {
-        self.book.depth(side)
+        self.book.depth(self.room, side)
     }
 
     /// How many levels of a side stand before this price: 0 at the touch and at better prices.
     pub fn depth_of(&self, side: Side, price: Price) -> usize {
-        let ranks = self.room.levels.ranks(self.book.ladder(side));
         let rank = level::rank(side, price);
-        ranks.iter().rev().take_while(|better| **better > rank).count()
+        let levels = self.book.levels(self.room, side).rev();
+        levels.take_while(|better| level::rank(side, better.price) > rank).count()
     }
 
-    /// The level of a side that stands behind so many better ones.
+    /// The best level of a side that is worse than this price.
     #[inline]
-    pub fn level_behind(&self, side: Side, better: usize) -> Option<Quote> {
+    pub fn level_behind(&self, side: Side, price: Price) -> Option<Quote> {
         let (levels, ladder) = (&self.room.levels, self.book.ladder(side));
-        let at = ladder.count().checked_sub(better + 1)?;
-        Some(levels.get(levels.number(ladder, at)).quote())
+        let (Ok(better) | Err(better)) = levels.find(ladder, level::rank(side, price));
+        let mut worse = (0..better).rev().map(|at| levels.get(levels.number(ladder, at)));
+        worse.find(|level| !level.is_empty()).map(Level::quote)
     }
 
     /// All that is displayed on a side within so many hundredths of a percent of its best price, the

@@ -127,6 +127,7 @@ pub(crate) struct Decode {
 }
 
 #[derive(Args)]
+#[command(after_help = BOOK_EXAMPLES)]
 pub(crate) struct Book {
     /// The files, merged by event time
     #[arg(required = true, value_name = "FILE")]
@@ -168,10 +169,22 @@ pub(crate) struct Book {
     /// The last so many changes of the touch
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), requires = "symbol", conflicts_with_all = ["csv", "check"])]
     pub(crate) touches: Option<u32>,
-    /// Hold the book against a vendor's rows: LOBSTER's orderbook file, or MBP-10 as CSV or DBN
+    /// Hold the book against a vendor's rows: the orderbook file beside LOBSTER's messages, or MBP-10
+    /// as CSV or DBN; exit 1 if any row differs
     #[arg(long, value_name = "FILE", conflicts_with_all = ["csv", "mbp", "all", "at"], requires = "symbol")]
     pub(crate) check: Option<PathBuf>,
 }
+
+const BOOK_EXAMPLES: &str = "\
+Examples:
+  The book of a symbol at noon:
+    tapewatch book 01302019.NASDAQ_ITCH50.gz --symbol AAPL --at 2019-01-30T12:00:00
+  The best bid and offer of a symbol over the venues of two files, a row for each change:
+    tapewatch book 01302019.NASDAQ_ITCH50.gz data_feeds_20190130_IEXTP1_DEEP1.0.pcap.gz \\
+      --symbol AAPL --consolidated --csv best.csv
+  LOBSTER sells two files for a day; each row of the one must follow from a message of the other:
+    tapewatch book AAPL_2012-06-21_34200000_57600000_message_10.csv --symbol AAPL \\
+      --check AAPL_2012-06-21_34200000_57600000_orderbook_10.csv";
 
 #[derive(Args)]
 pub(crate) struct Run {
@@ -195,7 +208,7 @@ pub(crate) struct Generate {
     /// What to write
     #[arg(value_enum)]
     pub(crate) what: Synthetic,
-    /// How many messages
+    /// How many messages, of the session's own frame apart: 0 is a session in which nothing happens
     #[arg(long, default_value_t = 1_000_000)]
     pub(crate) messages: u64,
     /// The same seed gives the same bytes

@@ -11,7 +11,9 @@ use engine_assembly::{Assembly, Outlet};
 use engine_event::{Directory, Nanos};
 use engine_pipeline::{FeedError, FeedTurn, Plan, PlanError, Stopped, Tally};
 use feeds::transport::udp::{Received, Recorded};
-use feeds::{AnyFeed, Arrivals, Listen, LiveFeed, LiveProtocol, Merged, Paced, Speed, Until};
+use feeds::{
+    AnyFeed, Arrivals, Format, Listen, LiveFeed, LiveProtocol, Merged, Paced, Speed, Until,
+};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::fs;
 use std::io;
@@ -61,6 +63,10 @@ impl Feeds {
         let live: Vec<_> = feeds.iter().filter_map(|feed| Some((feed, feed.live()?))).collect();
         if live.is_empty() {
             let opened = feeds.iter().map(open_file).collect::<Result<Vec<_>, _>>()?;
+            // The same flags are for all files: it is enough if one of them heeds them.
+            if let Some(Feed { place: None, options, .. }) = feeds.first() {
+                check_flags(options, &opened.iter().map(AnyFeed::format).collect::<Vec<_>>())?;
+            }
             let places = common(opened.iter().map(|feed| feed.format().place()));
             let paced = Paced::from(Merged::new(opened), speed, begins);
             return Ok((Feeds::Files(Box::new(Until::new(paced, until))), places));
@@ -74,6 +80,14 @@ impl Feeds {
         };
         let opened = live.into_iter().map(open).collect::<Result<Vec<_>, _>>()?;
         Ok((Feeds::Live(Arrivals::new(opened)), Some("packet")))
+    }
+
+    /// Why feeds broke off, besides the first of them, whose reason ended the run.
+    fn more_errors(&mut self) -> &[FeedError] {
+        match self {
+            Feeds::Files(files) => files.feed().feed().more_errors(),
+            Feeds::Live(live) => live.more_errors(),
+        }
     }
 
     /// Ends recordings; what the live feeds received.
@@ -140,8 +154,11 @@ impl Session {
         };
         let received = self.assembly.source().feed().received();
         let unrecorded = received.iter().find_map(|of| unrecorded(of.recorded.as_ref()?));
+        let more_errors = self.assembly.source().feed().more_errors();
+        let errors = broken_feed.iter().chain(more_errors).map(FeedError::to_string).collect();
         let circumstances = Circumstances {
             received: &received,
+            errors,
             plan: &self.plan,
             shards: self.machine.spec.shards,
             sample_every: self.machine.spec.sample_every,
@@ -149,7 +166,7 @@ impl Session {
             stopped,
             places: self.places,
         };
-        let summary = Summary::new(&self.assembly.outcome(), &circumstances);
+        let summary = Summary::new(&self.assembly.outcome(), circumstances);
         let ended = match (ran, unwritten, broken_feed) {
             (Err(error), ..) => Err(Ended::Failed(anyhow::Error::from(error).into())),
             (_, Some(error), _) => Err(Ended::Unwritten(error)),
@@ -197,14 +214,41 @@ pub(crate) fn plan(config: &Config) -> Result<Plan, PlanError> {
 /// Opens a file; one that is not there is the fault of the configuration that names it.
 pub(crate) fn open_file(feed: &Feed) -> Result<AnyFeed, Failure> {
     let path = feed.path().expect("a run has live feeds or files, not both");
-    feeds::open(path, &feed.options).map_err(|error| {
+    let opened = feeds::open(path, &feed.options).map_err(|error| {
         let beside = if path.exists() { None } else { nearest_beside(path) };
         let failure = match beside {
             Some(name) => anyhow!("{error}; did you mean `{name}`?").into(),
             None => Failure::from(error),
         };
         placed(feed, failure)
-    })
+    })?;
+    match needless(&feed.options, &[opened.format()]).filter(|_| feed.place.is_some()) {
+        Some((_, key, why)) => Err(placed(feed, Failure::usage(anyhow!("`{key}` {why}")))),
+        None => Ok(opened),
+    }
+}
+
+/// Refuses flags about reading that no file of these formats heeds.
+pub(crate) fn check_flags(options: &feeds::Options, formats: &[Format]) -> Result<(), Failure> {
+    match needless(options, formats) {
+        Some((flag, _, why)) => Err(Failure::usage(anyhow!("{flag} {why}"))),
+        None => Ok(()),
+    }
+}
+
+/// The option that says nothing about files of these formats: the flag, the key, and why.
+fn needless(
+    options: &feeds::Options,
+    formats: &[Format],
+) -> Option<(&'static str, &'static str, String)> {
+    let (flag, key) = match options {
+        _ if formats.contains(&Format::Mdp3Pcap) => return None,
+        feeds::Options { schema: Some(_), .. } => ("--schema", "schema"),
+        feeds::Options { by_order: true, .. } => ("--by-order", "by_order"),
+        _ => return None,
+    };
+    let found = formats.iter().map(|format| format.word()).collect::<Vec<_>>().join(", ");
+    Some((flag, key, format!("is for {}, and this is {found}", Format::Mdp3Pcap)))
 }
 
 /// Refuses a recording that could not begin.

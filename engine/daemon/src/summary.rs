@@ -25,6 +25,9 @@ pub(crate) struct Summary {
     unknown: u64,
     stalls: u64,
     stopped: &'static str,
+    /// Why feeds broke off, a line for each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<String>,
     faults: BTreeMap<&'static str, u64>,
     first_faults: Vec<Place>,
     books: Books,
@@ -188,10 +191,12 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) places: Option<&'static str>,
     /// What live feeds received.
     pub(crate) received: &'a [Received],
+    /// Why feeds broke off, a line for each.
+    pub(crate) errors: Vec<String>,
 }
 
 impl Summary {
-    pub(crate) fn new(outcome: &Outcome, of: &Circumstances<'_>) -> Self {
+    pub(crate) fn new(outcome: &Outcome, of: Circumstances<'_>) -> Self {
         let seconds = of.elapsed.as_secs_f64();
         let tally = &outcome.tally;
         let place = |(fault, at): &(engine_event::Fault, u64)| Place {
@@ -212,6 +217,7 @@ impl Summary {
             unknown: tally.unknown,
             stalls: outcome.stalls,
             stopped: of.stopped,
+            errors: of.errors,
             faults: outcome.faults.iter().map(|(fault, count)| (fault.word(), count)).collect(),
             first_faults: tally.first_faults.iter().map(place).collect(),
             books: Books::from(&outcome.doubt),
@@ -249,6 +255,8 @@ impl fmt::Display for Summary {
             "signal" => row("ended", &"by a signal, what was taken in is finished")?,
             _ => row("ended", &"early, by an error")?,
         }
+        // The first of them is what the command fails with.
+        self.errors.iter().skip(1).try_for_each(|error| row("", error))?;
         row("gaps", &Thousands(self.gaps))?;
         row("faults", &Counts(&self.faults))?;
         for Place { fault, at, place } in &self.first_faults {

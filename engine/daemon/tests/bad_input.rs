@@ -145,6 +145,108 @@ fn what_was_found_before_a_break_is_written_and_summed_up() {
 }
 
 #[test]
+fn a_break_is_one_gap_and_one_fault_however_the_file_is_kept() {
+    let folder = with_all();
+    for (file, _) in FILES {
+        let bytes = folder.read(file);
+        folder.write("cut", &bytes[..bytes.len() - 12]);
+        folder.gzip("whole.gz", &bytes);
+        let packed = folder.read("whole.gz");
+        folder.write("cut.gz", &packed[..packed.len() - 900]);
+        for (cut, length) in [("cut", bytes.len() - 12), ("cut.gz", packed.len() - 900)] {
+            let ran = folder.run(&format!("replay {cut} --json"));
+            ran.failed(65);
+            let summary = ran.json();
+            assert_eq!(summary["gaps"], 1, "{file}, {cut}");
+            assert_eq!(summary["faults"].to_string(), r#"{"truncated":1}"#, "{file}, {cut}");
+            assert_eq!(summary["bytes"], length, "{file}, {cut}");
+            let told = ran.stderr.trim_start_matches("tapewatch: ").trim_end();
+            assert_eq!(summary["errors"], serde_json::json!([told]), "{file}, {cut}");
+        }
+    }
+}
+
+#[test]
+fn each_file_that_breaks_off_is_told() {
+    let folder = with_all();
+    for name in ["one", "two"] {
+        let bytes = folder.read("session.itch");
+        folder.write(name, &bytes[..bytes.len() / 2]);
+    }
+    let ran = folder.run("replay one two --json");
+    assert!(ran.failed(65).starts_with("one: byte "), "{}", ran.stderr);
+    let summary = ran.json();
+    assert_eq!((&summary["gaps"], &summary["faults"]["truncated"]), (&2.into(), &2.into()));
+    let errors = summary["errors"].as_array().unwrap();
+    assert!(errors[1].as_str().unwrap().starts_with("two: byte "), "{errors:?}");
+    let told = folder.run("replay one two").stdout;
+    assert!(told.contains("early, by an error\n              two: byte "), "{told}");
+}
+
+/// Whether a capture's packets, lines or messages: the first fault of strict reading is the end.
+#[test]
+fn strict_reading_fails_at_the_first_fault_and_says_where() {
+    let folder = with_all();
+    folder.generate("dbn", "--messages 2000 --subjects 3", "day.dbn");
+    folder.generate("mdp3", "--messages 2000 --subjects 3", "day.pcapng");
+    for file in FILES.map(|(file, _)| file) {
+        let mut bytes = folder.read(file);
+        bytes.extend(if file == "session.itch" {
+            &b"\0\x03Abc\0\x01?"[..]
+        } else {
+            b"so\nand so\n"
+        });
+        folder.write(file, bytes);
+    }
+    let mut bytes = folder.read("day.dbn");
+    let action = bytes.len() - 56 * 100 + 38;
+    bytes[action] = b'Z';
+    folder.write("day.dbn", bytes);
+    // The first packet was longer than what was captured of it.
+    let mut bytes = folder.read("day.pcapng");
+    let packet = bytes.windows(4).position(|word| word == [6, 0, 0, 0]).unwrap();
+    bytes[packet + 24] += 1;
+    folder.write("day.pcapng", bytes);
+
+    let mut told = String::new();
+    for file in FILES.iter().map(|(file, _)| *file).chain(["day.dbn", "day.pcapng"]) {
+        let lenient = folder.replay(file);
+        assert!(lenient["first_faults"].as_array().is_some_and(|all| !all.is_empty()), "{file}");
+        for command in ["replay", "decode"] {
+            let ran = folder.run(&format!("{command} {file} --strict --json"));
+            let error = ran.failed(65);
+            assert!(error.starts_with(&format!("{file}: ")), "{error}");
+            if command == "replay" {
+                let summary = ran.json();
+                assert_eq!(summary["first_faults"].as_array().unwrap().len(), 1, "{file}");
+                assert_eq!(summary["first_faults"][0], lenient["first_faults"][0], "{file}");
+                told.push_str(error);
+                told.push('\n');
+            }
+        }
+        folder.write(
+            "c.toml",
+            format!("[[feed]]\npath = \"{file}\"\nspeed = \"max\"\nstrict = true\n"),
+        );
+        let ran = folder.run("run --config c.toml");
+        let last = ran.stderr.lines().last().unwrap();
+        assert!(
+            ran.code == Some(65) && last.starts_with(&format!("tapewatch: {file}: ")),
+            "{last}"
+        );
+    }
+    expect![[r#"
+        tape.csv: line 2002 (byte 121311): not as many columns as the header in "so"
+        session.itch: byte 62134: a message of type "A" has 3 bytes, expected 36
+        GENR_message.csv: line 2001 (byte 72248): expected 6 or 7 columns in "so"
+        readings.csv: line 2002 (byte 93029): expected 4 columns in "so"
+        day.dbn: byte 107208: action "Z" is not allowed
+        day.pcapng: byte 60: packet 1: 294 of 295 bytes were captured
+    "#]]
+    .assert_eq(&told);
+}
+
+#[test]
 fn corrupt_gzip_is_told() {
     let folder = with_all();
     folder.gzip("whole.gz", &folder.read("tape.csv"));

@@ -104,6 +104,13 @@ fn rows_that_are_none_are_bad_input() {
     .assert_eq(&told);
 }
 
+#[test]
+fn whoever_has_both_files_is_told_how() {
+    let told = Folder::new().run("book --help").succeeded().stdout;
+    let example = "--check AAPL_2012-06-21_34200000_57600000_orderbook_10.csv";
+    assert!(told.contains(example) && told.contains("exit 1 if any row differs"), "{told}");
+}
+
 /// LOBSTER's own rows of a real day, which are not ours to pass on: `TAPEWATCH_DATA` names the folder.
 #[test]
 fn a_real_day_follows_row_by_row() {

@@ -107,6 +107,28 @@ fn events_are_shown_as_lines() {
 }
 
 #[test]
+fn a_session_in_which_nothing_happens_is_one() {
+    let folder = Folder::new();
+    for what in ["itch", "dbn", "mdp3", "tape", "iot"] {
+        folder.generate(what, "--messages 0", "day");
+        let summary = folder.replay("day --strict");
+        assert_eq!(summary["stopped"], "end", "{what}");
+        assert_eq!(summary["findings"]["alert"], serde_json::json!({}), "{what}");
+        let book = folder.run("book day --all").succeeded().stdout;
+        assert!(book.lines().skip(1).all(|row| row.ends_with(",0,0,,,,,0,0,0")), "{what}: {book}");
+        folder.run("decode day --count").succeeded();
+    }
+    folder.check(
+        "generate lobster --messages 0 --out day.csv",
+        &expect![[r#"
+        tapewatch: --messages: a LOBSTER file has no header, so one without a line is none
+        exit 2
+    "#]],
+    );
+    assert!(!folder.path("day.csv").exists());
+}
+
+#[test]
 fn what_cannot_be_generated_is_told() {
     let folder = Folder::new();
     folder.check(

@@ -79,6 +79,30 @@ fn a_schema_of_one_s_own() {
 }
 
 #[test]
+fn what_is_said_about_other_formats_is_refused() {
+    let folder = folder();
+    folder.generate("tape", "--messages 100", "tape.csv");
+    folder.write("same.xml", OWN_SCHEMA);
+    for (flags, word) in [("--by-order", "--by-order"), ("--schema same.xml", "--schema")] {
+        for line in
+            ["replay tape.csv", "decode tape.csv --count", "book tape.csv --symbol AAAA --json"]
+        {
+            let ran = folder.run(&format!("{line} {flags}"));
+            assert_eq!(ran.failed(2), format!("{word} is for mdp3-pcap, and this is tape"));
+        }
+        folder.run(&format!("replay tape.csv day.pcapng {flags}")).succeeded();
+    }
+    for (key, line) in [("by_order", "by_order = true"), ("schema", "schema = \"same.xml\"")] {
+        folder.write("c.toml", format!("[[feed]]\npath = \"tape.csv\"\n{line}\n"));
+        for command in ["check", "run"] {
+            let ran = folder.run(&format!("{command} --config c.toml"));
+            let told = format!("c.toml:2:8: `{key}` is for mdp3-pcap, and this is tape");
+            assert_eq!(ran.failed(78), told);
+        }
+    }
+}
+
+#[test]
 fn a_schema_that_cannot_be_used() {
     let folder = folder();
     folder.write("bad.xml", OWN_SCHEMA.replace("littleEndian", "bigEndian"));

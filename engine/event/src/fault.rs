@@ -30,7 +30,7 @@ macro_rules! faults {
 faults! {
     /// A record that does not follow its format.
     Malformed = 0 "malformed",
-    /// The input ends within a record.
+    /// The input ends within a record, or cannot be read any further.
     Truncated = 1 "truncated",
     /// A message type that the codec does not know.
     UnknownType = 2 "unknown-type",

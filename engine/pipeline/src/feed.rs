@@ -1,6 +1,7 @@
 //! Where events come from, and where they go next.
 
-use engine_event::{Directory, Event, Fault, FaultCounts, Nanos};
+use engine_event::body::Gap;
+use engine_event::{Directory, Event, Fault, FaultCounts, Nanos, SubjectId};
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -29,7 +30,8 @@ pub trait Feed: Send {
     /// directory, each followed by its `Define` event.
     ///
     /// After an error or [`FeedTurn::Ended`] the feed is not polled again; what it pushed before
-    /// stands.
+    /// stands. One that breaks off has told so itself, for it knows when: the last event that it pushed
+    /// is [`Tally::broken_off`].
     fn poll<S: Sink>(
         &mut self,
         now: Nanos,
@@ -96,6 +98,17 @@ impl Tally {
         }
     }
 
+    /// Counts that the input breaks off at `place`, unless it is a fault already that ends it; the gap by
+    /// which everybody is told that the rest is missing.
+    pub fn broken_off(&mut self, place: u64, is_counted: bool) -> Event {
+        if !is_counted {
+            self.fault(Fault::Truncated, place);
+        }
+        self.gaps += 1;
+        let missing = Gap::new(place, 0, Fault::Truncated);
+        Event::new(SubjectId::EVERY, self.last_at.unwrap_or_default(), missing)
+    }
+
     /// Adds what another feed read.
     pub fn add(&mut self, other: &Tally) {
         self.messages += other.messages;
@@ -143,12 +156,12 @@ pub enum FeedError {
         what: String,
     },
     /// The machine did not give what was asked of it.
-    #[error("{}: {source}", file.display())]
+    #[error("{}: {reason}", file.display())]
     Io {
         /// The file.
         file: PathBuf,
-        /// The machine's reason.
-        source: std::io::Error,
+        /// The machine's reason: told in the same line, so it is no cause to be told behind it.
+        reason: std::io::Error,
     },
 }
 

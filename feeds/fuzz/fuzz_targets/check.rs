@@ -12,6 +12,8 @@ struct Outcome {
     events: Vec<Event>,
     tally: Tally,
     error: Option<CodecError>,
+    /// Where the codec stood in the end.
+    place: u64,
 }
 
 /// A sink that takes so many events and no more.
@@ -50,14 +52,15 @@ fn decode(
     mut turn: impl FnMut() -> (usize, usize),
 ) -> Outcome {
     let mut names = Directory::new(50);
-    let mut outcome = Outcome { events: Vec::new(), tally: Tally::default(), error: None };
-    let (mut from, mut seen, mut is_full) = (0, 0, false);
+    let mut outcome =
+        Outcome { events: Vec::new(), tally: Tally::default(), error: None, place: 0 };
+    let (mut from, mut seen) = (0, 0);
     loop {
         let (more, room) = turn();
         seen = bytes.len().min(seen + more);
         let (input, last) = (&bytes[from..seen], seen == bytes.len());
         let mut sink = Narrow(&mut outcome.events, room);
-        match codec.decode(input, last, &mut names, &mut sink, &mut outcome.tally) {
+        let is_full = match codec.decode(input, last, &mut names, &mut sink, &mut outcome.tally) {
             Ok(consumed) => {
                 assert!(consumed <= input.len());
                 let all_there = input.len() >= RECORD_BYTES_MAX || last;
@@ -65,14 +68,16 @@ fn decode(
                 // A codec that is out of room is no closer to the end of its input, but told something.
                 assert!(!is_stuck || sink.1 < EVENTS_PER_MESSAGE_MAX, "no progress at {from}");
                 from += consumed;
-                is_full = sink.1 < EVENTS_PER_MESSAGE_MAX;
+                sink.1 < EVENTS_PER_MESSAGE_MAX
             }
             Err(error) => {
                 outcome.error = Some(error);
+                outcome.place = codec.place();
                 return outcome;
             }
-        }
+        };
         if from == bytes.len() && !is_full {
+            outcome.place = codec.place();
             return outcome;
         }
     }

@@ -46,7 +46,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
             lines.tick(Nanos(now));
             take(&mut lines, &Datagram::NONE);
         }
-        while lines.request().is_some() {}
+        while lines.request(Nanos(now)).is_some() {}
     }
     lines.finish();
     take(&mut lines, &Datagram::NONE);

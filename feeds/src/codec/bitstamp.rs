@@ -9,8 +9,8 @@
 //! | `id` | `order_id` | yes | the order |
 //! | `action` | `event` | yes | `created`, `changed`, `deleted`, with or without `order_` in front |
 //! | `direction` | `order_type`, `side` | yes | `bid`, `buy`, `0`; `ask`, `sell`, `1` |
-//! | `price` | | yes | a decimal; nothing or zero: a market order |
-//! | `volume` | `amount` | yes | what is left of the order, a decimal |
+//! | `price` | | yes | a decimal, also as `2.5E+3`; nothing or zero: a market order |
+//! | `volume` | `amount` | yes | what is left of the order, a decimal, also as `1e-08` |
 //! | `microtimestamp` | | one | when it happened, in microseconds since the epoch |
 //! | `timestamp` | | of these | when it was received, in milliseconds since the epoch |
 //! | `pair` | `symbol`, `currency_pair` | no | whose order; else [`Options::subject`](crate::Options::subject) |
@@ -222,7 +222,7 @@ const VOLUME: Wrong = [
 fn decimal(text: &[u8], scale: u8, [not_one, too_fine, too_large]: Wrong) -> Result<i64, Bad> {
     use engine_event::DecimalError;
     let out_of_range = |what| Bad::Lost(Fault::OutOfRange, SubjectId::EVERY, what);
-    Decimal::parse(text, scale).map_err(|error| match error {
+    Decimal::parse_scientific(text, scale).map_err(|error| match error {
         DecimalError::TooFine => out_of_range(too_fine),
         DecimalError::OutOfRange => out_of_range(too_large),
         _ => Bad::malformed(not_one),
@@ -313,6 +313,10 @@ impl Codec for Bitstamp {
         tally: &mut Tally,
     ) -> Result<usize, CodecError> {
         lines::decode(self, input, last, names, sink, tally)
+    }
+
+    fn place(&self) -> u64 {
+        self.lines.place().number()
     }
 }
 

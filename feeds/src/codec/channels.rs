@@ -183,11 +183,6 @@ impl<P: Protocol> Channels<P> {
         !self.channels.is_empty() && self.channels.iter().all(|channel| channel.has_ended)
     }
 
-    /// The first channel's time.
-    pub(crate) fn now(&self) -> Nanos {
-        self.channels.first().map_or(Nanos(0), |of| of.protocol.now(of.lines.now()))
-    }
-
     /// Takes what came, or goes on with it. Whether all of it was told: else it is to be given again when
     /// the sink has room.
     pub(crate) fn take<S: Sink>(

@@ -282,44 +282,28 @@ impl Dbn {
             self.naming = Naming::new(&metadata);
             self.beginning = None;
         } else if last {
-            let lack = beginning.lack();
             turn.offset = 0;
-            self.lost(Fault::Truncated, turn)?;
-            return Err(CodecError::new(turn.place(), lack));
+            return Err(CodecError::at_end(turn.place(), beginning.lack()));
         }
         Ok(taken)
     }
 
     /// The first record that is there and what follows it; none if it is not all there.
-    fn frame<'a, S: Sink>(
-        &self,
-        rest: &'a [u8],
-        last: bool,
-        turn: &mut Turn<'_, S>,
-    ) -> Result<Option<Framed<'a>>, CodecError> {
+    fn frame(rest: &[u8], last: bool, place: Place) -> Result<Option<Framed<'_>>, CodecError> {
         let Some(&length) = rest.first() else { return Ok(None) };
         let length = usize::from(length) * LENGTH_UNIT;
         if length < size_of::<Head>() {
             // Without its length there is no way to the next one.
-            self.lost(Fault::BadLength, turn)?;
             let what = format!("a record of {length} bytes, shorter than the 16 of its head");
-            return Err(CodecError::new(turn.place(), what));
+            return Err(CodecError::new(place, what));
         }
         let frame = rest.split_at_checked(length);
         if frame.is_none() && last {
-            self.lost(Fault::Truncated, turn)?;
             let there = rest.len();
             let what = format!("the file ends within a record of {length} bytes ({there} there)");
-            return Err(CodecError::new(turn.place(), what));
+            return Err(CodecError::at_end(place, what));
         }
         Ok(frame)
-    }
-
-    /// Nothing more can be read: everybody is told.
-    #[cold]
-    fn lost<S: Sink>(&self, fault: Fault, turn: &mut Turn<'_, S>) -> Result<(), CodecError> {
-        let trouble = Trouble { fault, place: turn.place(), what: format_args!("") };
-        trouble.lose(false, SubjectId::EVERY, self.at, turn.sink, turn.tally)
     }
 
     /// What most records are: something about an order of an instrument that is near. False, and nothing
@@ -470,7 +454,10 @@ impl Codec for Dbn {
                 turn.offset = end - rest.len() as u64;
                 usual.tell(rest.len(), order_bytes, turn.tally);
                 usual.left = rest.len();
-                let Some((record, after)) = self.frame(rest, last, &mut turn)? else { break 'all };
+                self.offset = turn.offset;
+                let Some((record, after)) = Self::frame(rest, last, turn.place())? else {
+                    break 'all;
+                };
                 if let Err(Stop::Fatal(error)) = self.record(record, &mut turn) {
                     return Err(*error);
                 }
@@ -484,6 +471,11 @@ impl Codec for Dbn {
         usual.tell(rest.len(), order_bytes, turn.tally);
         self.offset = end - rest.len() as u64;
         Ok(input.len() - rest.len())
+    }
+
+    fn place(&self) -> u64 {
+        // The metadata is read as one, from the first byte on.
+        if self.beginning.is_some() { 0 } else { self.offset }
     }
 }
 

@@ -18,7 +18,7 @@ mod rare;
 use super::{Codec, CodecError, EVENTS_PER_MESSAGE_MAX, Place, Quoted, Trouble};
 use crate::Options;
 use crate::codec::subjects::{Refused, Subjects};
-use engine_event::body::{Definition, Execution, Order, Print, Replacement};
+use engine_event::body::{Definition, Execution, Order, Replacement};
 use engine_event::{
     Directory, DirectoryFull, Event, Fault, Flags, Kind, MaybePrice, Nanos, OrderId, ParticipantId,
     Price, Quantity, Side, SubjectId,
@@ -158,7 +158,7 @@ impl Itch50 {
             for _ in 0..messages {
                 let Some((bytes, after)) = frame(rest) else {
                     if last {
-                        self.finish(rest, turn)?;
+                        Self::finish(rest, turn.place())?;
                     }
                     return Ok(input.len() - rest.len());
                 };
@@ -173,21 +173,17 @@ impl Itch50 {
     }
 
     /// Whether the file may end here; else the error that says where it ends.
-    fn finish<S: Sink>(&self, rest: &[u8], turn: &mut Turn<'_, S>) -> Result<(), CodecError> {
-        let place = turn.place();
-        let error = match *rest {
+    fn finish(rest: &[u8], place: Place) -> Result<(), CodecError> {
+        Err(match *rest {
             [] => return Ok(()),
-            [_] => CodecError::new(place, "the file ends within the length of a message"),
+            [_] => CodecError::at_end(place, "the file ends within the length of a message"),
             [high, low, ref there @ ..] => {
                 let (length, there) = (u16::from_be_bytes([high, low]), there.len());
                 let what =
                     format!("the file ends within a message of {length} bytes ({there} there)");
-                CodecError::new(place, what)
+                CodecError::at_end(place, what)
             }
-        };
-        let trouble = Trouble { fault: Fault::Truncated, place, what: format_args!("") };
-        trouble.lose(false, SubjectId::EVERY, self.now(), turn.sink, turn.tally)?;
-        Err(error)
+        })
     }
 
     /// The latest message's time.
@@ -229,40 +225,14 @@ impl Itch50 {
                 turn.push(Event::new(subject, at, execution));
                 Ok(())
             }
-            Message::ExecuteOrderAt(m) => {
-                let (subject, at) = self.admit(&m.head, turn)?;
-                let printable = match m.printable {
-                    b'Y' => Flags::NONE,
-                    b'N' => Flags::NON_PRINTABLE,
-                    other => return self.odd(subject, "printable", &[other], turn),
-                };
-                let order = OrderId(m.order.get());
-                let execution = Execution::new(order, price(m.price), shares(m.shares));
-                turn.push(Event::new(subject, at, execution).with_flags(printable));
-                Ok(())
-            }
             Message::CancelOrder(m) => {
                 let (subject, at) = self.admit(&m.head, turn)?;
                 let less = Order::new(OrderId(m.order.get()), MaybePrice::NONE, shares(m.shares));
                 turn.push(Event::new(subject, at, less).with_kind(Kind::Reduce));
                 Ok(())
             }
-            Message::AddOrderAttributed(m) => {
-                let (subject, at) = self.admit_named(&m.head, &m.stock, turn)?;
-                let owner = self.participant(m.attribution, turn)?;
-                let order = Order::new(OrderId(m.order.get()), price(m.price), shares(m.shares));
-                self.add(subject, at, order.owned_by(owner), m.side, turn)
-            }
-            Message::Trade(m) => {
-                let (subject, at) = self.admit_named(&m.head, &m.stock, turn)?;
-                let Some(side) = side(m.side) else {
-                    return self.odd(subject, "side", &[m.side], turn);
-                };
-                let print = Print::new(m.trade.get(), price(m.price), shares(m.shares));
-                turn.push(Event::new(subject, at, print).with_flags(side | Flags::HIDDEN));
-                Ok(())
-            }
-            rare => self.rare(rare, turn),
+            // Viewed anew there: handed over, every message's view would have to be written down.
+            _ => self.rare(bytes, turn),
         }
     }
 
@@ -527,6 +497,10 @@ impl Codec for Itch50 {
         self.offset = turn.offset;
         decoded
     }
+
+    fn place(&self) -> u64 {
+        self.offset
+    }
 }
 
 /// What a stock's numbers are: prices in 1/10,000 dollar, whole shares.
@@ -583,11 +557,10 @@ fn shares(shares: U32) -> Quantity {
 
 #[inline(always)]
 fn side(letter: u8) -> Option<Flags> {
-    match letter {
-        b'B' => Some(Flags::of(Side::Buy)),
-        b'S' => Some(Flags::of(Side::Sell)),
-        _ => None,
-    }
+    // Which of them it is, is anybody's guess; that it is one of them is not.
+    let (buys, sells) = (letter == b'B', letter == b'S');
+    let side = if sells { Side::Sell } else { Side::Buy };
+    (buys | sells).then_some(Flags::of(side))
 }
 
 /// A name as venues write them: printable ASCII, not empty.

@@ -165,9 +165,7 @@ impl Lines {
         let place = self.place();
         if !complete {
             let what = format!("the file ends within a line: {what} in {}", Quoted(line));
-            let trouble = Trouble { fault: Fault::Truncated, place, what: format_args!("") };
-            trouble.lose(false, subject, self.at, sink, tally)?;
-            return Err(CodecError::new(place, what));
+            return Err(CodecError::at_end(place, what));
         }
         tally.messages += 1;
         let what = format_args!("{what} in {}", Quoted(line));

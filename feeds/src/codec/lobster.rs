@@ -228,6 +228,10 @@ impl Codec for Lobster {
     ) -> Result<usize, CodecError> {
         lines::decode(self, input, last, names, sink, tally)
     }
+
+    fn place(&self) -> u64 {
+        self.lines.place().number()
+    }
 }
 
 /// `seconds[.fraction]` in nanoseconds, within a day.

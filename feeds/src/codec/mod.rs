@@ -52,7 +52,8 @@ pub trait Codec: Send {
     /// When it consumes nothing although the sink has room, it needs more bytes than `input` has. After
     /// the last byte it may have more to push: it is called, with nothing, until it leaves room.
     /// `last` says that none will follow: then an incomplete record is an error, after everything
-    /// before it was pushed. After an error the codec is not called again.
+    /// before it was pushed. That the rest is missing is for the feed to tell, whose codec is not called
+    /// again after an error.
     fn decode<S: Sink>(
         &mut self,
         input: &[u8],
@@ -61,6 +62,9 @@ pub trait Codec: Send {
         sink: &mut S,
         tally: &mut Tally,
     ) -> Result<usize, CodecError>;
+
+    /// The next record's place, by which its faults and gaps name it: its byte, line or packet.
+    fn place(&self) -> u64;
 }
 
 /// Why a codec cannot go on.
@@ -73,11 +77,18 @@ pub struct CodecError {
     pub line: Option<u64>,
     /// What is wrong and what was expected.
     pub what: String,
+    /// The input ends within the record: all of its bytes were seen.
+    pub is_end: bool,
 }
 
 impl CodecError {
     pub(crate) fn new(place: Place, what: impl fmt::Display) -> Self {
-        Self { offset: place.offset, line: place.line, what: what.to_string() }
+        Self { offset: place.offset, line: place.line, what: what.to_string(), is_end: false }
+    }
+
+    /// The same, about an input that ends within its last record.
+    pub(crate) fn at_end(place: Place, what: impl fmt::Display) -> Self {
+        Self { is_end: true, ..Self::new(place, what) }
     }
 
     /// The place for a person: `byte 12`, `line 3 (byte 120)`.

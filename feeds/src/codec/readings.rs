@@ -106,6 +106,10 @@ impl Codec for Readings {
     ) -> Result<usize, CodecError> {
         lines::decode(self, input, last, names, sink, tally)
     }
+
+    fn place(&self) -> u64 {
+        self.lines.place().number()
+    }
 }
 
 /// Whether content that begins with `bytes` may be readings.

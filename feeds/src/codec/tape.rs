@@ -318,6 +318,10 @@ impl Codec for Tape {
     ) -> Result<usize, CodecError> {
         lines::decode(self, input, last, names, sink, tally)
     }
+
+    fn place(&self) -> u64 {
+        self.lines.place().number()
+    }
 }
 
 fn participant_of(name: &[u8], names: &mut Directory) -> Result<Option<ParticipantId>, Bad> {

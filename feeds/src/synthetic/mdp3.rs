@@ -34,6 +34,10 @@ pub struct Settings {
     pub event_ns: u64,
     /// After how many events all books are told as snapshots.
     pub snapshot_every: u64,
+    /// When it begins.
+    pub begins: Nanos,
+    /// How many futures other channels have before its own: each future is of one channel.
+    pub first_instrument: u32,
 }
 
 impl Default for Settings {
@@ -46,6 +50,8 @@ impl Default for Settings {
             loss_in_1000: 0,
             event_ns: 20_000,
             snapshot_every: 2000,
+            begins: BEGINS,
+            first_instrument: 0,
         }
     }
 }
@@ -116,7 +122,7 @@ pub fn generate(
         writer: Writer::new(out)?,
         truth,
         books,
-        now: BEGINS.0,
+        now: settings.begins.0,
         sequence: 1,
         messages: 0,
         next_order: 1,
@@ -197,12 +203,20 @@ struct Session<W: Write, T> {
 }
 
 impl<W: Write, T: FnMut(Truth)> Session<W, T> {
+    fn security(&self, instrument: usize) -> i64 {
+        SECURITY + i64::from(self.settings.first_instrument) + instrument as i64
+    }
+
+    fn symbol(&self, instrument: usize) -> String {
+        symbol(self.settings.first_instrument as usize + instrument)
+    }
+
     fn run(&mut self) -> io::Result<()> {
         self.definitions()?;
         for instrument in 0..self.books.len() {
             let root = [
                 Number(60, self.now as i64),
-                Number(48, security(instrument)),
+                Number(48, self.security(instrument)),
                 Number(5799, END_OF_EVENT),
                 Number(326, 17),
                 Number(327, 0),
@@ -232,14 +246,14 @@ impl<W: Write, T: FnMut(Truth)> Session<W, T> {
 
     fn definitions(&mut self) -> io::Result<()> {
         for instrument in 0..self.books.len() {
-            let name = symbol(instrument);
+            let name = self.symbol(instrument);
             let root = [
                 Number(980, i64::from(b'A')),
                 Number(1682, 21),
                 Text(1151, "ES"),
                 Text(6937, "ES"),
                 Text(55, &name),
-                Number(48, security(instrument)),
+                Number(48, self.security(instrument)),
                 Number(969, TICK),
                 Number(9787, 10_000_000),
             ];
@@ -273,10 +287,10 @@ impl<W: Write, T: FnMut(Truth)> Session<W, T> {
         touched.dedup();
         for instrument in touched {
             let book = &self.books[instrument];
-            let orders = book.orders.iter();
+            let (orders, symbol) = (book.orders.iter(), self.symbol(instrument));
             (self.truth)(Truth {
                 at: Nanos(self.now),
-                symbol: symbol(instrument),
+                symbol,
                 sides: [book.shown(Side::Buy), book.shown(Side::Sell)],
                 orders: orders.map(|(id, of)| (*id, of.0, of.1, of.2)).collect(),
             });
@@ -358,7 +372,7 @@ impl<W: Write, T: FnMut(Truth)> Session<W, T> {
             parts.trades.push(vec![
                 Number(270, *price),
                 Number(271, *quantity as i64),
-                Number(48, security(instrument)),
+                Number(48, self.security(instrument)),
                 Number(346, i64::from(*orders) + 1),
                 Number(5797, if side == Side::Buy { 2 } else { 1 }),
                 Number(37711, self.next_trade),
@@ -409,7 +423,7 @@ impl<W: Write, T: FnMut(Truth)> Session<W, T> {
         let of = book.levels[side as usize].get(&price).copied().unwrap_or_default();
         let mut entry = vec![
             Number(270, price),
-            Number(48, security(instrument)),
+            Number(48, self.security(instrument)),
             Number(1023, place as i64 + 1),
             Number(279, action),
             Number(269, i64::from(if side == Side::Buy { b'0' } else { b'1' })),
@@ -436,7 +450,7 @@ impl<W: Write, T: FnMut(Truth)> Session<W, T> {
             Number(37707, id as i64),
             Number(270, price),
             Number(37706, quantity as i64),
-            Number(48, security(instrument)),
+            Number(48, self.security(instrument)),
             Number(279, action),
             Number(269, i64::from(if side == Side::Buy { b'0' } else { b'1' })),
         ]);
@@ -463,10 +477,11 @@ impl<W: Write, T: FnMut(Truth)> Session<W, T> {
 
     fn frame(&mut self, parts: Parts, messages: &mut Vec<(u16, Vec<Entries<'static>>)>) {
         let Parts { mut trades, mut entries, orders, far } = parts;
+        let first = self.security(0);
         // Running numbers follow the order in which entries are sent.
         for entry in trades.iter_mut().chain(&mut entries) {
             let of = |value: &Value<'_>| match value {
-                Number(48, security) => usize::try_from(security - SECURITY).ok(),
+                Number(48, security) => usize::try_from(security - first).ok(),
                 _ => None,
             };
             if let Some(instrument) = entry.iter().find_map(of) {
@@ -494,7 +509,7 @@ impl<W: Write, T: FnMut(Truth)> Session<W, T> {
             let head = [
                 Number(369, processed),
                 Number(911, self.books.len() as i64),
-                Number(48, security(instrument)),
+                Number(48, self.security(instrument)),
                 Number(60, self.now as i64),
             ];
             let mut root = head.to_vec();
@@ -589,10 +604,6 @@ fn order(parts: &mut Parts, id: u64, quantity: u64, action: i64) {
         entry.push(Number(37706, quantity as i64));
     }
     parts.orders.push(entry);
-}
-
-fn security(instrument: usize) -> i64 {
-    SECURITY + instrument as i64
 }
 
 fn source() -> SocketAddr {

@@ -12,19 +12,25 @@ pub struct Arrivals<F> {
     feeds: Vec<F>,
     has_ended: Vec<bool>,
     next: usize,
-    error: Option<FeedError>,
+    errors: Vec<FeedError>,
 }
 
 impl<F: Feed> Arrivals<F> {
     /// The feeds of `feeds`, of which there may be 65,536.
     pub fn new(feeds: impl IntoIterator<Item = F>) -> Self {
         let feeds: Vec<F> = feeds.into_iter().collect();
-        Self { has_ended: vec![false; feeds.len()], feeds, next: 0, error: None }
+        Self { has_ended: vec![false; feeds.len()], feeds, next: 0, errors: Vec::new() }
     }
 
     /// The feeds, in their order.
     pub fn feeds(&mut self) -> &mut [F] {
         &mut self.feeds
+    }
+
+    /// What else went wrong: [`poll`](Feed::poll) returns the first error, at the end, when the other
+    /// feeds have ended too.
+    pub fn more_errors(&self) -> &[FeedError] {
+        &self.errors
     }
 }
 
@@ -49,13 +55,14 @@ impl<F: Feed> Feed for Arrivals<F> {
                 Err(error) => {
                     // The others go on; it is told when they have ended too.
                     self.has_ended[place] = true;
-                    self.error.get_or_insert(error);
+                    self.errors.push(error);
                 }
             }
         }
         match self.has_ended.contains(&false) {
             true => Ok(FeedTurn::Idle),
-            false => self.error.take().map_or(Ok(FeedTurn::Ended), Err),
+            false if self.errors.is_empty() => Ok(FeedTurn::Ended),
+            false => Err(self.errors.remove(0)),
         }
     }
 
@@ -92,7 +99,8 @@ mod tests {
     #[test]
     fn what_arrives_goes_on_whatever_its_time() {
         let slow = Listed([Turn::Idle, Turn::At(1), Turn::Fail].into());
-        let mut all = Arrivals::new([slow, Listed::at(&[9, 3])]);
+        let other = Listed([Turn::At(9), Turn::At(3), Turn::Fail].into());
+        let mut all = Arrivals::new([slow, other]);
         let (mut names, mut events) = (Directory::new(1), Vec::new());
         let error = loop {
             match all.poll(Nanos(0), &mut names, &mut events) {
@@ -103,5 +111,6 @@ mod tests {
         let told: Vec<_> = events.iter().map(|of| (of.event_at.0, of.source.0)).collect();
         assert_eq!(told, [(9, 1), (1, 0), (3, 1)]);
         assert_eq!(error, "listed: byte 1: is broken");
+        assert_eq!(all.more_errors().len(), 1);
     }
 }

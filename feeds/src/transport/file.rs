@@ -21,6 +21,8 @@ pub struct Content {
     bytes: Bytes,
     /// Why nothing follows what is in the stream's buffer.
     failed: Option<StreamError>,
+    /// The first fault ends the reading.
+    strict: bool,
 }
 
 #[derive(Debug)]
@@ -33,7 +35,7 @@ impl Content {
     /// Opens a file: one that is compressed, or no plain file (a pipe), is read through a buffer; any
     /// other is mapped. Reading a pipe waits for whoever writes to it.
     pub fn open(path: &Path, options: &Options) -> Result<Self, FeedError> {
-        let wrong = |source: io::Error| FeedError::Io { file: path.to_owned(), source };
+        let wrong = |reason: io::Error| FeedError::Io { file: path.to_owned(), reason };
         let file = File::open(path).map_err(wrong)?;
         let kind = file.metadata().map_err(wrong)?;
         if kind.is_dir() {
@@ -53,7 +55,7 @@ impl Content {
             failed = stream.fill().err();
             Bytes::Streamed(stream)
         };
-        Ok(Self { path: path.to_owned(), bytes, failed })
+        Ok(Self { path: path.to_owned(), bytes, failed, strict: options.strict })
     }
 
     /// The path that it was opened by.
@@ -150,12 +152,17 @@ impl Content {
 
     fn stream_error(&self, error: StreamError) -> FeedError {
         match error {
-            StreamError::Io(source) => FeedError::Io { file: self.path.clone(), source },
+            StreamError::Io(reason) => FeedError::Io { file: self.path.clone(), reason },
             StreamError::Data(at, what) => self.data(format!("compressed byte {at}"), what),
         }
     }
 
-    fn codec_error(&self, error: CodecError) -> FeedError {
+    /// Nothing more can be read, and so much was: up to the record, or all of it if it ends there.
+    fn codec_error(&mut self, error: CodecError) -> FeedError {
+        if let Bytes::Mapped(map, at) = &mut self.bytes {
+            let read = if error.is_end { map.len() } else { error.offset as usize };
+            *at = read.clamp(*at, map.len());
+        }
         self.data(error.place(), error.what)
     }
 }
@@ -166,17 +173,38 @@ pub struct FileFeed<C> {
     content: Content,
     codec: C,
     tally: Tally,
+    /// Why nothing more can be read, once that is so and not yet told.
+    broken: Option<FeedError>,
 }
 
 impl<C: Codec> FileFeed<C> {
     /// Reads `content` by `codec`, whatever it looks like.
     pub fn new(content: Content, codec: C) -> Self {
-        Self { content, codec, tally: Tally::default() }
+        Self { content, codec, tally: Tally::default(), broken: None }
     }
 
     /// The codec: what it knows besides events.
     pub fn codec(&self) -> &C {
         &self.codec
+    }
+
+    fn advance<S: Sink>(
+        &mut self,
+        names: &mut Directory,
+        batch: &mut Batch<'_, S>,
+    ) -> Result<FeedTurn, FeedError> {
+        let (unread, last) = self.content.unread();
+        let decoded = self.codec.decode(unread, last, names, batch, &mut self.tally);
+        let (unread, room) = (unread.len(), batch.left >= EVENTS_PER_MESSAGE_MAX);
+        let consumed = decoded.map_err(|error| self.content.codec_error(error))?;
+        self.content.consume(consumed);
+        if last && consumed == unread && room {
+            return Ok(FeedTurn::Ended);
+        }
+        if room && (consumed < unread || consumed == 0) {
+            self.content.more()?;
+        }
+        Ok(FeedTurn::Worked)
     }
 }
 
@@ -191,19 +219,19 @@ impl<C: Codec> Feed for FileFeed<C> {
         if batch.left < EVENTS_PER_MESSAGE_MAX {
             return Ok(FeedTurn::Idle);
         }
-        let (unread, last) = self.content.unread();
-        let decoded = self.codec.decode(unread, last, names, &mut batch, &mut self.tally);
-        let (unread, room) = (unread.len(), batch.left >= EVENTS_PER_MESSAGE_MAX);
-        let consumed = decoded.map_err(|error| self.content.codec_error(error))?;
-        self.content.consume(consumed);
+        if let Some(error) = self.broken.take() {
+            // In strict reading it is the first fault that ended it.
+            let is_counted = self.content.strict && self.tally.faults.total() > 0;
+            batch.push(self.tally.broken_off(self.codec.place(), is_counted));
+            return Err(error);
+        }
+        let turn = self.advance(names, &mut batch);
         self.tally.bytes = self.content.file_bytes();
-        if last && consumed == unread && room {
-            return Ok(FeedTurn::Ended);
-        }
-        if room && (consumed < unread || consumed == 0) {
-            self.content.more()?;
-        }
-        Ok(FeedTurn::Worked)
+        Ok(turn.unwrap_or_else(|error| {
+            // There may be no room left for the gap that goes with it.
+            self.broken = Some(error);
+            FeedTurn::Worked
+        }))
     }
 
     fn tally(&self) -> Tally {

@@ -224,6 +224,15 @@ mod tests {
     }
 
     #[test]
+    fn further_errors_are_kept() {
+        let broken = || Listed([Turn::At(1), Turn::Fail].into());
+        let mut merged = Merged::new([broken(), broken()]);
+        let (mut names, mut events) = (Directory::new(1), Vec::new());
+        while merged.poll(Nanos(0), &mut names, &mut events).is_ok() {}
+        assert_eq!((events.len(), merged.more_errors().len()), (2, 1));
+    }
+
+    #[test]
     fn one_feed_passes_as_it_is() {
         assert_eq!(merge(vec![Listed::at(&[3, 1])]), (vec![(3, 0), (1, 0)], None));
         assert_eq!(merge(vec![]), (vec![], None));

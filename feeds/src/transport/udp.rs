@@ -207,6 +207,8 @@ pub struct Udp<P> {
     unsent: u64,
     wire: Latency,
     has_ended: bool,
+    /// Why nothing more can be received, once that is so and not yet told.
+    stop: Option<Stop>,
 }
 
 impl<P: Protocol> Udp<P> {
@@ -216,7 +218,7 @@ impl<P: Protocol> Udp<P> {
     /// Opens the sockets. Names in errors are those of the lines.
     pub fn open(listen: &Listen, options: &Options) -> Result<Self, FeedError> {
         let name = name(&listen.lines);
-        let io = |source| FeedError::Io { file: PathBuf::from(&name), source };
+        let io = |reason| FeedError::Io { file: PathBuf::from(&name), reason };
         let wish = Wish {
             interface: listen.interface,
             stamping: listen.stamping,
@@ -226,7 +228,7 @@ impl<P: Protocol> Udp<P> {
         let mut sockets = Vec::new();
         for line in &listen.lines {
             let error =
-                |source| FeedError::Io { file: PathBuf::from(format!("udp {line}")), source };
+                |reason| FeedError::Io { file: PathBuf::from(format!("udp {line}")), reason };
             sockets.push(self::listen(*line, &wish).map_err(error)?);
         }
         let mut requests = None;
@@ -240,7 +242,7 @@ impl<P: Protocol> Udp<P> {
         let count = targets.len();
         let (receiver, how) = receiver(listen, sockets).map_err(io)?;
         let begin = |path: &PathBuf| {
-            let error = |source| FeedError::Io { file: path.clone(), source };
+            let error = |reason| FeedError::Io { file: path.clone(), reason };
             Recording::begin(path, targets.clone(), &listen.settings.note()).map_err(error)
         };
         let recording = listen.record.as_ref().map(begin).transpose()?;
@@ -270,6 +272,7 @@ impl<P: Protocol> Udp<P> {
             unsent: 0,
             wire: Latency::new(),
             has_ended: false,
+            stop: None,
         })
     }
 
@@ -436,6 +439,7 @@ impl<P: Protocol> Udp<P> {
 const PACKETS_PER_POLL: usize = 256;
 
 /// Why a feed cannot go on.
+#[derive(Debug)]
 enum Stop {
     Refused(Refusal),
     Io(io::Error),
@@ -458,16 +462,27 @@ impl<P: Protocol> Feed for Udp<P> {
             return Ok(FeedTurn::Ended);
         }
         let mut batch = Batch::of(sink);
-        self.take(names, &mut batch).map_err(|stop| {
-            let file = PathBuf::from(&self.name);
-            match stop {
-                Stop::Io(source) => FeedError::Io { file, source },
+        if batch.room() < EVENTS_PER_MESSAGE_MAX {
+            return Ok(FeedTurn::Idle);
+        }
+        if let Some(stop) = self.stop.take() {
+            let (file, packets) = (PathBuf::from(&self.name), self.channels.counters.packets);
+            // In strict reading it is the first fault that ended it.
+            let is_refused = matches!(stop, Stop::Refused(_));
+            let is_counted = is_refused && self.strict && self.tally.faults.total() > 0;
+            batch.push(self.tally.broken_off(packets + 1, is_counted));
+            return Err(match stop {
+                Stop::Io(reason) => FeedError::Io { file, reason },
                 Stop::Refused(Refusal(what)) => {
-                    let place = format!("packet {}", self.channels.counters.packets);
-                    FeedError::Data { file, place, what }
+                    FeedError::Data { file, place: format!("packet {packets}"), what }
                 }
-            }
-        })
+            });
+        }
+        Ok(self.take(names, &mut batch).unwrap_or_else(|stop| {
+            // There may be no room left for the gap that goes with it.
+            self.stop = Some(stop);
+            FeedTurn::Worked
+        }))
     }
 
     fn tally(&self) -> Tally {

@@ -25,6 +25,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         Step::new("property", "property tests with 20,000 cases each", property),
         Step::new("naive", "books against plain ones, ten million operations", naive),
         Step::new("truth", "books of 50 million messages against the generator's own", truth),
+        Step::new("bounds", "memory with 10 million orders and a million symbols", bounds),
         Step::new("loom", "the loom models with more preemptions", || {
             loom::models(&workspace, LOOM_PREEMPTIONS)
         }),
@@ -100,6 +101,13 @@ fn truth() -> Result<Outcome> {
     let same = std::fs::read(&truth)? == std::fs::read(&books)?;
     std::fs::remove_dir_all(&dir).ok();
     anyhow::ensure!(same, "the books are not what the generator says");
+    Ok(Outcome::Done)
+}
+
+/// Too much for a build without optimization, and for every change.
+fn bounds() -> Result<Outcome> {
+    cargo("test --quiet --release -p engine-daemon --test bounds -- --ignored --nocapture")
+        .run()?;
     Ok(Outcome::Done)
 }
 

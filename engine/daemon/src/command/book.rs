@@ -59,6 +59,8 @@ impl Tape {
         }
         let files = arguments.files.iter();
         let feeds = files.map(|file| feeds::open(file, &options)).collect::<Result<Vec<_>, _>>()?;
+        let formats: Vec<_> = feeds.iter().map(AnyFeed::format).collect();
+        crate::session::check_flags(&options, &formats)?;
         let feed = Merged::new(feeds);
         let until = arguments.at;
         let (names, books) =

@@ -4,6 +4,7 @@ use super::{Batch, closed_pipe};
 use crate::cli::Decode;
 use crate::failure::Failure;
 use crate::output::{Moment, Short, Thousands};
+use crate::session::check_flags;
 use engine_event::body::{
     Definition, Execution, Holding, Indication, Level, Order, Print, Quote, Reading, Replacement,
     Status,
@@ -16,10 +17,9 @@ use serde_json::{Map, Value, json};
 use std::io::{self, BufWriter, Write};
 
 pub(crate) fn run(arguments: &Decode) -> Result<(), Failure> {
-    let mut feed = feeds::open(
-        &super::replay::or_stdin(arguments.file.clone()),
-        &super::replay::options(&arguments.input),
-    )?;
+    let options = super::replay::options(&arguments.input);
+    let mut feed = feeds::open(&super::replay::or_stdin(arguments.file.clone()), &options)?;
+    check_flags(&options, &[feed.format()])?;
     let mut names = Directory::new(1 << 20);
     let mut out = BufWriter::new(io::stdout().lock());
     let mut events = Vec::with_capacity(512);

@@ -31,6 +31,9 @@ pub(crate) fn run(arguments: &Generate) -> Result<(), Failure> {
         {
             Some("--bursts: only a tape tells who stuffs")
         }
+        Synthetic::Lobster if arguments.messages == 0 => {
+            Some("--messages: a LOBSTER file has no header, so one without a line is none")
+        }
         what if !matches!(what, Synthetic::Itch) && arguments.truth.is_some() => {
             Some("--truth: only of ITCH it is written")
         }

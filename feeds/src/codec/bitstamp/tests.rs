@@ -58,6 +58,34 @@ fn the_exchanges_own_words_are_understood() {
 }
 
 #[test]
+fn numbers_with_an_exponent_are_taken_exactly_or_told() {
+    let text = "1,1000,0,2.3788e+02,1e-08,created,bid\n\
+         2,1001,0,2.5E+3,1.00000001E0,created,ask\n\
+         3,1002,0,1e-09,1,created,bid\n\
+         4,1003,0,1,5e-9,created,bid\n\
+         5,1004,0,1e30,1,created,bid\n\
+         6,1005,0,1e,1,created,bid\n\
+         7,1006,0,0e0,3e0,created,ask\n";
+    let decoded = decoded(&format!("{HEADER}{text}"));
+    let faults = [
+        (Fault::OutOfRange, 4),
+        (Fault::OutOfRange, 5),
+        (Fault::OutOfRange, 6),
+        (Fault::Malformed, 7),
+    ];
+    assert_eq!((&decoded.tally.first_faults[..], decoded.tally.gaps), (&faults[..], 4));
+    let orders = decoded.events.iter().filter(|event| event.kind() == Kind::Add);
+    let orders: Vec<_> = orders.map(Event::body::<Order>).collect();
+    let orders: Vec<_> = orders.iter().map(|of| (of.price.get(), of.quantity)).collect();
+    let expected = [
+        (Some(Price(23_788_000_000)), Quantity(1)),
+        (Some(Price(250_000_000_000)), Quantity(100_000_001)),
+        (None, Quantity(300_000_000)),
+    ];
+    assert_eq!(orders, expected);
+}
+
+#[test]
 fn what_is_wrong_is_told_and_the_next_line_is_read() {
     let text = "1,1000,0,10,1,created,bid\n\
          2,1000,0,10,0,created,bid\n\

@@ -8,9 +8,8 @@ use super::{CLOCK, Packet, Records, Step};
 use crate::Options;
 use crate::codec::arbitration::{self, Settings};
 use crate::codec::channels::{Arrival, Channels, Counters, Protocol, Refusal, Turn};
-use crate::codec::{Codec, CodecError, EVENTS_PER_MESSAGE_MAX};
-use engine_event::body::Gap;
-use engine_event::{Directory, Event, Fault, SubjectId};
+use crate::codec::{Codec, CodecError, EVENTS_PER_MESSAGE_MAX, Place};
+use engine_event::{Directory, Fault};
 use engine_pipeline::{Sink, Tally};
 
 /// The codec.
@@ -104,19 +103,15 @@ impl<P: Protocol> Captured<P> {
     }
 
     /// The end of the capture within a record.
-    fn cut_short<S: Sink>(&self, rest: usize, turn: &mut Turn<'_, S>) -> CodecError {
-        turn.packet = self.channels.counters.packets + 1;
-        turn.tally.gaps += 1;
-        turn.tally.fault(Fault::Truncated, turn.packet);
-        let missing = Gap::new(turn.packet, 0, Fault::Truncated);
-        turn.sink.push(Event::new(SubjectId::EVERY, self.channels.now(), missing));
+    fn cut_short(&self, rest: usize) -> CodecError {
         let what = format!("the capture ends within a record ({rest} bytes there)");
-        self.error(turn.packet, Refusal(what))
+        CodecError { is_end: true, ..self.error(self.place(), Refusal(what)) }
     }
 
     #[cold]
     fn error(&self, packet: u64, Refusal(what): Refusal) -> CodecError {
-        CodecError { offset: self.offset, line: None, what: format!("packet {packet}: {what}") }
+        let place = Place { offset: self.offset, line: None };
+        CodecError::new(place, format_args!("packet {packet}: {what}"))
     }
 }
 
@@ -166,7 +161,7 @@ impl<P: Protocol> Codec for Captured<P> {
                         && turn.sink.room() > 0
                         && (!rest.is_empty() || self.records.is_within())
                     {
-                        return Err(self.cut_short(rest.len(), &mut turn));
+                        return Err(self.cut_short(rest.len()));
                     }
                     break;
                 }
@@ -177,6 +172,10 @@ impl<P: Protocol> Codec for Captured<P> {
             self.offset += taken as u64;
         }
         Ok(consumed)
+    }
+
+    fn place(&self) -> u64 {
+        self.channels.counters.packets + 1
     }
 }
 

@@ -113,6 +113,12 @@ impl Builder {
             first: 1.into(),
             sent_at: 0.into(),
         };
+        Self::starting(header)
+    }
+
+    /// Segments that go on from a header: its count and length are the next segment's own.
+    pub fn starting(header: Header) -> Self {
+        let header = Header { payload_length: 0.into(), count: 0.into(), ..header };
         Self { header, payload: Vec::new() }
     }
 

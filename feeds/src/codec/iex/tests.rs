@@ -1,3 +1,7 @@
+//! What the tests of IEX share, and those of its mapping; what IEX prints stands beside.
+
+mod published;
+
 use super::message::LETTERS;
 use super::*;
 use crate::codec::capture::Writer;

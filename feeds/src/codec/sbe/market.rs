@@ -58,6 +58,8 @@ pub(crate) struct Market {
     packet: u64,
     /// Levels and orders that were implied by other securities' and are no part of the book.
     pub(crate) implied: u64,
+    /// How many channels were met.
+    channels: u8,
     /// By channel: the latest packet that was lost.
     lost_until: [u64; CHANNELS_MAX],
     /// Orders in snapshots that are not complete.
@@ -189,6 +191,7 @@ impl Market {
             outbox: Vec::new(),
             packet: 0,
             implied: 0,
+            channels: 0,
             lost_until: [0; CHANNELS_MAX],
             assembled: 0,
         }
@@ -198,13 +201,15 @@ impl Market {
         &self.plan
     }
 
-    /// A channel counts its packets anew: nothing is certain.
+    /// A channel counts its packets anew: nothing of it is certain.
     #[cold]
     pub(crate) fn begin_anew(&mut self, at: Nanos, turn: &mut Turn<'_>) -> Result<(), CodecError> {
         for instrument in 0..self.instruments.len() {
-            self.distrust(instrument, at);
-            let of = &mut self.instruments[instrument];
-            (of.number, of.from) = (None, 0);
+            if self.may_be_of(instrument, turn.channel) {
+                self.distrust(instrument, at);
+                let of = &mut self.instruments[instrument];
+                (of.number, of.from) = (None, 0);
+            }
         }
         self.lost_until[usize::from(turn.channel)] = 0;
         self.lost(0, 0, at, turn)
@@ -237,6 +242,7 @@ impl Market {
     /// Decodes a packet's messages into the outbox.
     pub(crate) fn packet(&mut self, packet: &[u8], turn: &mut Turn<'_>) -> Result<(), CodecError> {
         self.packet += 1;
+        self.channels = self.channels.max(turn.channel + 1);
         let sent_at = packet.get(4..PACKET_HEADER).and_then(|bytes| bytes.first_chunk());
         let sent_at = sent_at.map_or(Nanos(0), |bytes| Nanos(u64::from_le_bytes(*bytes)));
         let mut rest = packet.get(PACKET_HEADER..).unwrap_or(&[]);
@@ -322,7 +328,7 @@ impl Market {
             Role::Definition(of) => self.definition(of, template, &view, sent_at, turn)?,
             Role::Reset(head) => {
                 let (at, ends) = self.date(*head, &view, sent_at, turn)?;
-                self.reset(at, turn.sequence);
+                self.reset(at, turn);
                 self.end_event(ends, at);
             }
             Role::Idle | Role::Snapshot(_) | Role::OrderSnapshot(_) => {}
@@ -544,15 +550,31 @@ impl Market {
         Ok(())
     }
 
-    /// The channel begins anew: all books are empty, and that is certain.
-    fn reset(&mut self, at: Nanos, sequence: u64) {
+    /// Whether a channel may be the one that tells of a security: it is, or none has so far.
+    fn may_be_of(&self, instrument: usize, channel: u8) -> bool {
+        self.instruments[instrument].channel.is_none_or(|known| known == channel)
+    }
+
+    /// The channel begins anew: all of its books are empty, and that is certain.
+    fn reset(&mut self, at: Nanos, turn: &mut Turn<'_>) {
         for instrument in 0..self.instruments.len() {
+            if !self.may_be_of(instrument, turn.channel) {
+                continue;
+            }
+            if self.instruments[instrument].channel.is_none() && self.channels > 1 {
+                // It may be another channel's: a snapshot will tell.
+                self.distrust(instrument, at);
+                let gap = body::Gap::new(turn.sequence, 0, Fault::Missing);
+                self.push(instrument, Event::new(self.instruments[instrument].subject, at, gap));
+                turn.tally.gaps += 1;
+                continue;
+            }
             self.forget_kept(instrument);
             self.drop_chunks(instrument);
             let of = &mut self.instruments[instrument];
             of.ladders.iter_mut().for_each(|ladder| ladder.clear(true));
             (of.number, of.is_certain, of.losses) = (None, true, self.losses);
-            (of.restated, of.from) = (None, sequence);
+            (of.restated, of.from) = (None, turn.sequence);
             let event = Event::new(of.subject, at, body::End::default()).with_kind(Kind::Clear);
             self.push(instrument, event);
         }

@@ -48,7 +48,7 @@ pub(crate) fn own_plan() -> Arc<Plan> {
 /// The schema in a file; ours if there is none.
 pub(crate) fn load(path: Option<&Path>) -> Result<Arc<Plan>, FeedError> {
     let Some(path) = path else { return Ok(own_plan()) };
-    let unread = |source: io::Error| FeedError::Io { file: path.to_owned(), source };
+    let unread = |reason: io::Error| FeedError::Io { file: path.to_owned(), reason };
     let size = std::fs::metadata(path).map_err(unread)?.len();
     let wrong = |error: SchemaError| FeedError::Data {
         file: path.to_owned(),
@@ -57,13 +57,13 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Arc<Plan>, FeedError> {
     };
     if size > schema::SCHEMA_BYTES_MAX as u64 {
         let what = format!("{size} bytes, expected at most {}", schema::SCHEMA_BYTES_MAX);
-        return Err(wrong(SchemaError { line: 1, column: 1, what }));
+        return Err(wrong(SchemaError::new(1, 1, &what)));
     }
     let bytes = std::fs::read(path).map_err(unread)?;
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         let before = &bytes[..error.valid_up_to()];
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count() as u32;
-        wrong(SchemaError { line, column: 1, what: "not UTF-8, expected XML".to_owned() })
+        wrong(SchemaError::new(line, 1, "not UTF-8, expected XML"))
     })?;
     let plan = Schema::read(text).and_then(|schema| Plan::new(&schema)).map_err(wrong)?;
     Ok(Arc::new(plan))

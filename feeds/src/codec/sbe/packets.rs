@@ -18,9 +18,8 @@ use crate::Options;
 use crate::codec::arbitration::{self, Arbitration, Delivery, Line, Settings};
 use crate::codec::capture::{Counters, Packet, Records, Step, network};
 use crate::codec::framing::{Blocks, Datagram, SessionId};
-use crate::codec::{Codec, CodecError, EVENTS_PER_MESSAGE_MAX};
-use engine_event::body::Gap;
-use engine_event::{Directory, Event, Fault, Nanos, SubjectId};
+use crate::codec::{Codec, CodecError, EVENTS_PER_MESSAGE_MAX, Place};
+use engine_event::{Directory, Fault, Nanos};
 use engine_pipeline::{Sink, Tally};
 use network::{Content, Udp};
 use rustc_hash::FxHashMap;
@@ -36,7 +35,7 @@ const HELD_MAX: usize = 64;
 const HELD_FOR: Nanos = Nanos::from_secs(1);
 /// How many packets of a feed are remembered, to know them again on another line.
 const RECENT: usize = 1024;
-/// A number that is so much lower than the one before begins the count anew.
+/// A number that is so much lower than the one before, or 1, begins the count anew if it was sent later.
 const ANEW: u64 = 10_000;
 
 /// The codec.
@@ -135,8 +134,8 @@ impl<S: Sink> Turn<'_, S> {
     }
 
     fn error(&self, what: &dyn fmt::Display) -> CodecError {
-        let what = format!("packet {}: {what}", self.packet);
-        CodecError { offset: self.offset, line: None, what }
+        let place = Place { offset: self.offset, line: None };
+        CodecError::new(place, format_args!("packet {}: {what}", self.packet))
     }
 
     #[cold]
@@ -392,7 +391,8 @@ impl Mdp3Pcap {
         let channel = &mut self.channels[usize::from(channel)];
         channel.recent[mark.sequence as usize % RECENT] = mark;
         let is_later = mark.sent_at > channel.top.sent_at;
-        if is_later && u64::from(mark.sequence) + ANEW < u64::from(channel.top.sequence) {
+        let (number, top) = (u64::from(mark.sequence), u64::from(channel.top.sequence));
+        if is_later && (number + ANEW < top || number == 1 && top > 1) {
             (channel.session, channel.since) = (channel.session.wrapping_add(1), mark.sent_at);
             channel.top = mark;
         } else if is_later && mark.sequence > channel.top.sequence {
@@ -514,13 +514,9 @@ impl Mdp3Pcap {
 
     /// The end of the capture within a record.
     fn cut_short<S: Sink>(&self, rest: usize, turn: &mut Turn<'_, S>) -> CodecError {
-        turn.packet = self.counters.packets + 1;
-        let now = self.market.now(self.received_at);
-        turn.tally.gaps += 1;
-        turn.tally.fault(Fault::Truncated, turn.packet);
-        let gap = Gap::new(turn.packet, 0, Fault::Truncated);
-        turn.sink.push(Event::new(SubjectId::EVERY, now, gap));
-        turn.error(&format_args!("the capture ends within a record ({rest} bytes there)"))
+        turn.packet = self.place();
+        let what = format_args!("the capture ends within a record ({rest} bytes there)");
+        CodecError { is_end: true, ..turn.error(&what) }
     }
 }
 
@@ -589,6 +585,10 @@ impl Codec for Mdp3Pcap {
             self.offset += taken as u64;
         }
         Ok(consumed)
+    }
+
+    fn place(&self) -> u64 {
+        self.counters.packets + 1
     }
 }
 

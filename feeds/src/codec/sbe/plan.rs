@@ -258,7 +258,7 @@ impl Plan {
             let role = Lookup(message).role().map_err(|what| {
                 let what = format!("message {} (id {}): {what}", message.name, message.id);
                 let (line, column) = message.place;
-                SchemaError { line, column, what }
+                SchemaError::new(line, column, &what)
             })?;
             let groups = message.groups.iter().map(|group| group.dimension).collect();
             let at = usize::from(message.id);
@@ -271,7 +271,7 @@ impl Plan {
             |template: &Template| matches!(template.role, Role::Book(..) | Role::Orders(..));
         if !plan.templates.iter().flatten().any(books) {
             let what = "expected a template of an incremental book refresh (46, 64, 32, 47 or 43)";
-            return Err(SchemaError { line: 1, column: 1, what: what.to_owned() });
+            return Err(SchemaError::new(1, 1, what));
         }
         Ok(plan)
     }

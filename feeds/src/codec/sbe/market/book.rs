@@ -98,6 +98,7 @@ impl Market {
         turn: &mut Turn<'_>,
     ) -> Result<bool, Stop> {
         let of = &mut self.instruments[instrument];
+        of.channel = Some(turn.channel);
         if self.by_order {
             return Ok(true);
         }
@@ -105,10 +106,7 @@ impl Market {
             Some(last) if last.checked_add(1) == Some(number) => {}
             Some(last) if number <= last => return Ok(false),
             None if of.is_certain => {}
-            None if number == 1 => {
-                of.ladders.iter_mut().for_each(|ladder| ladder.clear(true));
-                (of.is_certain, of.losses) = (true, self.losses);
-            }
+            None if number == 1 => self.begin(instrument, at),
             last => self.jump(instrument, last, number, at, turn)?,
         }
         let of = &mut self.instruments[instrument];
@@ -123,6 +121,19 @@ impl Market {
         Ok(true)
     }
 
+    /// The first number of all: the book is empty, and nothing is missing.
+    #[cold]
+    fn begin(&mut self, instrument: usize, at: Nanos) {
+        let of = &mut self.instruments[instrument];
+        of.ladders.iter_mut().for_each(|ladder| ladder.clear(true));
+        of.is_certain = true;
+        // Whoever was told that something is missing is told that this book is whole.
+        if std::mem::replace(&mut of.losses, self.losses) != self.losses {
+            let clear = Event::new(of.subject, at, body::End::default());
+            self.push(instrument, clear.with_kind(Kind::Clear));
+        }
+    }
+
     /// Something of this security was missed.
     #[cold]
     fn jump(
@@ -135,7 +146,8 @@ impl Market {
     ) -> Result<(), Stop> {
         self.distrust(instrument, at);
         let first = last.map_or(1, |last| last + 1);
-        let count = number - first;
+        // Number 0 is none that the venue gives: how many are missing is not known.
+        let count = number.saturating_sub(first);
         let subject = self.instruments[instrument].subject;
         let gap = body::Gap::new(u64::from(first), u64::from(count), Fault::Missing);
         self.push(instrument, Event::new(subject, at, gap));

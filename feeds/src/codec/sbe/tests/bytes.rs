@@ -5,7 +5,7 @@
 //! in 46 without its padding; the five zeros before its last byte were added by hand.) Each is what stands
 //! behind the message's size.
 
-use super::capture;
+use super::{capture, message_of as message};
 use crate::Options;
 use crate::codec::Mdp3Pcap;
 use crate::codec::testing::decode;
@@ -35,14 +35,6 @@ const CHANGES: &str = "
     00e518b45d040000 05000000 29230000 09000000 01000000 01 01 31 0000000000
     803232a55d040000 11000000 29230000 0a000000 03000000 01 02 30 0000000000
     1800 0000000000 00";
-
-/// The bytes of a message, behind its size.
-fn message(hex: &str) -> Vec<u8> {
-    let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-    let body: Vec<u8> = digits.chunks(2).map(byte).collect();
-    [&(body.len() as u16 + 2).to_le_bytes()[..], &body].concat()
-}
 
 #[track_caller]
 fn check(packets: &[(std::net::SocketAddr, u32, &[u8])], expected: &Expect) {
@@ -98,6 +90,49 @@ fn changes_that_come_before_the_snapshot_are_applied_to_it() {
         2 messages, 0 unknown, 1 gaps, faults: 1 missing, 1 unknown-subject
     "#]],
     );
+}
+
+/// 9 bytes of fields: time and end of event (`80`). A group of 2 bytes: channel 310 (`3601`).
+const RESET: &str = "0900040001000900 ffe0845c258ea617 80 0200 01 3601";
+
+#[test]
+fn a_channel_that_is_reset_has_empty_books_and_counts_them_anew() {
+    let (snapshot, changes, reset) = (message(SNAPSHOT), message(CHANGES), message(RESET));
+    // A new order at the best bid, number 1, alone.
+    let first = CHANGES
+        .replace("2000 03", "2000 01")
+        .replace("29230000 08000000 04", "29230000 01000000 04");
+    let first = first.replace("02 00 30 0000000000", "01 00 30 0000000000 1800 0000000000 00");
+    let first = message(first.split_inclusive("1800 0000000000 00").next().unwrap());
+    check(
+        &[
+            (loops(22), 1, &snapshot),
+            (incremental(0), 1, &changes),
+            (incremental(0), 2, &reset),
+            (incremental(0), 3, &first),
+        ],
+        &expect![[r#"
+            Define of 9001 at 999500 {} Definition { tick: Price(0), lot: Quantity(1), venue: VenueId(0), price_scale: 9, quantity_scale: 0 }
+            Status of 9001 at 999500 {} Status { phase: 3, code: [49, 55, 0, 0, 0, 0, 0], price: None }
+            Clear of 9001 at 999500 {"snapshot"} End { reserved: [0, 0, 0, 0] }
+            Level of 9001 at 999500 {"snapshot", "buy"} Level { price: Price(4800250000000), quantity: Quantity(17), orders: 3 }
+            Level of 9001 at 999500 {"last", "snapshot", "sell"} Level { price: Price(4800500000000), quantity: Quantity(9), orders: 2 }
+            Level of 9001 at 1704205800123457789 {"buy"} Level { price: Price(4800000000000), quantity: Quantity(25), orders: 4 }
+            Level of 9001 at 1704205800123457789 {"sell"} Level { price: Price(4800500000000), quantity: Quantity(5), orders: 1 }
+            Level of 9001 at 1704205800123457789 {"last", "buy"} Level { price: Price(4800250000000), quantity: Quantity(0), orders: 0 }
+            Clear of 9001 at 1704205800123457791 {"last"} End { reserved: [0, 0, 0, 0] }
+            Level of 9001 at 1704205800123457789 {"last", "buy"} Level { price: Price(4800000000000), quantity: Quantity(25), orders: 4 }
+            4 messages, 0 unknown, 0 gaps, faults: 1 unknown-subject
+        "#]],
+    );
+}
+
+#[test]
+fn a_number_that_no_venue_gives_makes_a_book_uncertain() {
+    let changes = message(&CHANGES.replace("29230000 08000000", "29230000 00000000"));
+    let decoded =
+        decode(&mut Mdp3Pcap::new(&Options::default()), &capture(&[(incremental(0), 1, &changes)]));
+    assert_eq!((decoded.error, decoded.tally.gaps), (None, 2));
 }
 
 #[test]

@@ -1,4 +1,5 @@
 mod bytes;
+mod channels;
 mod schemas;
 mod sessions;
 
@@ -10,6 +11,14 @@ use std::net::SocketAddr;
 
 fn own_schema() -> Schema {
     Schema::read(super::OWN_SCHEMA).unwrap()
+}
+
+/// The bytes of a message out of the digits of what stands behind its size.
+fn message_of(hex: &str) -> Vec<u8> {
+    let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    let body: Vec<u8> = digits.chunks(2).map(byte).collect();
+    [&(body.len() as u16 + 2).to_le_bytes()[..], &body].concat()
 }
 
 /// A session of our own schema, and what its books hold.

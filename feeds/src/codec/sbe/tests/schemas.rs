@@ -147,6 +147,17 @@ fn what_is_wrong_is_told_with_its_place() {
 }
 
 #[test]
+fn what_is_wrong_is_told_in_one_line_whatever_the_words() {
+    let name = format!("two&#10;lines{}", "x".repeat(1000));
+    let text = OWN_SCHEMA.replace("type=\"letters-3\" offset=\"0\"", &format!("type=\"{name}\""));
+    let told = Schema::read(&text).unwrap_err().to_string();
+    assert!(told.contains("type two lines") && told.len() < 400, "{told}");
+    let broken = OWN_SCHEMA.replace("offset=\"0\"/>", "offset=\"0\"/\n >");
+    let told = Schema::read(&broken).unwrap_err().to_string();
+    assert!(told.contains("not XML") && !told.contains('\n'), "{told}");
+}
+
+#[test]
 fn size_and_depth_are_bounded() {
     let deep = "<a>".repeat(150_000) + &"</a>".repeat(150_000);
     assert!(Schema::read(&deep).is_err());

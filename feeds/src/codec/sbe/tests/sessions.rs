@@ -34,13 +34,13 @@ impl Kept {
 
 /// How often a book was held against the truth, and how often it was stale instead.
 #[derive(Default, Debug)]
-struct Compared {
-    alike: usize,
-    stale: usize,
-    stale_at_end: usize,
+pub(super) struct Compared {
+    pub(super) alike: usize,
+    pub(super) stale: usize,
+    pub(super) stale_at_end: usize,
 }
 
-fn compare(decoded: &Decoded, truths: &[Truth], by_order: bool) -> Compared {
+pub(super) fn compare(decoded: &Decoded, truths: &[Truth], by_order: bool) -> Compared {
     let truths: HashMap<(Nanos, &str), &Truth> =
         truths.iter().map(|truth| ((truth.at, truth.symbol.as_str()), truth)).collect();
     let mut books: HashMap<SubjectId, Kept> = HashMap::new();
@@ -98,7 +98,7 @@ fn compare(decoded: &Decoded, truths: &[Truth], by_order: bool) -> Compared {
     compared
 }
 
-fn codec(by_order: bool) -> Mdp3Pcap {
+pub(super) fn codec(by_order: bool) -> Mdp3Pcap {
     Mdp3Pcap::new(&Options { by_order, ..Options::default() })
 }
 

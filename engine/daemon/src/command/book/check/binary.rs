@@ -35,7 +35,7 @@ impl Binary {
         const ZSTD: &[u8; 4] = &[0x28, 0xb5, 0x2f, 0xfd];
         let mut begins = [0; 4];
         let mut file = File::open(path)
-            .map_err(|source| engine_pipeline::FeedError::Io { file: path.to_owned(), source })?;
+            .map_err(|reason| engine_pipeline::FeedError::Io { file: path.to_owned(), reason })?;
         if file.read_exact(&mut begins).is_err() || (begins[..3] != *DBN && begins != *ZSTD) {
             return Ok(None);
         }

@@ -67,7 +67,7 @@ impl Rows {
     pub(super) fn open(path: &Path, symbol: &str) -> Result<Self, Failure> {
         let binary = Binary::open(path, symbol)?.map(Box::new);
         let open = File::open(path);
-        let file = open.map_err(|source| FeedError::Io { file: path.to_owned(), source })?;
+        let file = open.map_err(|reason| FeedError::Io { file: path.to_owned(), reason })?;
         let mut rows = Self {
             path: path.to_owned(),
             input: BufReader::new(file),
@@ -175,7 +175,7 @@ impl Rows {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 return Err(self.wrong("the line is not text"));
             }
-            Err(source) => return Err(FeedError::Io { file: self.path.clone(), source }.into()),
+            Err(reason) => return Err(FeedError::Io { file: self.path.clone(), reason }.into()),
         }
         Ok(Some(text.trim_end().to_owned()))
     }
