@@ -40,7 +40,7 @@ pub(crate) struct Input {
     /// Format of the files; told from their content unless given
     #[arg(long, default_value = "auto", value_parser = parse_format)]
     pub(crate) format: FormatChoice,
-    /// Only these subjects, separated by commas
+    /// Only these subjects, at every venue (NAME@VENUE for one venue), separated by commas
     #[arg(long, value_delimiter = ',', value_name = "A,B", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) symbols: Vec<String>,
     /// Day of files that give only the time of day; told from the file's name unless given

@@ -11,9 +11,9 @@ mod rows;
 use super::Tape;
 use crate::failure::Failure;
 use anyhow::anyhow;
-use engine_book::Books;
+use engine_book::BookView;
 use engine_book::transition::{Difference, Levels, Row, Transition};
-use engine_event::{Directory, Event, Kind, Nanos, Price, Quantity, Side, SubjectId};
+use engine_event::{Directory, Event, Kind, Nanos, Price, Quantity, Side};
 use rows::{Rows, Vendor};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -206,16 +206,16 @@ fn concerns(event: &Event, tape: &Tape, symbol: &str) -> bool {
 
 /// The ten best levels with the prices of rows.
 fn shown(tape: &Tape, event: &Event) -> Row {
-    ten_best(&tape.books, &tape.names, Some(event.subject), rows::MBP_LEVELS)
+    best_levels(tape.book(event.subject), &tape.names, rows::MBP_LEVELS)
 }
 
 /// So many best levels with the prices of MBP-10.
-fn ten_best(books: &Books, names: &Directory, of: Option<SubjectId>, most: usize) -> Row {
-    let Some(subject) = of else { return Row::default() };
-    let scale = names.definition(subject).map_or(rows::MBP_SCALE, |of| of.price_scale);
+fn best_levels(book: Option<BookView<'_>>, names: &Directory, most: usize) -> Row {
+    let Some(book) = book else { return Row::default() };
+    let scale = names.definition(book.subject()).map_or(rows::MBP_SCALE, |of| of.price_scale);
     let finer = 10i64.checked_pow(u32::from(rows::MBP_SCALE.saturating_sub(scale))).unwrap_or(1);
     let side = |side| -> Levels {
-        let levels = books.book(subject).into_iter().flat_map(|book| book.levels(side)).take(most);
+        let levels = book.levels(side).take(most);
         levels.map(|of| (Price(of.price.0.saturating_mul(finer)), of.quantity)).collect()
     };
     Row { bids: side(Side::Buy), asks: side(Side::Sell) }

@@ -82,7 +82,8 @@ impl Binary {
 
     fn told(&self, at: Nanos) -> Told {
         let subject = self.names.find(&self.symbol);
-        let levels = super::ten_best(&self.books, &self.names, subject, MBP_LEVELS);
+        let book = subject.and_then(|subject| self.books.book(subject));
+        let levels = super::best_levels(book, &self.names, MBP_LEVELS);
         Told { line: self.taken, at, levels }
     }
 
