@@ -8,7 +8,7 @@
 //! the front and a sum a band; a move of the best price costs as many steps as levels enter or leave a
 //! band at its far end. [`Depth::of`] walks the book instead: for a single look, and for tests.
 
-use crate::{BookView, Change, Effect, Form};
+use crate::{BookView, Change, Effect, Form, Quote};
 use engine_event::{Price, Side};
 use std::collections::VecDeque;
 use thiserror::Error;
@@ -177,7 +177,7 @@ fn rank(side: Side, price: Price) -> i64 {
     }
 }
 
-/// The price of this rank.
+/// The price of a rank.
 fn price(side: Side, rank: i64) -> Price {
     match side {
         Side::Buy => Price(rank),
@@ -242,15 +242,14 @@ impl Near {
         let widest = bands.last().expect("there is at least one band");
         let limit = widest.limit;
         levels.truncate(widest.levels);
-        let next = |last: Option<&Shown>| {
-            let next = match last {
-                Some(last) => book.level_behind(side, price(side, last.rank)),
-                None => book.touch().of(side),
-            }?;
-            Some(Shown { rank: rank(side, next.price), quantity: next.quantity.0 })
-        };
-        while let Some(next) = next(levels.back()).filter(|next| next.rank >= limit) {
-            levels.push_back(next);
+        let shown =
+            |level: Quote| Shown { rank: rank(side, level.price), quantity: level.quantity.0 };
+        let within = |next: &Shown| next.rank >= limit;
+        match levels.back().map(|last| price(side, last.rank)) {
+            None => levels.extend(book.levels(side).map(shown).take_while(within)),
+            Some(last) => {
+                levels.extend(book.levels_behind(side, last).map(shown).take_while(within));
+            }
         }
         for band in bands {
             while let Some(next) = levels.get(band.levels).filter(|next| next.rank >= band.limit) {

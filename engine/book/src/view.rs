@@ -103,13 +103,12 @@ impl<'a> BookView<'a> {
         levels.take_while(|better| level::rank(side, better.price) > rank).count()
     }
 
-    /// The best level of a side that is worse than this price.
+    /// One side's levels that are worse than this price, best first.
     #[inline]
-    pub fn level_behind(&self, side: Side, price: Price) -> Option<Quote> {
-        let (levels, ladder) = (&self.room.levels, self.book.ladder(side));
-        let (Ok(better) | Err(better)) = levels.find(ladder, level::rank(side, price));
-        let mut worse = (0..better).rev().map(|at| levels.get(levels.number(ladder, at)));
-        worse.find(|level| !level.is_empty()).map(Level::quote)
+    pub fn levels_behind(&self, side: Side, price: Price) -> impl Iterator<Item = Quote> + use<'a> {
+        let ladder = self.book.ladder(side);
+        let worse = self.room.levels.worse_than(ladder, level::rank(side, price));
+        worse.rev().map(Level::quote)
     }
 
     /// All that is displayed on a side within so many hundredths of a percent of its best price, the
