@@ -40,7 +40,7 @@ pub(crate) struct Input {
     /// Format of the files; told from their content unless given
     #[arg(long, default_value = "auto", value_parser = parse_format)]
     pub(crate) format: FormatChoice,
-    /// Only these subjects, separated by commas
+    /// Only these subjects, at every venue (NAME@VENUE for one venue), separated by commas
     #[arg(long, value_delimiter = ',', value_name = "A,B", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) symbols: Vec<String>,
     /// Day of files that give only the time of day; told from the file's name unless given
@@ -170,7 +170,7 @@ pub(crate) struct Book {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), requires = "symbol", conflicts_with_all = ["csv", "check"])]
     pub(crate) touches: Option<u32>,
     /// Hold the book against a vendor's rows: the orderbook file beside LOBSTER's messages, or MBP-10
-    /// as CSV; exit 1 if any row differs
+    /// as CSV or DBN; exit 1 if any row differs
     #[arg(long, value_name = "FILE", conflicts_with_all = ["csv", "mbp", "all", "at"], requires = "symbol")]
     pub(crate) check: Option<PathBuf>,
 }
@@ -179,6 +179,9 @@ const BOOK_EXAMPLES: &str = "\
 Examples:
   The book of a symbol at noon:
     tapewatch book 01302019.NASDAQ_ITCH50.gz --symbol AAPL --at 2019-01-30T12:00:00
+  The best bid and offer of a symbol over the venues of two files, a row for each change:
+    tapewatch book 01302019.NASDAQ_ITCH50.gz data_feeds_20190130_IEXTP1_DEEP1.0.pcap.gz \\
+      --symbol AAPL --consolidated --csv best.csv
   LOBSTER sells two files for a day; each row of the one must follow from a message of the other:
     tapewatch book AAPL_2012-06-21_34200000_57600000_message_10.csv --symbol AAPL \\
       --check AAPL_2012-06-21_34200000_57600000_orderbook_10.csv";

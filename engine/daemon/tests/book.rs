@@ -200,6 +200,12 @@ fn venues_of_different_formats_keep_their_books() {
     assert_eq!(best["venues"].as_array().unwrap().len(), 2, "{best}");
     let quantity = format!("{}.50000000", alone["bids"][0][1].as_str().unwrap());
     assert_eq!(best["bid"]["quantity"], quantity, "{best}");
+    // That NASDAQ closes in the evening says nothing of the other venue.
+    let evening = "book 07302026.itch tape.csv --symbol AAAA --consolidated --json";
+    let best = folder.run(evening).succeeded().json();
+    let away: Vec<_> = best["venues"].as_array().unwrap().iter().map(|of| &of["away"]).collect();
+    assert_eq!(away, [&json!("close"), &json!(null)]);
+    assert_eq!((&best["bid"]["venues"], &best["ask"]), (&json!(["BATS"]), &json!(null)));
     let summary = folder.replay("07302026.itch tape.csv");
     assert_eq!(summary["books"]["open"], 3);
     assert_eq!(summary["faults"], json!({}));

@@ -4,6 +4,8 @@
 //! The ladder is as plain as can be, and it is fed by Databento's own decoder: of the way from bytes to
 //! levels the two have nothing in common.
 
+mod tapewatch;
+
 use dbn::decode::dbn::Decoder;
 use dbn::encode::{DbnEncoder, EncodeRecord};
 use dbn::{Action, BidAskPair, MboMsg, Mbp10Msg, Metadata, RecordHeader, Schema, rtype};
@@ -158,6 +160,50 @@ fn ten_levels_are_the_same_by_order_and_by_level() {
     check(20_000, 1, 5);
     check(5_000, 2, 1);
     check(5_000, 3, 40);
+}
+
+/// What MBP-10 tells of a session by order; with another quantity at the best bid in one of the first
+/// instrument's records.
+fn by_level(session: &[u8], wrong: Option<usize>) -> Vec<u8> {
+    let mut whole = Decoder::new(session).unwrap();
+    let metadata = dbn::decode::DbnMetadata::metadata(&whole);
+    let metadata = Metadata { schema: Some(Schema::Mbp10), ..metadata.clone() };
+    let mut levels = DbnEncoder::new(Vec::new(), &metadata).unwrap();
+    let (mut ladders, mut told): (BTreeMap<u32, Ladder>, _) = (BTreeMap::new(), 0);
+    while let Some(record) = whole.decode_ref().unwrap() {
+        let m = record.get::<MboMsg>().unwrap();
+        let ladder = ladders.entry(m.hd.instrument_id).or_default();
+        ladder.apply(m);
+        if m.flags.is_last() {
+            let mut record = ladder.record(m);
+            told += usize::from(m.hd.instrument_id == 1);
+            record.levels[0].bid_sz ^= u32::from(m.hd.instrument_id == 1 && wrong == Some(told));
+            levels.encode_record(&record).unwrap();
+        }
+    }
+    levels.get_ref().clone()
+}
+
+/// `book --check` holds a file by order against one by level, both as Databento writes them.
+#[test]
+fn a_binary_file_of_levels_is_held_against() {
+    let folder = tapewatch::Folder::new();
+    let mut session = Vec::new();
+    synthetic::dbn::generate(4000, 4, 2, &mut session).unwrap();
+    folder.write("day.mbo.dbn", &session);
+    folder.write("day.mbp-10.dbn", by_level(&session, None));
+    folder.write("wrong.dbn", by_level(&session, Some(700)));
+    let symbol = synthetic::symbol(0);
+    let check = |with: &str| {
+        folder.run(&format!("book day.mbo.dbn --symbol {symbol} --check {with} --json"))
+    };
+    let found = check("day.mbp-10.dbn").succeeded().json();
+    assert!(found["rows"].as_u64() > Some(500), "{found}");
+    assert_eq!((&found["equal"], &found["different"]), (&found["rows"], &0.into()));
+
+    let found = check("wrong.dbn");
+    assert_eq!(found.code, Some(1), "{found:?}");
+    assert_eq!(found.json()["different"], 1);
 }
 
 /// A session of one stock of which a part is missing; what came before the part that is there again is

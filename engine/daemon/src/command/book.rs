@@ -41,7 +41,11 @@ pub(crate) fn run(arguments: &Book) -> Result<(), Failure> {
 struct Tape {
     feed: Merged<AnyFeed>,
     names: Directory,
-    books: Books,
+    /// One for each format: what one venue's feed tells of all its subjects (a gap, the market's close)
+    /// says nothing of another's.
+    books: Vec<Books>,
+    /// By file: whose books are its.
+    books_of: Vec<usize>,
     until: Option<Nanos>,
     seq: u64,
     last_at: Nanos,
@@ -59,13 +63,22 @@ impl Tape {
         }
         let files = arguments.files.iter();
         let feeds = files.map(|file| feeds::open(file, &options)).collect::<Result<Vec<_>, _>>()?;
-        let formats: Vec<_> = feeds.iter().map(|feed| feed.format()).collect();
+        let formats: Vec<_> = feeds.iter().map(AnyFeed::format).collect();
         crate::session::check_flags(&options, &formats)?;
-        let feed = Merged::new(feeds);
-        let until = arguments.at;
-        let (names, books) =
-            (Directory::new(Bounds::default().subjects_max), Books::new(Bounds::default()));
-        Ok(Self { feed, names, books, until, seq: 0, last_at: Nanos(0) })
+        let mut distinct = formats.clone();
+        distinct.sort_by_key(|format| format.word());
+        distinct.dedup();
+        let place = |format| distinct.iter().position(|of| of == format);
+        let books_of = formats.iter().map(|format| place(format).expect("it is one of them"));
+        Ok(Self {
+            books_of: books_of.collect(),
+            books: distinct.iter().map(|_| Books::new(Bounds::default())).collect(),
+            feed: Merged::new(feeds),
+            names: Directory::new(Bounds::default().subjects_max),
+            until: arguments.at,
+            seq: 0,
+            last_at: Nanos(0),
+        })
     }
 
     /// Applies the files up to the wanted time, or to their end, and shows each event with what it
@@ -86,7 +99,7 @@ impl Tape {
                 self.seq += 1;
                 event.seq = self.seq;
                 self.last_at = event.event_at;
-                let change = self.books.apply(event);
+                let change = self.books[self.books_of[usize::from(event.source.0)]].apply(event);
                 each(event, &change, self).context("the rows cannot be written")?;
             }
             if turn? == FeedTurn::Ended {
@@ -95,8 +108,12 @@ impl Tape {
         }
     }
 
+    fn book(&self, subject: SubjectId) -> Option<BookView<'_>> {
+        self.books.iter().find_map(|books| books.book(subject))
+    }
+
     fn find(&self, symbol: &str) -> Result<BookView<'_>, Failure> {
-        let book = self.names.find(symbol).and_then(|subject| self.books.book(subject));
+        let book = self.names.find(symbol).and_then(|subject| self.book(subject));
         book.ok_or_else(|| anyhow!("there is no book of {symbol}").into())
     }
 
@@ -122,11 +139,8 @@ fn rows(tape: &mut Tape, symbol: &str, csv: &Path, arguments: &Book) -> Result<(
     layout.header(&mut out).context("the rows cannot be written")?;
     let ran = tape.run(|event, _, tape| {
         let told = !matches!(event.kind(), Kind::Define | Kind::End);
-        match tape
-            .books
-            .book(event.subject)
-            .filter(|_| told && tape.names.name(event.subject) == symbol)
-        {
+        let is_about = told && tape.names.name(event.subject) == symbol;
+        match tape.book(event.subject).filter(|_| is_about) {
             Some(book) => layout.row(event, &book, &tape.names, &mut out),
             None => Ok(()),
         }
@@ -150,7 +164,9 @@ fn write_all(tape: &Tape, out: &mut impl Write) -> io::Result<()> {
         out,
         "subject,bid_levels,ask_levels,best_bid,best_bid_quantity,best_ask,best_ask_quantity,bid_quantity,ask_quantity,orders"
     )?;
-    for book in tape.books.iter() {
+    let mut books: Vec<_> = tape.books.iter().flat_map(Books::iter).collect();
+    books.sort_by_key(BookView::subject);
+    for book in books {
         let subject = book.subject();
         let touch = book.touch();
         let price =

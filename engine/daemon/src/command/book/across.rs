@@ -65,10 +65,14 @@ impl<'a> Followed<'a> {
         }
         (self.at, self.seq) = (event.event_at, event.seq);
         if event.subject == SubjectId::EVERY {
-            self.across.follow_all(&tape.books);
+            let subjects = self.instrument.map(|of| self.across.venues(of).map(|of| of.0));
+            let books: Vec<_> = subjects.into_iter().flatten().map(|of| tape.book(of)).collect();
+            for book in books.into_iter().flatten() {
+                self.across.follow(&book);
+            }
             return Ok(true);
         }
-        let book = tape.books.book(event.subject);
+        let book = tape.book(event.subject);
         Ok(book.is_some_and(|book| self.across.follow(&book)))
     }
 
@@ -151,7 +155,7 @@ impl Shown<'_> {
             })
         };
         let venue = |(subject, away): (SubjectId, Option<Away>)| {
-            let touch = self.tape.books.book(subject).map(|book| book.touch()).unwrap_or_default();
+            let touch = self.tape.book(subject).map(|book| book.touch()).unwrap_or_default();
             let quote = |side: Option<engine_book::Quote>| {
                 side.map(|of| {
                     [self.tape.price(subject, of.price), self.tape.quantity(subject, of.quantity)]

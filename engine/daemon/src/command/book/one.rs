@@ -17,7 +17,7 @@ pub(super) fn run(tape: &mut Tape, symbol: &str, arguments: &Book) -> Result<(),
     let mut near = Near::new(arguments)?;
     tape.run(|event, change, tape| {
         if near.is_followed() && near.is_about(event.subject, symbol, tape) {
-            let Some(book) = tape.books.book(near.subject.expect("it was found")) else {
+            let Some(book) = tape.book(near.subject.expect("it was found")) else {
                 return Ok(());
             };
             if let Some(bands) = &mut near.bands {
