@@ -242,7 +242,8 @@ fn strict_reading_fails_at_the_first_fault_and_says_where() {
         readings.csv: line 2002 (byte 93029): expected 4 columns in "so"
         day.dbn: byte 107208: action "Z" is not allowed
         day.pcapng: byte 60: packet 1: 294 of 295 bytes were captured
-    "#]].assert_eq(&told);
+    "#]]
+    .assert_eq(&told);
 }
 
 #[test]
