@@ -15,26 +15,27 @@
 
 use benches::{Contest, Options, Rival, Session, Target, cpu_time, ns_each, tell};
 use engine_book::{Books, Bounds, Change};
-use engine_event::{Directory, Nanos};
+use engine_event::{Directory, Event, Nanos};
 use engine_pipeline::{Feed, FeedTurn};
 use std::hint::black_box;
 
-const STOCKS: usize = 8_000;
 /// Events that are decoded before the books see them.
 const BATCH: usize = 256;
 
 fn main() {
-    let (options, settings) = Options::with_settings(&["--messages", "--rounds", "--peer"]);
+    let (options, settings) =
+        Options::with_settings(&["--messages", "--stocks", "--rounds", "--peer"]);
     let value = |flag| settings.iter().rev().find(|(of, _)| *of == flag).map(|(_, text)| text);
     let number =
         |flag, usual: u64| value(flag).map_or(usual, |text| text.parse().expect("a number"));
     let messages = number("--messages", options.choose(10_000_000, 50_000));
+    let stocks = number("--stocks", 8_000);
     let rounds = number("--rounds", options.choose(5, 1)) as usize;
     let rivals = settings.iter().filter(|(flag, _)| *flag == "--peer");
     let rivals: Vec<_> = rivals.map(|(_, text)| Rival::new(text)).collect();
-    let session = Session::new(messages, STOCKS);
+    let session = Session::new(messages, stocks as usize);
 
-    let mut contest = Contest::new(format!("{messages} messages of {STOCKS} stocks"))
+    let mut contest = Contest::new(format!("{messages} messages of {stocks} stocks"))
         .ours("decoding alone", || decode(&session))
         .ours("decoding and books by order", || books(&session));
     for rival in &rivals {
@@ -72,35 +73,39 @@ fn books(session: &Session) -> Vec<f64> {
     })
 }
 
-fn run(session: &Session, mut each: impl FnMut(&[engine_event::Event])) -> Vec<f64> {
+fn run(session: &Session, mut each: impl FnMut(&[Event])) -> Vec<f64> {
     let (mut feed, mut names) = (session.open(), Directory::new(100_000));
-    let mut batch = Vec::with_capacity(BATCH);
-    let (start, mut seq) = (cpu_time(), 0);
+    let mut batch =
+        Batch { events: Box::new([bytemuck::Zeroable::zeroed(); BATCH]), len: 0, seq: 0 };
+    let start = cpu_time();
     loop {
-        batch.clear();
-        let turn = feed.poll(Nanos(0), &mut names, &mut Batch(&mut batch));
-        for event in &mut batch {
-            seq += 1;
-            event.seq = seq;
-        }
-        each(&batch);
+        batch.len = 0;
+        let turn = feed.poll(Nanos(0), &mut names, &mut batch);
+        each(&batch.events[..batch.len]);
         if turn.expect("a session is valid") == FeedTurn::Ended {
             return ns_each(cpu_time() - start, session.messages());
         }
     }
 }
 
-/// A batch that never grows.
-struct Batch<'a>(&'a mut Vec<engine_event::Event>);
+/// What a ring between the decoder and the books would hold.
+struct Batch {
+    events: Box<[Event; BATCH]>,
+    len: usize,
+    seq: u64,
+}
 
-impl engine_pipeline::Sink for Batch<'_> {
+impl engine_pipeline::Sink for Batch {
     #[inline]
     fn room(&mut self) -> usize {
-        BATCH - self.0.len()
+        BATCH - self.len
     }
 
     #[inline]
-    fn push(&mut self, event: engine_event::Event) {
-        self.0.push(event);
+    fn push(&mut self, mut event: Event) {
+        self.seq += 1;
+        event.seq = self.seq;
+        self.events[self.len] = event;
+        self.len += 1;
     }
 }

@@ -1,7 +1,7 @@
 //! One subject's book: two ladders, the hidden orders, and what is known of its state.
 
 use crate::change::Before;
-use crate::level::{self, Ladder, Level, Levels, NO_LEVEL, Spot};
+use crate::level::{self, Ladder, Level, Levels, NO_LEVEL, Number, Owner};
 use crate::orders::{Orders, Queue, Resting, Slot};
 use crate::{Form, Stale, Touch};
 use engine_event::body::Phase;
@@ -42,6 +42,19 @@ impl Best {
     pub(crate) fn is_there(self) -> bool {
         self.quantity.0 > 0
     }
+
+    /// In what it differs from what was. Told without a branch: it is anybody's guess.
+    #[inline(always)]
+    pub(crate) fn differs(self, was: Best) -> Differs {
+        let price = (self.price != was.price) | (self.is_there() != was.is_there());
+        Differs { any: price | (self.quantity != was.quantity), price }
+    }
+}
+
+/// What is not the same any more: anything, and the price; a side that appears or empties counts.
+pub(crate) struct Differs {
+    pub(crate) any: bool,
+    pub(crate) price: bool,
 }
 
 /// What is seldom needed of a book, out of the way of what every event needs.
@@ -109,8 +122,8 @@ impl Book {
     }
 
     /// How many levels a side has.
-    pub(crate) fn depth(&self, side: Side) -> usize {
-        self.ladder(side).count()
+    pub(crate) fn depth(&self, room: &Room, side: Side) -> usize {
+        self.levels(room, side).count()
     }
 
     /// The levels of a side, worst first.
@@ -118,7 +131,7 @@ impl Book {
         &self,
         room: &'a Room,
         side: Side,
-    ) -> impl DoubleEndedIterator<Item = &'a Level> + ExactSizeIterator + Clone + use<'a> {
+    ) -> impl DoubleEndedIterator<Item = &'a Level> + Clone + use<'a> {
         room.levels.all(self.ladder(side))
     }
 
@@ -172,15 +185,10 @@ impl Book {
         &mut self,
         room: &mut Room,
         side: Side,
-        price: Price,
-        quantity: Quantity,
-        orders: u32,
+        (price, quantity, orders): (Price, Quantity, u32),
+        place: usize,
     ) {
-        let (ladder, rank) = (&mut self.ladders[side as usize], level::rank(side, price));
-        let number = match room.levels.find(*ladder, rank) {
-            Ok(at) => room.levels.number(*ladder, at),
-            Err(at) => room.levels.insert(ladder, at, rank, price),
-        };
+        let number = self.level_for(&mut room.levels, side, price, Owner::of(place, side));
         let level = room.levels.get_mut(number);
         (level.quantity, level.orders) = (quantity, orders);
         self.refresh(&room.levels, side);
@@ -188,42 +196,33 @@ impl Book {
 
     /// Takes away a level, if it is there, and tells whether it was.
     pub(crate) fn take_level(&mut self, room: &mut Room, side: Side, price: Price) -> bool {
-        let ladder = &mut self.ladders[side as usize];
-        let spot = room.levels.find(*ladder, level::rank(side, price));
-        if let Ok(at) = spot {
-            room.levels.remove(ladder, at);
+        let ladder = self.ladder(side);
+        let Ok(at) = room.levels.find(ladder, level::rank(side, price)) else { return false };
+        let level = room.levels.number(ladder, at);
+        let level = room.levels.get_mut(level);
+        let was_there = !level.is_empty();
+        (level.quantity, level.orders) = (Quantity(0), 0);
+        if ladder.is_best(at) {
+            room.levels.pop(&mut self.ladders[side as usize]);
             self.refresh(&room.levels, side);
         }
-        spot.is_ok()
+        was_there
     }
 
     /// Sets the touch, which is all that there is.
     pub(crate) fn set_touch(
         &mut self,
         room: &mut Room,
-        bid: Option<(Price, Quantity)>,
-        ask: Option<(Price, Quantity)>,
+        place: usize,
+        [bid, ask]: [Option<(Price, Quantity)>; 2],
     ) {
         for (side, best) in [(Side::Buy, bid), (Side::Sell, ask)] {
             room.levels.clear(&mut self.ladders[side as usize]);
             match best {
-                Some((price, quantity)) => self.set_level(room, side, price, quantity, 0),
+                Some((price, quantity)) => self.set_level(room, side, (price, quantity, 0), place),
                 None => self.set_best(side, None),
             }
         }
-    }
-
-    /// Where this order would enter its ladder; none if its level's quantity would overflow. Hidden
-    /// orders enter none.
-    #[inline(always)]
-    pub(crate) fn spot(&self, levels: &Levels, order: &Resting) -> Option<Spot> {
-        if !order.is_displayed() {
-            return Some(Err(0));
-        }
-        let ladder = self.ladder(order.side);
-        let spot = levels.find(ladder, level::rank(order.side, order.price));
-        let there = spot.map_or(Quantity(0), |at| levels.get(levels.number(ladder, at)).quantity);
-        there.0.checked_add(order.remaining.0).map(|_| spot)
     }
 
     /// Whether this order could enter without its level's quantity overflowing, when `leaving`, an order
@@ -239,89 +238,121 @@ impl Book {
         (level.quantity.0 - less).checked_add(order.remaining.0).is_some()
     }
 
-    /// Puts a stored order behind all others at its price.
-    #[inline]
-    pub(crate) fn append(&mut self, record: &mut Record, room: &mut Room, slot: Slot) {
-        let order = room.orders.get(slot);
-        let spot = room.levels.find(self.ladder(order.side), level::rank(order.side, order.price));
-        self.append_at(record, room, slot, spot);
+    /// Stores an order, which is displayed, behind all others at its price. Where its level lies may be
+    /// known already, or else be any number.
+    #[inline(always)]
+    pub(crate) fn enter(
+        &mut self,
+        room: &mut Room,
+        (place, subject): (usize, SubjectId),
+        order: Resting,
+        likely: Number,
+    ) -> Result<(), Fault> {
+        let (owner, price) = (Owner::of(place, order.side), order.price);
+        let number = if room.levels.is_at(likely, price, owner) {
+            likely
+        } else {
+            self.level_for(&mut room.levels, order.side, price, owner)
+        };
+        let level = room.levels.get_mut(number);
+        let quantity = level.quantity.0.checked_add(order.remaining.0).ok_or(Fault::OutOfRange)?;
+        room.orders.store(subject, order, number, &mut level.queue);
+        self.grown(level, order.side, Quantity(quantity));
+        Ok(())
     }
 
-    /// The same where its spot is known and the book has not changed since.
-    #[inline(always)]
-    pub(crate) fn append_at(
+    /// The same for an order that is not displayed.
+    #[cold]
+    pub(crate) fn enter_hidden(
+        record: &mut Record,
+        room: &mut Room,
+        subject: SubjectId,
+        order: Resting,
+    ) {
+        room.orders.store(subject, order, NO_LEVEL, &mut record.hidden);
+    }
+
+    /// Puts an order that is stored but stands nowhere behind all others at its price.
+    pub(crate) fn append(
         &mut self,
         record: &mut Record,
         room: &mut Room,
+        place: usize,
         slot: Slot,
-        spot: Spot,
-    ) {
-        let Room { orders, levels } = room;
-        let &Resting { side, price, remaining, .. } = orders.get(slot);
-        if !orders.get(slot).is_displayed() {
-            orders.append(&mut record.hidden, slot);
-            return;
+    ) -> Result<(), Fault> {
+        let &Resting { side, price, remaining, .. } = room.orders.get(slot);
+        if !room.orders.get(slot).is_displayed() {
+            room.orders.append(slot, NO_LEVEL, &mut record.hidden);
+            return Ok(());
         }
-        let ladder = &mut self.ladders[side as usize];
-        let (at, number) = match spot {
-            Ok(at) => (at, levels.number(*ladder, at)),
-            Err(at) => (at, levels.insert(ladder, at, level::rank(side, price), price)),
-        };
-        let is_best = at + 1 == ladder.count();
-        let level = levels.get_mut(number);
-        level.quantity.0 += remaining.0;
-        level.orders += 1;
-        orders.append(&mut level.queue, slot);
-        orders.set_level(slot, number);
-        if is_best {
-            self.set_best(side, Some(levels.get(number)));
+        let number = self.level_for(&mut room.levels, side, price, Owner::of(place, side));
+        let level = room.levels.get_mut(number);
+        let quantity = level.quantity.0.checked_add(remaining.0).ok_or(Fault::OutOfRange)?;
+        room.orders.append(slot, number, &mut level.queue);
+        self.grown(level, side, Quantity(quantity));
+        Ok(())
+    }
+
+    /// The level at a price; it is made if need be, and then something has to be put there.
+    #[inline(never)]
+    fn level_for(&mut self, levels: &mut Levels, side: Side, price: Price, owner: Owner) -> Number {
+        let (ladder, rank) = (&mut self.ladders[side as usize], level::rank(side, price));
+        match levels.find(*ladder, rank) {
+            Ok(at) => levels.number(*ladder, at),
+            Err(at) => levels.insert(ladder, at, price, owner, rank),
         }
     }
 
-    /// Takes an order out of its level; it stays stored.
-    #[inline]
-    pub(crate) fn unlink(&mut self, record: &mut Record, room: &mut Room, slot: Slot) {
+    /// One more order stands in a level, and this is what stands there now.
+    #[inline(always)]
+    fn grown(&mut self, level: &mut Level, side: Side, quantity: Quantity) {
+        level.quantity = quantity;
+        level.orders += 1;
+        let best = self.best[side as usize];
+        let is_best =
+            !best.is_there() || level::rank(side, level.price) >= level::rank(side, best.price);
+        if is_best {
+            self.set_best(side, Some(level));
+        }
+    }
+
+    /// Takes an order out of where it stands; it stays stored.
+    #[inline(always)]
+    pub(crate) fn unlink(
+        &mut self,
+        records: &mut [Record],
+        place: usize,
+        room: &mut Room,
+        slot: Slot,
+    ) {
         let Room { orders, levels } = room;
-        let &Resting { side, remaining, .. } = orders.get(slot);
+        let &Resting { side, price, remaining, .. } = orders.get(slot);
         let number = orders.level(slot);
         if number == NO_LEVEL {
-            orders.unlink(&mut record.hidden, slot);
-            return;
+            return orders.unlink(&mut records[place].hidden, slot);
         }
         let level = levels.get_mut(number);
         level.quantity.0 -= remaining.0;
         level.orders -= 1;
         orders.unlink(&mut level.queue, slot);
-        orders.set_level(slot, NO_LEVEL);
-        let &mut Level { price, orders: left, .. } = level;
-        let was_best = self.best[side as usize].price == price;
-        if left > 0 {
-            if was_best {
-                self.set_best(side, Some(levels.get(number)));
-            }
-            return;
-        }
-        let ladder = &mut self.ladders[side as usize];
-        let at = if was_best {
-            ladder.count() - 1
-        } else {
-            levels.find(*ladder, level::rank(side, price)).expect("a level is in its ladder")
-        };
-        levels.remove(ladder, at);
-        if was_best {
-            self.refresh(levels, side);
+        if self.best[side as usize].price == price {
+            self.best_left(levels, side, number);
         }
     }
 
-    /// Takes an order out altogether.
-    #[inline]
-    pub(crate) fn remove(&mut self, record: &mut Record, room: &mut Room, slot: Slot) {
-        self.unlink(record, room, slot);
-        room.orders.forget(slot);
+    /// Something left the best level of a side, or all of it.
+    #[inline(always)]
+    fn best_left(&mut self, levels: &mut Levels, side: Side, number: Number) {
+        let level = levels.get(number);
+        if !level.is_empty() {
+            return self.set_best(side, Some(level));
+        }
+        levels.pop(&mut self.ladders[side as usize]);
+        self.refresh(levels, side);
     }
 
     /// Takes less than all off an order, which keeps its place.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn shrink(&mut self, room: &mut Room, slot: Slot, by: Quantity) {
         let order = room.orders.get_mut(slot);
         debug_assert!(by < order.remaining);
@@ -341,9 +372,9 @@ impl Book {
 
     /// Forgets all that is in the book, and with it what was wrong.
     pub(crate) fn clear(&mut self, record: &mut Record, room: &mut Room) {
-        room.orders.levels -= self.levels_told();
+        room.orders.levels -= self.levels_told(room);
         for side in [Side::Buy, Side::Sell] {
-            for place in 0..self.depth(side) {
+            for place in 0..self.ladder(side).count() {
                 let number = room.levels.number(self.ladder(side), place);
                 room.orders.forget_all(room.levels.get(number).queue);
             }
@@ -359,9 +390,11 @@ impl Book {
 
     /// How many levels were told, if levels are what the feed tells. They count like orders towards the
     /// bound, since input makes them grow just as well.
-    pub(crate) fn levels_told(&self) -> usize {
-        let levels = self.depth(Side::Buy) + self.depth(Side::Sell);
-        if self.form == Some(Form::Levels) { levels } else { 0 }
+    pub(crate) fn levels_told(&self, room: &Room) -> usize {
+        if self.form != Some(Form::Levels) {
+            return 0;
+        }
+        self.depth(room, Side::Buy) + self.depth(room, Side::Sell)
     }
 
     /// The book may differ from the venue's from this event on, if it did not already.
@@ -383,11 +416,19 @@ impl Book {
     /// Only an order or level that enters or changes can bring that about (`may_be_new`). A book that
     /// comes crossed out of an auction is not told at once: venues announce the phase first, and then
     /// the executions that uncross it.
-    #[inline]
-    pub(crate) fn newly_crossed(&mut self, event: &Event, may_be_new: bool) -> bool {
+    #[inline(always)]
+    pub(crate) fn newly_crossed(
+        &mut self,
+        event: &Event,
+        may_be_new: impl FnOnce() -> bool,
+    ) -> bool {
         let ends_group = event.flags.has(Flags::LAST);
+        if !ends_group && !self.crossing.is_grouped && !self.is_crossed() {
+            self.crossing.told = false;
+            return false;
+        }
         self.crossing.is_grouped |= ends_group;
-        self.crossing.may_be_new |= may_be_new;
+        self.crossing.may_be_new |= may_be_new();
         if self.crossing.is_grouped && !ends_group {
             return false;
         }
@@ -412,6 +453,6 @@ impl Book {
     #[inline]
     fn is_crossed(&self) -> bool {
         let [bid, ask] = self.best;
-        bid.is_there() && ask.is_there() && bid.price >= ask.price
+        bid.price >= ask.price && bid.is_there() && ask.is_there()
     }
 }

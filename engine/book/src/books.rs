@@ -2,14 +2,16 @@
 
 #[cfg(doc)]
 use crate::Form;
-use crate::book::{Best, Book, Record, Room};
-use crate::level::{self, Levels};
+use crate::book::{Book, Record, Room};
+use crate::level::{self, Ladder, Levels};
 use crate::memory::{prefetch, reserve};
 use crate::orders::Orders;
-use crate::rules::{self, Need, Turn};
+use crate::rules::{self, Turn};
 use crate::{BookView, Change, Effect, Stale};
-use engine_event::body::{Gap, Phase, Status};
-use engine_event::{Digest, Event, Fault, FaultCounts, Kind, SubjectId, Writer};
+use engine_event::body::{Gap, Order, Phase, Status};
+use engine_event::{
+    Digest, Event, Fault, FaultCounts, Flags, Kind, Price, Side, SubjectId, Writer,
+};
 
 /// How much books may hold. Parameters, not state: a checkpoint does not contain them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,6 +66,8 @@ pub struct Books {
     pub(crate) records: Vec<Record>,
     /// By subject: the place in `books`, or `NOT_OPEN`.
     places: Vec<u32>,
+    /// Of the next events, by the end of their numbers, where what they need may lie.
+    likely: [u32; Self::AHEAD],
     /// Faults of events that found no book.
     pub(crate) faults_without_book: FaultCounts,
     /// What was said of every subject, for books that open later.
@@ -85,6 +89,7 @@ impl Books {
             books: reserve(bounds.subjects_max as usize),
             records: Vec::new(),
             places: Vec::new(),
+            likely: [NOT_OPEN; Self::AHEAD],
             faults_without_book: FaultCounts::default(),
             every_phase: Phase::Unknown,
             every_stale: None,
@@ -120,61 +125,62 @@ impl Books {
     /// and whether these are the first. What one event needs is known step by step (the index says which
     /// order, the order says which level), so each call takes a further step for three lots of events.
     #[inline]
-    pub fn look_ahead(&self, coming: &[Event], are_first: bool) {
+    pub fn look_ahead(&mut self, coming: &[Event], are_first: bool) {
         let lot = |from: usize, to: usize| {
             let (from, to) = (from * Self::AHEAD, to * Self::AHEAD);
             &coming[from.min(coming.len())..to.min(coming.len())]
         };
         let begin = |step: usize| if are_first { 0 } else { step };
-        lot(begin(2), 3).iter().for_each(|event| self.send_for_index(event));
-        lot(begin(1), 2).iter().for_each(|event| self.send_for_order(event));
-        lot(0, 1).iter().for_each(|event| self.send_for_level(event));
+        lot(begin(2), 3).iter().for_each(|event| self.send_for_place(event));
+        lot(begin(1), 2).chunks(Self::AHEAD).for_each(|lot| self.send_for_orders(lot));
+        self.send_for_levels(lot(0, 1));
     }
 
     #[inline(always)]
-    fn send_for_index(&self, event: &Event) {
-        if let Some(place) = self.place(event.subject) {
-            prefetch(&self.books, place);
+    fn send_for_place(&self, event: &Event) {
+        if let Some(place) = self.places.get(event.subject.index()) {
+            prefetch(&self.books, *place as usize);
         }
-        if let Need::Order(id) = rules::need_of(event) {
-            self.room.orders.prefetch_guess(id);
-        }
+        self.room.orders.prefetch_place(rules::order_of(event));
     }
 
     #[inline(always)]
-    fn send_for_order(&self, event: &Event) {
+    fn send_for_orders(&self, lot: &[Event]) {
         let Room { orders, levels } = &self.room;
-        match rules::need_of(event) {
-            Need::Order(id) => orders.prefetch(orders.guess(id)),
-            Need::Level(side, _) => {
-                if let Some(place) = self.place(event.subject) {
-                    levels.prefetch_end(self.books[place].ladder(side));
-                }
-            }
-            Need::Nothing => {}
+        let (entering, others) = Sorted::entering(lot);
+        for event in entering.of(lot) {
+            levels.prefetch_end(self.ladder(event.subject, side_of(event)));
+        }
+        for event in others.of(lot) {
+            orders.prefetch(rules::order_of(event));
         }
     }
 
     #[inline(always)]
-    fn send_for_level(&self, event: &Event) {
-        let Room { orders, levels } = &self.room;
-        let need = rules::need_of(event);
-        let Some(place) = self.place(event.subject) else { return };
-        match need {
-            Need::Order(id) => {
-                if let Some((number, side)) = orders.prefetch_around(orders.guess(id)) {
-                    levels.prefetch(number);
-                    levels.prefetch_last(self.books[place].ladder(side));
-                }
-            }
-            Need::Level(side, price) => {
-                let ladder = self.books[place].ladder(side);
-                if let Ok(at) = levels.find(ladder, level::rank(side, price)) {
-                    levels.prefetch(levels.number(ladder, at));
-                }
-            }
-            Need::Nothing => {}
+    fn send_for_levels(&mut self, lot: &[Event]) {
+        let (entering, others) = Sorted::entering(lot);
+        for event in entering.of(lot) {
+            let (side, price) =
+                (side_of(event), event.body::<Order>().price.get().unwrap_or(Price(0)));
+            let ladder = self.ladder(event.subject, side);
+            let number = self.room.levels.guess(ladder, level::rank(side, price));
+            self.room.levels.prefetch(number);
+            self.likely[event.seq as usize % Self::AHEAD] = number;
         }
+        for event in others.of(lot) {
+            let slot = self.room.orders.guess(rules::order_of(event));
+            self.likely[event.seq as usize % Self::AHEAD] = slot;
+            if let Some((number, side)) = self.room.orders.prefetch_around(slot) {
+                self.room.levels.prefetch(number);
+                self.room.levels.prefetch_last(self.ladder(event.subject, side));
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn ladder(&self, subject: SubjectId, side: Side) -> Ladder {
+        let place = self.places.get(subject.index()).map_or(NOT_OPEN, |place| *place);
+        self.books.get(place as usize).map_or(Ladder::default(), |book| book.ladder(side))
     }
 
     /// How many events [`look_ahead`](Self::look_ahead) readies at a time.
@@ -182,29 +188,35 @@ impl Books {
     /// Levels, and places in ladders, for which room is set aside; where there are more, it grows.
     const LEVELS_RESERVED: usize = 1 << 22;
 
-    #[inline]
+    #[inline(always)]
     fn apply_to_one(&mut self, event: &Event, change: &mut Change) {
-        let Some(place) = self.place_or_open(event.subject) else {
-            *change = self.homeless();
-            return;
-        };
-        let (book, record) = (&mut self.books[place], &mut self.records[place]);
-        change.before = book.before();
-        let (subject, room) = (event.subject, &mut self.room);
-        let turn = &mut Turn { book, subject, record, room, event, change };
+        let subject = event.subject;
+        let known = self.places.get(subject.index()).map_or(NOT_OPEN, |place| *place);
+        let mut place = known as usize;
+        if place >= self.books.len() {
+            let Some(opened) = self.open(subject) else {
+                *change = self.homeless();
+                return;
+            };
+            place = opened;
+        }
+        let (book, records) = (&mut self.books[place], &mut self.records[..]);
+        let before = book.before();
+        change.before = before;
+        let (room, likely) = (&mut self.room, self.likely[event.seq as usize % Self::AHEAD]);
+        let turn = &mut Turn { book, subject, records, place, room, event, likely, change };
         if let Err(fault) = turn.apply() {
             turn.change.refuse(fault);
         }
-        let (best, before) = (book.best(), change.before.best);
-        if best != before {
-            change.touch_changed = true;
-            change.touch_price_changed = differs_in_price(best, before);
-        }
-        if book.newly_crossed(event, change.may_cross()) {
+        let ([bid, ask], [old_bid, old_ask]) = (book.best(), before.best);
+        let (bid, ask) = (bid.differs(old_bid), ask.differs(old_ask));
+        change.touch_changed = bid.any | ask.any;
+        change.touch_price_changed = bid.price | ask.price;
+        if book.newly_crossed(event, || change.may_cross()) {
             change.fault = Some(Fault::Crossed);
         }
         if let Some(fault) = change.fault {
-            book.blame(record, event, fault);
+            book.blame(&mut self.records[place], event, fault);
         }
     }
 
@@ -309,6 +321,7 @@ impl Books {
     }
 
     #[cold]
+    #[inline(never)]
     fn open(&mut self, subject: SubjectId) -> Option<usize> {
         if subject.0 >= self.bounds.subjects_max {
             return None;
@@ -345,14 +358,39 @@ impl Books {
     }
 }
 
-/// Whether a price of the touch differs; a side that appears or empties counts.
-#[inline]
-fn differs_in_price(best: [Best; 2], before: [Best; 2]) -> bool {
-    let side = |side: usize| {
-        let (is, was) = (best[side], before[side]);
-        is.is_there() != was.is_there() || is.price != was.price
-    };
-    side(0) || side(1)
+/// Which events of a lot are of one sort. What sort each is, is anybody's guess, and a wrong one costs more
+/// than to sort them first.
+struct Sorted {
+    places: [u8; Books::AHEAD],
+    count: usize,
+}
+
+impl Sorted {
+    /// Orders that enter, and all others.
+    #[inline(always)]
+    fn entering(lot: &[Event]) -> (Self, Self) {
+        let none = || Sorted { places: [0; Books::AHEAD], count: 0 };
+        let (mut entering, mut others) = (none(), none());
+        for (place, event) in lot.iter().enumerate() {
+            let enters = event.kind() == Kind::Add;
+            entering.places[entering.count % Books::AHEAD] = place as u8;
+            entering.count += usize::from(enters);
+            others.places[others.count % Books::AHEAD] = place as u8;
+            others.count += usize::from(!enters);
+        }
+        (entering, others)
+    }
+
+    #[inline(always)]
+    fn of<'a>(&'a self, lot: &'a [Event]) -> impl Iterator<Item = &'a Event> {
+        self.places[..self.count].iter().map(|place| &lot[usize::from(*place)])
+    }
+}
+
+/// The side of an event that tells it: only to look there early.
+#[inline(always)]
+fn side_of(event: &Event) -> Side {
+    if event.flags.has(Flags::SELL) { Side::Sell } else { Side::Buy }
 }
 
 /// How much room was made, of each kind.

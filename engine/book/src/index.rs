@@ -42,14 +42,12 @@ const SMALL: usize = 4096;
 #[derive(Clone, Debug)]
 pub(crate) struct Index {
     /// By page number, modulo its length.
-    window: Box<[Place]>,
-    /// All pages, one after the other: slots by the lower bits of the id, `NIL` where there is none.
-    slots: Vec<Slot>,
-    /// Pages without orders, to be opened again.
-    spare: Vec<u32>,
-    /// How many there are, in the window and spare. They come many at a time, so that a number that sways
+    window: Box<[Place; WINDOW]>,
+    /// All pages: slots by the lower bits of the id, `NIL` where there is none.
+    pages: Vec<Page>,
+    /// Pages without orders, to be opened again. Pages come many at a time, so that a number that sways
     /// about some height soon finds enough of them.
-    pages: usize,
+    spare: Vec<u32>,
     /// Orders in pages.
     paged: usize,
     /// Where in the window the oldest page is looked for.
@@ -57,11 +55,14 @@ pub(crate) struct Index {
     credit: u32,
     /// The highest page number of any order so far.
     newest: u64,
+    /// The orders that are not in pages.
     table: FxHashMap<(SubjectId, OrderId), Slot>,
     /// How many orders the table can hold before it allocates. The map's own `capacity` counts what
     /// deletions left behind and would not tell.
     table_room: usize,
 }
+
+type Page = [Slot; PAGE];
 
 /// A place in the window.
 #[derive(Clone, Debug)]
@@ -86,12 +87,12 @@ impl Index {
     pub(crate) fn new(reserved: usize) -> Self {
         let mut table = FxHashMap::default();
         table.reserve(reserved * 2);
-        let free = Place { number: NO_PAGE, page: 0, live: 0, is_mixed: false };
+        const FREE: Place = Place { number: NO_PAGE, page: 0, live: 0, is_mixed: false };
+        let window = vec![FREE; WINDOW].into_boxed_slice();
         Self {
-            window: vec![free; WINDOW].into(),
-            slots: reserve(if reserved > SMALL { WINDOW * PAGE } else { 0 }),
+            window: window.try_into().expect("it is as long as it is"),
+            pages: reserve(if reserved > SMALL { WINDOW } else { 0 }),
             spare: Vec::with_capacity(WINDOW),
-            pages: 0,
             paged: 0,
             hand: 0,
             credit: CREDIT_MAX,
@@ -101,60 +102,52 @@ impl Index {
         }
     }
 
-    /// Where the order with this id lies, `is_its` telling whether the one that lies there is the
-    /// subject's.
+    /// How many orders are in the index.
     #[inline]
-    pub(crate) fn find(
-        &self,
-        subject: SubjectId,
-        id: OrderId,
-        is_its: impl Fn(Slot) -> bool,
-    ) -> Option<Slot> {
-        let (number, within) = split(id);
-        let place = &self.window[number as usize % WINDOW];
-        if place.number == number {
-            let slot = self.slots[place.at(within)];
-            if slot != NIL && is_its(slot) {
-                return Some(slot);
-            }
-            if !place.is_mixed {
-                return None;
-            }
-        }
-        self.find_in_table(subject, id)
+    pub(crate) fn len(&self) -> usize {
+        self.paged + self.table.len()
     }
 
+    /// Where an order with this id lies as far as the window knows, whoever's it is; `NIL` if it does not.
+    #[inline(always)]
+    pub(crate) fn find(&self, id: OrderId) -> Slot {
+        let place = &self.window[place_of(id)];
+        match self.pages.get(place.page as usize) {
+            Some(page) if place.number == number_of(id) => page[within(id)],
+            _ => NIL,
+        }
+    }
+
+    /// Where the order of this subject lies which the window does not know of.
     #[inline(never)]
-    fn find_in_table(&self, subject: SubjectId, id: OrderId) -> Option<Slot> {
+    pub(crate) fn find_in_table(&self, subject: SubjectId, id: OrderId) -> Option<Slot> {
+        let place = &self.window[place_of(id)];
+        if place.number == number_of(id) && !place.is_mixed {
+            return None;
+        }
         self.table.get(&(subject, id)).copied()
     }
 
-    #[inline(never)]
-    fn remove_from_table(&mut self, subject: SubjectId, id: OrderId) {
-        self.table.remove(&(subject, id));
+    /// Whether it is plain that nobody has an order with this id.
+    #[inline(always)]
+    pub(crate) fn is_plainly_free(&self, id: OrderId) -> bool {
+        let place = &self.window[place_of(id)];
+        let is_open = place.number == number_of(id) && !place.is_mixed;
+        is_open && self.find(id) == NIL
     }
 
-    /// Where an order with this id may lie, whoever's it is; `NIL` if the window does not know.
-    #[inline]
-    pub(crate) fn guess(&self, id: OrderId) -> Slot {
-        let (number, within) = split(id);
-        let place = &self.window[number as usize % WINDOW];
-        if place.number == number { self.slots[place.at(within)] } else { NIL }
-    }
-
-    /// Sends for what [`guess`](Self::guess) will look at.
-    #[inline]
+    /// Sends for what [`find`](Self::find) will look at.
+    #[inline(always)]
     pub(crate) fn prefetch(&self, id: OrderId) {
-        let (number, within) = split(id);
-        let place = &self.window[number as usize % WINDOW];
-        if place.number == number {
-            prefetch(&self.slots, place.at(within));
+        let place = &self.window[place_of(id)];
+        if let Some(page) = self.pages.get(place.page as usize) {
+            prefetch(page, within(id));
         }
     }
 
     /// Adds an order that is not in the index. `owner` tells who an order in the index belongs to, and
     /// its id, should it have to move.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn insert(
         &mut self,
         subject: SubjectId,
@@ -162,47 +155,72 @@ impl Index {
         slot: Slot,
         owner: impl Fn(Slot) -> (SubjectId, OrderId),
     ) {
-        let (number, within) = split(id);
-        let at = number as usize % WINDOW;
-        if self.window[at].number != number && !self.open(number, owner) {
-            return self.insert_in_table(subject, id, slot);
+        let place = &mut self.window[place_of(id)];
+        if place.number == number_of(id)
+            && let here = &mut self.pages[place.page as usize][within(id)]
+            && *here == NIL
+        {
+            *here = slot;
+            place.live += 1;
+            self.paged += 1;
+            self.credit = (self.credit + EARNED_IN_PAGE).min(CREDIT_MAX);
+            return;
         }
-        self.newest = self.newest.max(number);
-        let place = &mut self.window[at];
-        let here = &mut self.slots[place.at(within)];
-        if *here != NIL {
-            place.is_mixed = true;
-            return self.insert_in_table(subject, id, slot);
-        }
-        *here = slot;
-        place.live += 1;
-        self.paged += 1;
-        self.credit = (self.credit + EARNED_IN_PAGE).min(CREDIT_MAX);
+        self.insert_elsewhere(subject, id, slot, owner);
     }
 
+    /// Adds an order whose page is not open, or whose place there is another's.
     #[cold]
-    fn insert_in_table(&mut self, subject: SubjectId, id: OrderId, slot: Slot) {
-        self.newest = self.newest.max(split(id).0);
+    #[inline(never)]
+    fn insert_elsewhere(
+        &mut self,
+        subject: SubjectId,
+        id: OrderId,
+        slot: Slot,
+        owner: impl Fn(Slot) -> (SubjectId, OrderId),
+    ) {
+        let number = number_of(id);
+        if self.window[place_of(id)].number == number {
+            self.window[place_of(id)].is_mixed = true;
+        } else if self.open(number, &owner) {
+            return self.insert(subject, id, slot, owner);
+        }
+        self.newest = self.newest.max(number);
         self.credit = (self.credit + EARNED_IN_TABLE).min(CREDIT_MAX);
         self.make_room();
         let known = self.table.insert((subject, id), slot);
         debug_assert!(known.is_none(), "order {id} stored twice");
     }
 
+    #[inline(never)]
+    fn remove_from_table(&mut self, subject: SubjectId, id: OrderId) {
+        self.table.remove(&(subject, id));
+    }
+
     /// Takes out an order that is in the index.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn remove(&mut self, subject: SubjectId, id: OrderId, slot: Slot) {
-        let (number, within) = split(id);
-        let place = &mut self.window[number as usize % WINDOW];
-        let is_here = place.number == number && self.slots[place.at(within)] == slot;
-        if !is_here {
-            return self.remove_from_table(subject, id);
+        let place = &mut self.window[place_of(id)];
+        if place.number == number_of(id)
+            && let here = &mut self.pages[place.page as usize][within(id)]
+            && *here == slot
+        {
+            *here = NIL;
+            place.live -= 1;
+            self.paged -= 1;
+            if place.live == 0 {
+                self.spare(id);
+            }
+            return;
         }
-        self.slots[place.at(within)] = NIL;
-        place.live -= 1;
-        self.paged -= 1;
-        // The newest page stays, since the next order belongs there.
-        if place.live == 0 && number != self.newest {
+        self.remove_from_table(subject, id);
+    }
+
+    /// Spares the page of this id, which is empty: but not the newest, since the next order belongs there.
+    #[cold]
+    fn spare(&mut self, id: OrderId) {
+        let place = &mut self.window[place_of(id)];
+        if place.number != self.newest {
             place.number = NO_PAGE;
             self.spare.push(place.page);
         }
@@ -226,6 +244,7 @@ impl Index {
         place.page = self.spare.pop().expect("a page was found");
         place.number = number;
         place.is_mixed = number <= self.newest && !self.table.is_empty();
+        self.newest = self.newest.max(number);
         true
     }
 
@@ -237,15 +256,13 @@ impl Index {
         }
         place.number = NO_PAGE;
         let live = std::mem::take(&mut place.live);
-        let (page, first) = (place.page, place.at(0));
+        let page = place.page;
         self.paged -= usize::from(live);
-        if live > 0 {
-            for within in first..first + PAGE {
-                let slot = std::mem::replace(&mut self.slots[within], NIL);
-                if slot != NIL {
-                    self.make_room();
-                    self.table.insert(owner(slot), slot);
-                }
+        for within in 0..if live > 0 { PAGE } else { 0 } {
+            let slot = std::mem::replace(&mut self.pages[page as usize][within], NIL);
+            if slot != NIL {
+                self.make_room();
+                self.table.insert(owner(slot), slot);
             }
         }
         self.spare.push(page);
@@ -254,11 +271,11 @@ impl Index {
     /// Makes a page spare: a new one as long as orders deserve it, then the oldest that is open.
     fn find_page(&mut self, owner: impl Fn(Slot) -> (SubjectId, OrderId)) {
         let deserved = (PAGES_FREE + self.paged / DESERVING).min(WINDOW);
-        if self.pages < deserved {
-            let more = (self.pages / 4).max(PAGES_FREE).min(WINDOW - self.pages);
-            self.slots.resize((self.pages + more) * PAGE, NIL);
-            self.spare.extend((self.pages..self.pages + more).map(|page| page as u32));
-            self.pages += more;
+        let pages = self.pages.len();
+        if pages < deserved {
+            let more = (pages / 4).max(PAGES_FREE).min(WINDOW - pages);
+            self.pages.resize(pages + more, [NIL; PAGE]);
+            self.spare.extend((pages..pages + more).map(|page| page as u32));
         }
         while self.spare.is_empty() {
             self.close(self.hand, &owner);
@@ -279,22 +296,26 @@ impl Index {
     /// Pages, entries of the table as it stands, and entries that it holds before it grows.
     #[cfg(test)]
     pub(crate) fn capacities(&self) -> [usize; 3] {
-        [self.pages, self.table.capacity(), self.table_room]
+        [self.pages.len(), self.table.capacity(), self.table_room]
     }
 }
 
-/// An id's page and its place there.
-#[inline]
-fn split(id: OrderId) -> (u64, usize) {
-    (id.0 / PAGE as u64, id.0 as usize % PAGE)
+/// The number of an id's page.
+#[inline(always)]
+fn number_of(id: OrderId) -> u64 {
+    id.0 / PAGE as u64
 }
 
-impl Place {
-    /// Where an entry of its page lies.
-    #[inline]
-    fn at(&self, within: usize) -> usize {
-        self.page as usize * PAGE + within
-    }
+/// Where in the window that page may be.
+#[inline(always)]
+fn place_of(id: OrderId) -> usize {
+    number_of(id) as usize % WINDOW
+}
+
+/// An id's place in its page.
+#[inline(always)]
+fn within(id: OrderId) -> usize {
+    id.0 as usize % PAGE
 }
 
 #[cfg(test)]
@@ -317,7 +338,10 @@ mod tests {
         }
 
         fn find(&self, key: (SubjectId, OrderId)) -> Option<Slot> {
-            self.index.find(key.0, key.1, |slot| self.owners[slot as usize].0 == key.0)
+            let slot = self.index.find(key.1);
+            let is_its = slot != NIL && self.owners[slot as usize].0 == key.0;
+            assert!(slot == NIL || !self.index.is_plainly_free(key.1));
+            if is_its { Some(slot) } else { self.index.find_in_table(key.0, key.1) }
         }
 
         /// Adds the order if it is not there, else takes it out.
@@ -342,7 +366,7 @@ mod tests {
             let lives = self.index.window.iter().map(|place| usize::from(place.live));
             assert_eq!(lives.sum::<usize>() + self.index.table.len(), self.plain.len());
             let open = self.index.window.iter().filter(|place| place.number != NO_PAGE).count();
-            assert_eq!(open + self.index.spare.len(), self.index.pages);
+            assert_eq!(open + self.index.spare.len(), self.index.pages.len());
         }
     }
 
@@ -386,7 +410,7 @@ mod tests {
         }
         pair.assert_all_found();
         assert!(pair.index.table.len() > pair.plain.len() * 9 / 10, "older ones have moved");
-        assert!(pair.index.pages <= 2 * PAGES_FREE, "{} pages", pair.index.pages);
+        assert!(pair.index.pages.len() <= 2 * PAGES_FREE, "{} pages", pair.index.pages.len());
     }
 
     #[test]
@@ -398,12 +422,12 @@ mod tests {
                 pair.toggle((SubjectId(0), OrderId(older)));
             }
         }
-        assert_eq!(pair.index.pages, PAGES_FREE, "pages are recycled");
+        assert_eq!(pair.index.pages.len(), PAGES_FREE, "pages are recycled");
         let scattered = |n: u64| (SubjectId(1), OrderId(n.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
         for n in 1..100_000 {
             pair.toggle(scattered(n));
         }
-        assert!(pair.index.pages < 100, "scattered ids open few pages");
+        assert!(pair.index.pages.len() < 100, "scattered ids open few pages");
         pair.assert_all_found();
     }
 }

@@ -4,14 +4,18 @@
 //! An order knows its level by number, so that what happens to it needs no search. A ladder is looked at
 //! only where a level appears, empties, or is asked for by its price. Nearly all of that happens near the
 //! touch: with the best last, hardly any other price moves, and a search that begins at the end is over
-//! after a few steps, eight prices to a cache line.
+//! after a few steps, four rungs to a cache line.
 //!
-//! Prices stand in ladders as *ranks*, which grow with how good they are: a bid's price, an offer's
-//! negative. Ladders lie side by side in one array, in blocks of 16, 32, 64 … places; one that is full
-//! moves into a block of twice the size, and its old one is used by the next that needs such.
+//! A ladder is made of rungs. Prices stand there as *ranks*, which grow with how good they are: a bid's
+//! price, an offer's negative. Ladders lie side by side in one array, in blocks of 16, 32, 64 … rungs; one
+//! that is full moves into a block of twice the size, and its old one is used by the next that needs such.
 //!
 //! Where the feed tells orders, a level is there as long as one of them stands in it. Where it tells
 //! levels or only the touch, a level is what was told last, and no order stands in it.
+//!
+//! A level that empties behind the best price keeps its rung: the next order there is likely to come soon,
+//! and finds it. Empty levels go when the best price passes them, or when their ladder has no room left.
+//! The last rung is never empty.
 
 use crate::Quote;
 use crate::memory::{prefetch, reserve};
@@ -29,17 +33,39 @@ pub(crate) struct Level {
     pub(crate) orders: u32,
     /// The orders in time priority.
     pub(crate) queue: Queue,
+    owner: Owner,
 }
 
 const _: () = assert!(size_of::<Level>() == 32);
 
 impl Level {
-    fn at(price: Price) -> Self {
-        Self { price, quantity: Quantity(0), orders: 0, queue: Queue::EMPTY }
+    fn at(price: Price, owner: Owner) -> Self {
+        Self { price, quantity: Quantity(0), orders: 0, queue: Queue::EMPTY, owner }
+    }
+
+    /// Whether nothing is displayed there any more.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.quantity.0 == 0
     }
 
     pub(crate) fn quote(&self) -> Quote {
         Quote { price: self.price, quantity: self.quantity, orders: self.orders }
+    }
+}
+
+/// Which side of which book a level is of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Owner(u32);
+
+impl Owner {
+    /// Whose levels lie in the pool unused.
+    const NOBODY: Owner = Owner(u32::MAX);
+
+    /// A side of the book at this place.
+    #[inline(always)]
+    pub(crate) fn of(place: usize, side: Side) -> Self {
+        Self((place as u32) << 1 | side as u32)
     }
 }
 
@@ -52,11 +78,21 @@ pub(crate) const NO_LEVEL: Number = Number::MAX;
 /// The place of a price in its ladder, or the one where it would have to be.
 pub(crate) type Spot = Result<usize, usize>;
 
+/// One price of a ladder.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(16))]
+struct Rung {
+    rank: i64,
+    level: Number,
+}
+
+const _: () = assert!(size_of::<Rung>() == 16);
+
 /// One side of a book: which part of the ladders' array is its own.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Ladder {
     start: u32,
-    /// How many levels, and in the lowest bits, which size of block: 0 for none.
+    /// How many rungs, and in the lowest bits, which size of block: 0 for none.
     shape: u32,
 }
 
@@ -86,6 +122,12 @@ impl Ladder {
         self.count() == Self::places(self.size())
     }
 
+    /// Whether the rung at this place is the best.
+    #[inline]
+    pub(crate) fn is_best(self, at: usize) -> bool {
+        at + 1 == self.count()
+    }
+
     #[inline]
     fn set_count(&mut self, count: usize) {
         self.shape = (count as u32) << Self::SIZE_BITS | self.size() as u32;
@@ -103,7 +145,7 @@ impl Ladder {
 pub(crate) fn rank(side: Side, price: Price) -> i64 {
     match side {
         Side::Buy => price.0,
-        Side::Sell => -price.0,
+        Side::Sell => price.0.wrapping_neg(),
     }
 }
 
@@ -113,24 +155,22 @@ pub(crate) struct Levels {
     pool: Vec<Level>,
     /// A free level of the pool, whose queue's head leads on to the next.
     free: Number,
-    /// All ladders, and at the same places the numbers of their levels.
-    ranks: Vec<i64>,
-    numbers: Vec<Number>,
-    /// By size: a free block, whose first number leads on to the next.
+    /// All ladders.
+    rungs: Vec<Rung>,
+    /// By size: a free block, whose first rung's level leads on to the next.
     free_blocks: [u32; 1 << Ladder::SIZE_BITS],
 }
 
 impl Levels {
-    /// How many levels are looked at one by one before the search halves the rest.
-    const NEAR: usize = 24;
+    /// How many of the best rungs are looked at all at once.
+    const NEAR: usize = 8;
 
     /// No levels; room is set aside for so many.
     pub(crate) fn new(reserved: usize) -> Self {
         Self {
             pool: reserve(reserved),
             free: NO_LEVEL,
-            ranks: reserve(reserved),
-            numbers: reserve(reserved),
+            rungs: reserve(reserved),
             free_blocks: [NO_LEVEL; 1 << Ladder::SIZE_BITS],
         }
     }
@@ -148,7 +188,14 @@ impl Levels {
     /// The number of the level at a place of the ladder.
     #[inline]
     pub(crate) fn number(&self, ladder: Ladder, at: usize) -> Number {
-        self.numbers[ladder.start as usize + at]
+        self.rungs[ladder.start as usize + at].level
+    }
+
+    /// Whether this is the number of such a level.
+    #[inline(always)]
+    pub(crate) fn is_at(&self, number: Number, price: Price, owner: Owner) -> bool {
+        let level = self.pool.get(number as usize);
+        level.is_some_and(|level| level.price == price && level.owner == owner)
     }
 
     #[inline]
@@ -157,97 +204,113 @@ impl Levels {
         Some(self.get(self.number(ladder, last)))
     }
 
-    /// The levels, worst first, best last.
+    /// The levels that are not empty, worst first, best last.
     pub(crate) fn all(
         &self,
         ladder: Ladder,
-    ) -> impl DoubleEndedIterator<Item = &Level> + ExactSizeIterator + Clone + use<'_> {
-        self.numbers[ladder.range()].iter().map(|number| self.get(*number))
+    ) -> impl DoubleEndedIterator<Item = &Level> + Clone + use<'_> {
+        let levels = self.rungs[ladder.range()].iter().map(|rung| self.get(rung.level));
+        levels.filter(|level| !level.is_empty())
     }
 
-    /// The ladder's ranks, worst first.
-    #[inline]
-    pub(crate) fn ranks(&self, ladder: Ladder) -> &[i64] {
-        &self.ranks[ladder.range()]
+    /// The ladder's ranks, worst first, also those of empty levels.
+    pub(crate) fn ranks(&self, ladder: Ladder) -> impl Iterator<Item = i64> + use<'_> {
+        self.rungs[ladder.range()].iter().map(|rung| rung.rank)
     }
 
     /// The place of this rank, or the place where it would have to be.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, ladder: Ladder, rank: i64) -> Spot {
-        let ranks = self.ranks(ladder);
-        let (far, near) = ranks.split_at(ranks.len().saturating_sub(Self::NEAR));
-        for (at, here) in near.iter().enumerate().rev() {
-            if *here <= rank {
-                let at = far.len() + at;
-                return if *here == rank { Ok(at) } else { Err(at + 1) };
-            }
-        }
-        far.binary_search(&rank)
+        let rungs = &self.rungs[ladder.range()];
+        let Some((far, near)) = rungs.split_last_chunk::<{ Self::NEAR }>() else {
+            return Self::find_far(rungs, rank);
+        };
+        // Where the search ends is anybody's guess, and a wrong one costs more than to look at them all.
+        let better: usize = near.iter().map(|rung| usize::from(rung.rank > rank)).sum();
+        let Some(here) = near.len().checked_sub(better + 1) else {
+            return Self::find_far(far, rank);
+        };
+        let at = far.len() + here;
+        if near[here].rank == rank { Ok(at) } else { Err(at + 1) }
+    }
+
+    #[inline(never)]
+    fn find_far(rungs: &[Rung], rank: i64) -> Spot {
+        rungs.binary_search_by_key(&rank, |rung| rung.rank)
+    }
+
+    /// Where the level of this rank lies, if it is there.
+    #[inline(always)]
+    pub(crate) fn guess(&self, ladder: Ladder, rank: i64) -> Number {
+        self.find(ladder, rank).map_or(NO_LEVEL, |at| self.number(ladder, at))
     }
 
     /// The level at a price, if there is one.
     #[inline]
     pub(crate) fn at(&self, ladder: Ladder, rank: i64) -> Option<&Level> {
-        self.find(ladder, rank).ok().map(|at| self.get(self.number(ladder, at)))
+        let level = self.get(self.number(ladder, self.find(ladder, rank).ok()?));
+        (!level.is_empty()).then_some(level)
     }
 
-    /// Makes an empty level at a place that [`find`](Self::find) gave. Returns its number.
-    #[inline]
+    /// Makes an empty level at a place that [`find`](Self::find) gave, and tells its number. Something has to
+    /// be put there.
+    #[inline(always)]
     pub(crate) fn insert(
         &mut self,
         ladder: &mut Ladder,
-        at: usize,
-        rank: i64,
+        mut at: usize,
         price: Price,
+        owner: Owner,
+        rank: i64,
     ) -> Number {
         if ladder.is_full() {
-            self.grow(ladder);
+            at = self.make_room(ladder, rank);
         }
-        let number = self.take(price);
+        let number = self.take(price, owner);
         let (count, start) = (ladder.count(), ladder.start as usize);
-        // Few stand behind it: shifting them one by one beats a call to move memory.
-        for place in (start + at..start + count).rev() {
-            self.ranks[place + 1] = self.ranks[place];
-            self.numbers[place + 1] = self.numbers[place];
+        // Few stand behind it: passing them on one by one beats a call to move memory.
+        let mut passed = Rung { rank, level: number };
+        for rung in &mut self.rungs[start + at..=start + count] {
+            passed = std::mem::replace(rung, passed);
         }
-        self.ranks[start + at] = rank;
-        self.numbers[start + at] = number;
         ladder.set_count(count + 1);
         number
     }
 
-    /// Takes away the level at a place of the ladder.
-    #[inline]
-    pub(crate) fn remove(&mut self, ladder: &mut Ladder, at: usize) {
-        let (count, start) = (ladder.count(), ladder.start as usize);
-        let number = self.number(*ladder, at);
-        for place in start + at + 1..start + count {
-            self.ranks[place - 1] = self.ranks[place];
-            self.numbers[place - 1] = self.numbers[place];
+    /// Takes away the best level, which is empty now, and all empty ones after it.
+    #[inline(always)]
+    pub(crate) fn pop(&mut self, ladder: &mut Ladder) {
+        let (mut count, start) = (ladder.count(), ladder.start as usize);
+        while count > 0 {
+            let number = self.rungs[start + count - 1].level;
+            if !self.get(number).is_empty() {
+                break;
+            }
+            self.put_back(number);
+            count -= 1;
         }
-        ladder.set_count(count - 1);
-        self.put_back(number);
+        ladder.set_count(count);
     }
 
     /// Takes away all levels. The block stays the ladder's.
     pub(crate) fn clear(&mut self, ladder: &mut Ladder) {
         for place in ladder.range() {
-            self.put_back(self.numbers[place]);
+            self.put_back(self.rungs[place].level);
         }
         ladder.set_count(0);
     }
 
     #[inline]
-    fn take(&mut self, price: Price) -> Number {
+    fn take(&mut self, price: Price, owner: Owner) -> Number {
         match self.free {
             NO_LEVEL => {
-                self.pool.push(Level::at(price));
+                self.pool.push(Level::at(price, owner));
                 (self.pool.len() - 1) as Number
             }
             number => {
                 let level = self.get_mut(number);
                 let next = level.queue.first();
-                *level = Level::at(price);
+                *level = Level::at(price, owner);
                 self.free = next;
                 number
             }
@@ -257,32 +320,51 @@ impl Levels {
     #[inline]
     fn put_back(&mut self, number: Number) {
         let free = self.free;
-        self.get_mut(number).queue = Queue::from(free);
+        let level = self.get_mut(number);
+        (level.queue, level.owner) = (Queue::from(free), Owner::NOBODY);
         self.free = number;
     }
 
-    /// Moves a full ladder into a block of the next size.
+    /// Makes room in a full ladder: its empty levels go, and if they were few, it moves into a greater
+    /// block. Returns where in it this rank would have to be.
     #[cold]
+    #[inline(never)]
+    fn make_room(&mut self, ladder: &mut Ladder, rank: i64) -> usize {
+        let (count, start) = (ladder.count(), ladder.start as usize);
+        let mut kept = 0;
+        for place in start..start + count {
+            let rung = self.rungs[place];
+            if self.get(rung.level).is_empty() {
+                self.put_back(rung.level);
+            } else {
+                self.rungs[start + kept] = rung;
+                kept += 1;
+            }
+        }
+        ladder.set_count(kept);
+        if kept > count / 4 * 3 || count == 0 {
+            self.grow(ladder);
+        }
+        Self::find_far(&self.rungs[ladder.range()], rank).unwrap_or_else(|at| at)
+    }
+
+    /// Moves a ladder into a block of the next size.
     fn grow(&mut self, ladder: &mut Ladder) {
         let size = ladder.size() + 1;
         let start = match self.free_blocks[size] {
             NO_LEVEL => {
-                let start = self.ranks.len();
-                let end = start + Ladder::places(size);
-                self.ranks.resize(end, 0);
-                self.numbers.resize(end, NO_LEVEL);
+                let start = self.rungs.len();
+                self.rungs.resize(start + Ladder::places(size), Rung { rank: 0, level: NO_LEVEL });
                 start
             }
             start => {
-                self.free_blocks[size] = self.numbers[start as usize];
+                self.free_blocks[size] = self.rungs[start as usize].level;
                 start as usize
             }
         };
-        let old = ladder.range();
-        self.ranks.copy_within(old.clone(), start);
-        self.numbers.copy_within(old, start);
+        self.rungs.copy_within(ladder.range(), start);
         if ladder.size() > 0 {
-            self.numbers[ladder.start as usize] = self.free_blocks[ladder.size()];
+            self.rungs[ladder.start as usize].level = self.free_blocks[ladder.size()];
             self.free_blocks[ladder.size()] = ladder.start;
         }
         *ladder = Ladder {
@@ -291,21 +373,18 @@ impl Levels {
         };
     }
 
-    /// Sends for the end of a ladder: its best ranks.
-    #[inline]
+    /// Sends for the end of a ladder: its eight best prices, if they lie well.
+    #[inline(always)]
     pub(crate) fn prefetch_end(&self, ladder: Ladder) {
         let end = ladder.range().end;
-        prefetch(&self.ranks, end.saturating_sub(1));
-        prefetch(&self.ranks, end.saturating_sub(9));
-        prefetch(&self.numbers, end.saturating_sub(1));
+        prefetch(&self.rungs, end.wrapping_sub(1));
+        prefetch(&self.rungs, end.wrapping_sub(5));
     }
 
-    /// Sends for the very end of a ladder.
-    #[inline]
+    /// Sends for a ladder's last rungs.
+    #[inline(always)]
     pub(crate) fn prefetch_last(&self, ladder: Ladder) {
-        let end = ladder.range().end;
-        prefetch(&self.ranks, end.saturating_sub(1));
-        prefetch(&self.numbers, end.saturating_sub(1));
+        prefetch(&self.rungs, ladder.range().end.wrapping_sub(1));
     }
 
     /// Sends for a level.
@@ -317,13 +396,13 @@ impl Levels {
     /// Levels, and places of ladders, for which there is room.
     #[cfg(test)]
     pub(crate) fn capacities(&self) -> [usize; 2] {
-        [self.pool.capacity(), self.ranks.capacity()]
+        [self.pool.capacity(), self.rungs.capacity()]
     }
 
     /// Bytes of levels and ladders that were ever in use: what has memory.
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
-        size_of_val(&*self.pool) + size_of_val(&*self.ranks) + size_of_val(&*self.numbers)
+        size_of_val(&*self.pool) + size_of_val(&*self.rungs)
     }
 }
 
@@ -334,39 +413,95 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
+    /// A ladder beside all that it needs.
+    struct Side {
+        levels: Levels,
+        ladders: [Ladder; 3],
+    }
+
+    impl Side {
+        fn new() -> Self {
+            Self { levels: Levels::new(0), ladders: [Ladder::default(); 3] }
+        }
+
+        /// Something stands at this price from now on.
+        fn fill(&mut self, which: usize, price: i64) {
+            let ladder = &mut self.ladders[which];
+            let number = match self.levels.find(*ladder, price) {
+                Ok(at) => self.levels.number(*ladder, at),
+                Err(at) => self.levels.insert(ladder, at, Price(price), Owner(0), price),
+            };
+            self.levels.get_mut(number).quantity = Quantity(1);
+        }
+
+        /// Nothing does any more.
+        fn empty(&mut self, which: usize, price: i64) {
+            let ladder = &mut self.ladders[which];
+            let at = self.levels.find(*ladder, price).expect("a level that is there");
+            let number = self.levels.number(*ladder, at);
+            self.levels.get_mut(number).quantity = Quantity(0);
+            if ladder.is_best(at) {
+                self.levels.pop(ladder);
+            }
+        }
+
+        fn prices(&self, which: usize) -> Vec<i64> {
+            self.levels.all(self.ladders[which]).map(|level| level.price.0).collect()
+        }
+    }
+
     #[test]
     fn every_level_is_found_near_and_far() {
-        for side in [Side::Buy, Side::Sell] {
-            for count in [0, 1, 15, 16, 17, 23, 24, 25, 100] {
-                let (mut levels, mut ladder) = (Levels::new(0), Ladder::default());
-                for n in 0..count {
-                    let price = Price((n * 37 % count) * 2);
-                    let rank = rank(side, price);
-                    let at = levels.find(ladder, rank).unwrap_err();
-                    levels.insert(&mut ladder, at, rank, price);
-                }
-                assert!(levels.ranks(ladder).is_sorted());
-                for price in -1..=count * 2 {
-                    let rank = rank(side, Price(price));
-                    let by_halving = levels.ranks(ladder).binary_search(&rank);
-                    assert_eq!(levels.find(ladder, rank), by_halving, "{price} of {count}");
-                }
+        for count in [0, 1, 7, 8, 9, 15, 16, 17, 23, 24, 25, 100] {
+            let mut side = Side::new();
+            (0..count).for_each(|n| side.fill(0, n * 37 % count * 2));
+            let ranks: Vec<_> = side.levels.ranks(side.ladders[0]).collect();
+            assert!(ranks.is_sorted() && ranks.len() == count as usize);
+            for rank in -1..=count * 2 {
+                let found = side.levels.find(side.ladders[0], rank);
+                assert_eq!(found, ranks.binary_search(&rank), "{rank} of {count}");
             }
         }
     }
 
     #[test]
     fn the_best_is_last() {
-        let mut levels = Levels::new(0);
-        for (side, best) in [(Side::Buy, 5), (Side::Sell, 3)] {
-            let mut ladder = Ladder::default();
+        for (side, best) in [(engine_event::Side::Buy, 5), (engine_event::Side::Sell, 3)] {
+            let (mut levels, mut ladder) = (Levels::new(0), Ladder::default());
             for price in [3, 5, 4].map(Price) {
                 let rank = rank(side, price);
                 let at = levels.find(ladder, rank).unwrap_err();
-                levels.insert(&mut ladder, at, rank, price);
+                let number = levels.insert(&mut ladder, at, price, Owner(0), rank);
+                levels.get_mut(number).quantity = Quantity(1);
             }
             assert_eq!(levels.best(ladder).unwrap().price, Price(best));
         }
+    }
+
+    #[test]
+    fn a_price_that_empties_keeps_its_rung_until_the_best_passes_it() {
+        let mut side = Side::new();
+        (1..=4).for_each(|price| side.fill(0, price));
+        side.empty(0, 3);
+        side.empty(0, 2);
+        assert_eq!((side.prices(0), side.ladders[0].count()), (vec![1, 4], 4));
+        side.fill(0, 2);
+        assert_eq!((side.prices(0), side.ladders[0].count()), (vec![1, 2, 4], 4));
+        side.empty(0, 4);
+        assert_eq!((side.prices(0), side.ladders[0].count()), (vec![1, 2], 2));
+        assert_eq!(side.levels.pool.len(), 4);
+    }
+
+    #[test]
+    fn a_ladder_of_empty_levels_does_not_grow() {
+        let mut side = Side::new();
+        side.fill(0, 10_000);
+        for price in 0..1_000 {
+            side.fill(0, price);
+            side.empty(0, price);
+        }
+        assert_eq!((side.prices(0), side.levels.rungs.len()), (vec![10_000], 16));
+        assert_eq!(side.levels.pool.len(), 16);
     }
 
     proptest! {
@@ -374,31 +509,28 @@ mod tests {
         /// are used again.
         #[test]
         fn ladders_are_sets(steps in vec((0..3usize, 0..200i64), 1..600)) {
-            let mut levels = Levels::new(0);
-            let mut ladders = [Ladder::default(); 3];
+            let mut side = Side::new();
             let mut plain: [BTreeSet<i64>; 3] = Default::default();
             for (which, price) in steps {
-                let ladder = &mut ladders[which];
-                match levels.find(*ladder, price) {
-                    Ok(at) => {
-                        levels.remove(ladder, at);
-                        prop_assert!(plain[which].remove(&price));
-                    }
-                    Err(at) => {
-                        levels.insert(ladder, at, price, Price(price));
-                        prop_assert!(plain[which].insert(price));
-                    }
+                if plain[which].remove(&price) {
+                    side.empty(which, price);
+                } else {
+                    side.fill(which, price);
+                    plain[which].insert(price);
                 }
                 if price == 199 {
-                    levels.clear(ladder);
+                    side.levels.clear(&mut side.ladders[which]);
                     plain[which].clear();
                 }
-                for (ladder, plain) in ladders.iter().zip(&plain) {
-                    prop_assert!(levels.all(*ladder).map(|level| level.price.0).eq(plain.iter().copied()));
-                    prop_assert!(levels.ranks(*ladder).iter().eq(plain));
+                for (which, plain) in plain.iter().enumerate() {
+                    prop_assert!(side.prices(which).iter().eq(plain));
+                    let best = side.levels.best(side.ladders[which]).map(|best| best.price.0);
+                    prop_assert_eq!(best, plain.last().copied());
+                    let ranks: Vec<_> = side.levels.ranks(side.ladders[which]).collect();
+                    prop_assert!(ranks.is_sorted_by(|worse, better| worse < better));
                 }
             }
-            prop_assert!(levels.pool.len() <= 600);
+            prop_assert!(side.levels.pool.len() <= 600);
         }
     }
 }

@@ -5,7 +5,7 @@
 //! here knows prices from quantities: which queue an order stands in is the book's affair.
 
 use crate::index::Index;
-use crate::level::{NO_LEVEL, Number};
+use crate::level::Number;
 use crate::memory::{prefetch, reserve};
 use engine_event::body::Attributes;
 use engine_event::{Nanos, OrderId, ParticipantId, Price, Quantity, Side, SubjectId};
@@ -93,8 +93,6 @@ pub(crate) struct Orders {
     /// Free cells, linked by `next`.
     free: Slot,
     index: Index,
-    /// Orders that rest.
-    live: usize,
     /// Levels of books that are fed by level: they count towards the bound.
     pub(crate) levels: usize,
     orders_max: usize,
@@ -112,45 +110,71 @@ impl Orders {
             cells: reserve(orders_max),
             free: NIL,
             index: Index::new(reserved),
-            live: 0,
             levels: 0,
             orders_max,
         }
     }
 
+    /// How many orders rest.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.live
+        self.index.len()
     }
 
+    #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.live + self.levels >= self.orders_max
+        self.len() + self.levels >= self.orders_max
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, subject: SubjectId, id: OrderId) -> Option<Slot> {
-        self.index.find(subject, id, |slot| self.cells[slot as usize].subject == subject)
+        let slot = self.index.find(id);
+        match self.cells.get(slot as usize) {
+            Some(cell) if cell.subject == subject => Some(slot),
+            _ => self.index.find_in_table(subject, id),
+        }
     }
 
-    /// Where an order with this id may lie, whose ever it is: only to look there early.
-    #[inline]
-    pub(crate) fn guess(&self, id: OrderId) -> Slot {
-        self.index.guess(id)
+    /// The same where it may lie in this slot.
+    #[inline(always)]
+    pub(crate) fn find_likely(
+        &self,
+        likely: Slot,
+        subject: SubjectId,
+        id: OrderId,
+    ) -> Option<Slot> {
+        match self.cells.get(likely as usize) {
+            Some(cell) if cell.order.id == id && cell.subject == subject => Some(likely),
+            _ => self.find(subject, id),
+        }
+    }
+
+    /// Whether the subject has an order with this id.
+    #[inline(always)]
+    pub(crate) fn has(&self, subject: SubjectId, id: OrderId) -> bool {
+        !self.index.is_plainly_free(id) && self.find(subject, id).is_some()
     }
 
     /// Sends for what says where the order with this id lies.
-    #[inline]
-    pub(crate) fn prefetch_guess(&self, id: OrderId) {
+    #[inline(always)]
+    pub(crate) fn prefetch_place(&self, id: OrderId) {
         self.index.prefetch(id);
     }
 
-    /// Sends for an order that may be there.
-    #[inline]
-    pub(crate) fn prefetch(&self, slot: Slot) {
-        prefetch(&self.cells, slot as usize);
+    /// Sends for the order that may have this id.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, id: OrderId) {
+        prefetch(&self.cells, self.index.find(id) as usize);
     }
 
-    /// Sends for an order's neighbours and tells its level and side, if the order is there.
-    #[inline]
+    /// Where the order with this id may lie.
+    #[inline(always)]
+    pub(crate) fn guess(&self, id: OrderId) -> Slot {
+        self.index.find(id)
+    }
+
+    /// Sends for an order's neighbours and tells its level and side, if there is such an order.
+    #[inline(always)]
     pub(crate) fn prefetch_around(&self, slot: Slot) -> Option<(Number, Side)> {
         let cell = self.cells.get(slot as usize)?;
         prefetch(&self.cells, cell.previous as usize);
@@ -165,11 +189,6 @@ impl Orders {
     }
 
     #[inline]
-    pub(crate) fn set_level(&mut self, slot: Slot, level: Number) {
-        self.cells[slot as usize].level = level;
-    }
-
-    #[inline]
     pub(crate) fn get(&self, slot: Slot) -> &Resting {
         &self.cells[slot as usize].order
     }
@@ -179,57 +198,67 @@ impl Orders {
         &mut self.cells[slot as usize].order
     }
 
-    /// Stores an order whose id is not there yet. It stands in no queue. The caller has looked at
-    /// [`is_full`](Self::is_full).
+    /// Stores an order whose id is not there yet, at the end of a queue, which is that of this level or
+    /// of none. The caller has looked at [`is_full`](Self::is_full).
     #[inline(always)]
-    pub(crate) fn store(&mut self, subject: SubjectId, order: Resting) -> Slot {
-        let cell = Cell { order, subject, previous: NIL, next: NIL, level: NO_LEVEL };
+    pub(crate) fn store(
+        &mut self,
+        subject: SubjectId,
+        order: Resting,
+        level: Number,
+        queue: &mut Queue,
+    ) -> Slot {
+        let cell = Cell { order, subject, previous: queue.tail, next: NIL, level };
         let slot = match self.free {
             NIL => {
                 self.cells.push(cell);
                 (self.cells.len() - 1) as Slot
             }
             slot => {
-                self.free = self.cells[slot as usize].next;
-                self.cells[slot as usize] = cell;
+                let free = &mut self.cells[slot as usize];
+                self.free = free.next;
+                *free = cell;
                 slot
             }
         };
+        self.follow(queue, slot);
         let cells = &self.cells;
         self.index.insert(subject, order.id, slot, |slot| {
             let cell = &cells[slot as usize];
             (cell.subject, cell.order.id)
         });
-        self.live += 1;
         slot
     }
 
-    /// Forgets an order that stands in no queue any more.
-    #[inline]
-    pub(crate) fn forget(&mut self, slot: Slot) -> Resting {
-        let cell = &mut self.cells[slot as usize];
-        cell.next = self.free;
-        self.free = slot;
-        self.live -= 1;
-        self.index.remove(cell.subject, cell.order.id, slot);
-        cell.order
-    }
-
-    /// Puts an order at the end of a queue.
-    #[inline]
-    pub(crate) fn append(&mut self, queue: &mut Queue, slot: Slot) {
-        let last = queue.tail;
-        let cell = &mut self.cells[slot as usize];
-        (cell.previous, cell.next) = (last, NIL);
-        match last {
+    /// The queue's end is this order, which knows the one before it.
+    #[inline(always)]
+    fn follow(&mut self, queue: &mut Queue, slot: Slot) {
+        match queue.tail {
             NIL => queue.head = slot,
-            _ => self.cells[last as usize].next = slot,
+            last => self.cells[last as usize].next = slot,
         }
         queue.tail = slot;
     }
 
+    /// Forgets an order that stands in no queue any more.
+    #[inline(always)]
+    pub(crate) fn forget(&mut self, slot: Slot) {
+        let cell = &mut self.cells[slot as usize];
+        cell.next = self.free;
+        self.free = slot;
+        self.index.remove(cell.subject, cell.order.id, slot);
+        cell.subject = SubjectId::EVERY; // nobody's
+    }
+
+    /// Puts an order that stands in no queue at the end of one, which is that of this level or of none.
+    pub(crate) fn append(&mut self, slot: Slot, level: Number, queue: &mut Queue) {
+        let cell = &mut self.cells[slot as usize];
+        (cell.previous, cell.next, cell.level) = (queue.tail, NIL, level);
+        self.follow(queue, slot);
+    }
+
     /// Takes an order out of the queue that it stands in.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn unlink(&mut self, queue: &mut Queue, slot: Slot) {
         let Cell { previous, next, .. } = self.cells[slot as usize];
         match previous {

@@ -4,6 +4,7 @@
 //! (`Err`) has changed nothing. What it did it writes into the change, which says "nothing" before.
 
 use crate::book::{Book, Record, Room};
+use crate::level::NO_LEVEL;
 use crate::orders::{Resting, Slot};
 use crate::{Change, Effect, Form, Traded};
 use engine_event::body::{self, Attributes, Execution, Gap, Order, Print, Replacement, Status};
@@ -14,23 +15,32 @@ use engine_event::{Side, SubjectId};
 pub(crate) struct Turn<'a> {
     pub(crate) book: &'a mut Book,
     pub(crate) subject: SubjectId,
-    pub(crate) record: &'a mut Record,
+    /// What is seldom needed: looked for only then.
+    pub(crate) records: &'a mut [Record],
+    pub(crate) place: usize,
     pub(crate) room: &'a mut Room,
     pub(crate) event: &'a Event,
+    /// Where its order may lie, or of one that enters, the level where it will stand.
+    pub(crate) likely: u32,
     pub(crate) change: &'a mut Change,
 }
 
 impl Turn<'_> {
     /// Applies the event.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn apply(&mut self) -> Result<(), Fault> {
         match self.event.kind() {
             Kind::Add => self.add(),
-            Kind::Modify => self.modify(),
-            Kind::Reduce => self.reduce(),
-            Kind::Delete => self.delete(),
+            kind @ (Kind::Reduce | Kind::Delete | Kind::Execute) => self.take(kind),
+            _ => self.apply_rarer(),
+        }
+    }
+
+    #[inline(never)]
+    fn apply_rarer(&mut self) -> Result<(), Fault> {
+        match self.event.kind() {
             Kind::Replace => self.replace(),
-            Kind::Execute => self.execute(),
+            Kind::Modify => self.modify(),
             Kind::Level => self.level(),
             Kind::Quote => self.quote(),
             _ => {
@@ -43,7 +53,7 @@ impl Turn<'_> {
     /// An order enters behind all others at its price. One without a price that is also immediate or
     /// cancel never rests, so it is no fault and no order. One with a price rests until the venue says
     /// otherwise, whatever its attributes.
-    #[inline]
+    #[inline(always)]
     fn add(&mut self) -> Result<(), Fault> {
         let body: Order = self.event.body();
         if body.price.get().is_none() && body.attributes.has(Attributes::IOC) {
@@ -52,13 +62,12 @@ impl Turn<'_> {
         let side = self.event.side().ok_or(Fault::IncompleteOrder)?;
         let (price, quantity) = limit(body.price, body.quantity)?;
         self.book.expect_form(Form::Orders)?;
-        if self.room.orders.find(self.subject, body.id).is_some() {
+        if self.room.orders.has(self.subject, body.id) {
             return Err(Fault::DuplicateOrder);
         }
         if self.room.orders.is_full() {
             return Err(Fault::OrdersFull);
         }
-        let hidden = self.event.flags.has(Flags::HIDDEN);
         let order = Resting {
             id: body.id,
             price,
@@ -66,18 +75,19 @@ impl Turn<'_> {
             entered_at: self.event.event_at,
             entered_seq: self.event.seq,
             participant: body.participant(),
-            attributes: if hidden {
-                body.attributes.and(Attributes::HIDDEN)
-            } else {
-                body.attributes
-            },
+            attributes: body.attributes,
             side,
         };
-        let spot = self.book.spot(&self.room.levels, &order).ok_or(Fault::OutOfRange)?;
+        if self.event.flags.has(Flags::HIDDEN) || !order.is_displayed() {
+            let attributes = order.attributes.and(Attributes::HIDDEN);
+            let order = Resting { attributes, ..order };
+            Book::enter_hidden(&mut self.records[self.place], self.room, self.subject, order);
+        } else {
+            let whose = (self.place, self.subject);
+            self.book.enter(self.room, whose, order, self.likely)?;
+            self.change.level = Some((side, price));
+        }
         self.book.form = Some(Form::Orders);
-        let slot = self.room.orders.store(self.subject, order);
-        self.change.level = shown_at(&order);
-        self.book.append_at(self.record, self.room, slot, spot);
         self.tell(Effect::Entered, Some(quantity));
         Ok(())
     }
@@ -98,42 +108,83 @@ impl Turn<'_> {
             if !self.book.has_room_without(self.room, &order, &moved) {
                 return Err(Fault::OutOfRange);
             }
-            self.book.unlink(self.record, self.room, slot);
+            self.book.unlink(self.records, self.place, self.room, slot);
             *self.room.orders.get_mut(slot) = moved;
-            self.book.append(self.record, self.room, slot);
+            let record = &mut self.records[self.place];
+            self.book.append(record, self.room, self.place, slot)?;
         }
         self.change.level = shown_at(&moved);
         self.tell(Effect::Modified, Some(quantity));
         Ok(())
     }
 
-    /// Quantity is taken off an order, which keeps its place; all of it, and the order leaves.
-    #[inline]
-    fn reduce(&mut self) -> Result<(), Fault> {
-        let body: Order = self.event.body();
-        let slot = self.find(body.id)?;
-        self.take(slot, body.quantity, Effect::Reduced)
+    /// Quantity is taken off an order, which keeps its place; all of it, and the order leaves. An
+    /// execution that does not count as volume takes its quantity off the order all the same.
+    #[inline(always)]
+    fn take(&mut self, kind: Kind) -> Result<(), Fault> {
+        let (id, price, told) = match kind {
+            Kind::Execute => {
+                let body: Execution = self.event.body();
+                (body.id, body.price, body.quantity)
+            }
+            _ => {
+                let body: Order = self.event.body();
+                (body.id, body.price, body.quantity)
+            }
+        };
+        let is_execution = kind == Kind::Execute;
+        let Some(slot) = self.room.orders.find_likely(self.likely, self.subject, id) else {
+            // It traded all the same, and the volume counts where the price is told.
+            if is_execution {
+                self.trade(price.get(), told);
+            }
+            return Err(Fault::UnknownOrder);
+        };
+        let order = *self.room.orders.get(slot);
+        let taken = if kind == Kind::Delete { order.remaining } else { told };
+        if taken.0 == 0 {
+            return Err(Fault::IncompleteOrder);
+        }
+        self.change.order = Some(order);
+        self.change.level = shown_at(&order);
+        self.change.effect = match kind {
+            Kind::Delete => Effect::Deleted,
+            Kind::Reduce => Effect::Reduced,
+            _ => Effect::Executed,
+        };
+        if is_execution {
+            self.trade(Some(price.get().unwrap_or(order.price)), told);
+        }
+        if taken < order.remaining {
+            self.book.shrink(self.room, slot, taken);
+            self.change.left = Some(Quantity(order.remaining.0 - taken.0));
+        } else {
+            self.remove(slot);
+            self.change.fault = (taken > order.remaining).then_some(Fault::BeyondQuantity);
+        }
+        Ok(())
     }
 
-    #[inline]
-    fn delete(&mut self) -> Result<(), Fault> {
-        let body: Order = self.event.body();
-        let slot = self.find(body.id)?;
-        self.change.level = shown_at(self.room.orders.get(slot));
-        self.book.remove(self.record, self.room, slot);
-        self.tell(Effect::Deleted, None);
-        Ok(())
+    #[inline(always)]
+    fn trade(&mut self, price: Option<Price>, quantity: Quantity) {
+        self.change.traded = price.map(|price| Traded { price, quantity });
+    }
+
+    /// Takes an order out altogether.
+    #[inline(always)]
+    fn remove(&mut self, slot: Slot) {
+        self.book.unlink(self.records, self.place, self.room, slot);
+        self.room.orders.forget(slot);
     }
 
     /// An order leaves, and another with its side, owner and attributes enters behind all others at
     /// its price. Both may have the same id.
-    #[inline]
     fn replace(&mut self) -> Result<(), Fault> {
         let body: Replacement = self.event.body();
         let slot = self.find(body.old)?;
         let order = *self.room.orders.get(slot);
         let (price, quantity) = limit(body.price.into(), body.quantity)?;
-        if body.new != body.old && self.room.orders.find(self.subject, body.new).is_some() {
+        if body.new != body.old && self.room.orders.has(self.subject, body.new) {
             return Err(Fault::DuplicateOrder);
         }
         let new = Resting {
@@ -147,33 +198,16 @@ impl Turn<'_> {
         if !self.book.has_room_without(self.room, &order, &new) {
             return Err(Fault::OutOfRange);
         }
-        self.book.remove(self.record, self.room, slot);
-        let slot = self.room.orders.store(self.subject, new);
-        self.book.append(self.record, self.room, slot);
+        self.remove(slot);
+        if new.is_displayed() {
+            let whose = (self.place, self.subject);
+            self.book.enter(self.room, whose, new, NO_LEVEL)?;
+        } else {
+            Book::enter_hidden(&mut self.records[self.place], self.room, self.subject, new);
+        }
         self.change.level = shown_at(&new);
         self.tell(Effect::Replaced, Some(quantity));
         Ok(())
-    }
-
-    /// A resting order trades. An execution that does not count as volume takes its quantity off the
-    /// order all the same.
-    #[inline]
-    fn execute(&mut self) -> Result<(), Fault> {
-        let body: Execution = self.event.body();
-        let traded = |price| Traded { price, quantity: body.quantity };
-        match self.find(body.id) {
-            Ok(slot) => {
-                let price = self.room.orders.get(slot).price;
-                self.take(slot, body.quantity, Effect::Executed)?;
-                self.change.traded = Some(traded(body.price.get().unwrap_or(price)));
-                Ok(())
-            }
-            // It traded all the same, and the volume counts where the price is told.
-            Err(fault) => {
-                self.change.traded = body.price.get().map(traded);
-                Err(fault)
-            }
-        }
     }
 
     /// A level stands as told, or is gone when nothing is left there. Feeds that tell the levels of a
@@ -192,7 +226,7 @@ impl Turn<'_> {
         match left {
             Some(quantity) => {
                 self.room.orders.levels += usize::from(is_new);
-                self.book.set_level(self.room, side, price, quantity, orders);
+                self.book.set_level(self.room, side, (price, quantity, orders), self.place);
                 self.change.level = Some((side, price));
             }
             None => {
@@ -215,16 +249,17 @@ impl Turn<'_> {
         let (bid, ask) = (shown(bid, bid_quantity)?, shown(ask, ask_quantity)?);
         self.book.expect_form(Form::Touch)?;
         self.book.form = Some(Form::Touch);
-        self.book.set_touch(self.room, bid, ask);
+        self.book.set_touch(self.room, self.place, [bid, ask]);
         self.tell(Effect::Restated, None);
         Ok(())
     }
 
     /// What is told beside orders, levels and quotes.
     fn beside(&mut self) {
+        let record = &mut self.records[self.place];
         self.change.effect = match self.event.kind() {
             Kind::Define => {
-                self.record.definition = Some(self.event.body::<Definition>());
+                record.definition = Some(self.event.body::<Definition>());
                 Effect::Defined
             }
             Kind::Trade => {
@@ -234,7 +269,7 @@ impl Turn<'_> {
                 Effect::Traded
             }
             Kind::Break => Effect::Broken,
-            _ => change_state(self.book, self.record, self.room, self.event),
+            _ => change_state(self.book, record, self.room, self.event),
         };
     }
 
@@ -242,28 +277,10 @@ impl Turn<'_> {
     /// taken back.
     #[inline(always)]
     fn find(&mut self, id: OrderId) -> Result<Slot, Fault> {
-        let slot = self.room.orders.find(self.subject, id).ok_or(Fault::UnknownOrder)?;
+        let slot = self.room.orders.find_likely(self.likely, self.subject, id);
+        let slot = slot.ok_or(Fault::UnknownOrder)?;
         self.change.order = Some(*self.room.orders.get(slot));
         Ok(slot)
-    }
-
-    #[inline(always)]
-    fn take(&mut self, slot: Slot, taken: Quantity, effect: Effect) -> Result<(), Fault> {
-        if taken.0 == 0 {
-            return Err(Fault::IncompleteOrder);
-        }
-        let order = self.room.orders.get(slot);
-        let remaining = order.remaining;
-        self.change.level = shown_at(order);
-        if taken < remaining {
-            self.book.shrink(self.room, slot, taken);
-            self.tell(effect, Some(Quantity(remaining.0 - taken.0)));
-        } else {
-            self.book.remove(self.record, self.room, slot);
-            self.tell(effect, None);
-            self.change.fault = (taken > remaining).then_some(Fault::BeyondQuantity);
-        }
-        Ok(())
     }
 
     #[inline]
@@ -304,30 +321,11 @@ pub(crate) fn change_state(
     }
 }
 
-/// What an event will need of its book, as far as the event itself can tell.
-#[derive(Clone, Copy)]
-pub(crate) enum Need {
-    Nothing,
-    /// An order that rests, and its level.
-    Order(OrderId),
-    /// A level that is there or will be.
-    Level(Side, Price),
-}
-
-#[inline]
-pub(crate) fn need_of(event: &Event) -> Need {
-    let level = |price: Price| match event.side() {
-        Some(side) if PRICES.contains(&price.0) => Need::Level(side, price),
-        _ => Need::Nothing,
-    };
-    match event.kind() {
-        Kind::Modify | Kind::Reduce | Kind::Delete => Need::Order(event.body::<Order>().id),
-        Kind::Replace => Need::Order(event.body::<Replacement>().old),
-        Kind::Execute => Need::Order(event.body::<Execution>().id),
-        Kind::Add => event.body::<Order>().price.get().map_or(Need::Nothing, level),
-        Kind::Level => level(event.body::<body::Level>().price),
-        _ => Need::Nothing,
-    }
+/// The order that an event is about, if it is about one: only to look for it early.
+#[inline(always)]
+pub(crate) fn order_of(event: &Event) -> OrderId {
+    // Of all bodies that tell of an order, the first word is its id.
+    OrderId(event.first_word())
 }
 
 /// A price and a quantity with which an order can rest.

@@ -4,6 +4,7 @@
 //! orders, level by level, in their priority. Levels follow from them, unless they are what was told.
 
 use crate::book::{Book, Crossing, Room};
+use crate::level::NO_LEVEL;
 use crate::orders::Resting;
 use crate::rules::PRICES;
 use crate::{Books, Form, Quote, Stale};
@@ -100,9 +101,9 @@ impl Books {
         let at = from.position();
         book.form = load_form(from.u8()?).ok_or(SnapshotError::Damaged { at })?;
         if book.form.is_some_and(|form| form != Form::Orders) {
-            load_levels(book, room, Side::Buy, from)?;
-            load_levels(book, room, Side::Sell, from)?;
-            room.orders.levels += book.levels_told();
+            load_levels(book, room, place, Side::Buy, from)?;
+            load_levels(book, room, place, Side::Sell, from)?;
+            room.orders.levels += book.levels_told(room);
             return Ok(());
         }
         from.list(|from| {
@@ -111,13 +112,15 @@ impl Books {
             let stands = book.form == Some(Form::Orders)
                 && order.remaining.0 > 0
                 && PRICES.contains(&order.price.0)
-                && room.orders.find(record.subject, order.id).is_none()
-                && book.spot(&room.levels, &order).is_some();
+                && room.orders.find(record.subject, order.id).is_none();
             if !stands {
                 return Err(SnapshotError::Damaged { at });
             }
-            let slot = room.orders.store(record.subject, order);
-            book.append(record, room, slot);
+            if order.is_displayed() {
+                let entered = book.enter(room, (place, record.subject), order, NO_LEVEL);
+                return entered.map_err(|_| SnapshotError::Damaged { at });
+            }
+            Book::enter_hidden(record, room, record.subject, order);
             Ok(())
         })
     }
@@ -171,7 +174,7 @@ fn load_order(from: &mut Reader<'_>) -> Result<Resting, SnapshotError> {
 }
 
 /// The levels of a side as they were told, best first.
-fn save_levels(levels: impl ExactSizeIterator<Item = Quote>, to: &mut Writer) {
+fn save_levels(levels: impl Iterator<Item = Quote>, to: &mut Writer) {
     to.list(levels, |to, level: Quote| {
         to.i64(level.price.0);
         to.u64(level.quantity.0);
@@ -182,13 +185,14 @@ fn save_levels(levels: impl ExactSizeIterator<Item = Quote>, to: &mut Writer) {
 fn load_levels(
     book: &mut Book,
     room: &mut Room,
+    place: usize,
     side: Side,
     from: &mut Reader<'_>,
 ) -> Result<(), SnapshotError> {
     from.list(|from| {
         let at = from.position();
         let (price, quantity) = (Price(from.i64()?), Quantity(from.u64()?));
-        let has_room = book.form == Some(Form::Levels) || book.depth(side) == 0;
+        let has_room = book.form == Some(Form::Levels) || book.depth(room, side) == 0;
         let stands = PRICES.contains(&price.0)
             && quantity.0 > 0
             && has_room
@@ -196,7 +200,7 @@ fn load_levels(
         if !stands {
             return Err(SnapshotError::Damaged { at });
         }
-        book.set_level(room, side, price, quantity, from.u32()?);
+        book.set_level(room, side, (price, quantity, from.u32()?), place);
         Ok(())
     })
 }

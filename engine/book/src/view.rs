@@ -77,30 +77,30 @@ impl<'a> BookView<'a> {
     }
 
     /// The bid levels, best first.
-    pub fn bids(&self) -> impl ExactSizeIterator<Item = Quote> + use<'a> {
+    pub fn bids(&self) -> impl Iterator<Item = Quote> + use<'a> {
         self.levels(Side::Buy)
     }
 
     /// The ask levels, best first.
-    pub fn asks(&self) -> impl ExactSizeIterator<Item = Quote> + use<'a> {
+    pub fn asks(&self) -> impl Iterator<Item = Quote> + use<'a> {
         self.levels(Side::Sell)
     }
 
     /// One side's levels, best first.
-    pub fn levels(&self, side: Side) -> impl ExactSizeIterator<Item = Quote> + use<'a> {
+    pub fn levels(&self, side: Side) -> impl Iterator<Item = Quote> + use<'a> {
         self.book.levels(self.room, side).rev().map(Level::quote)
     }
 
     /// How many levels a side has.
     pub fn depth(&self, side: Side) -> usize {
-        self.book.depth(side)
+        self.book.depth(self.room, side)
     }
 
     /// How many levels of a side stand before this price: 0 at the touch and at better prices.
     pub fn depth_of(&self, side: Side, price: Price) -> usize {
-        let ranks = self.room.levels.ranks(self.book.ladder(side));
         let rank = level::rank(side, price);
-        ranks.iter().rev().take_while(|better| **better > rank).count()
+        let levels = self.book.levels(self.room, side).rev();
+        levels.take_while(|better| level::rank(side, better.price) > rank).count()
     }
 
     /// All that is displayed on a side within so many hundredths of a percent of its best price, the

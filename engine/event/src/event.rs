@@ -89,6 +89,13 @@ impl Event {
         B::from_words(self.body)
     }
 
+    /// The first word of the body, which is the id of every body that begins with one: for those who want
+    /// to look ahead before they know what the event is.
+    #[inline]
+    pub fn first_word(&self) -> u64 {
+        self.body[0]
+    }
+
     /// The side that the flags carry.
     #[inline]
     pub fn side(&self) -> Option<Side> {
@@ -226,11 +233,12 @@ impl Flags {
     /// The side, if one is given.
     #[inline]
     pub const fn side(self) -> Option<Side> {
-        match self.0 & 12 {
-            4 => Some(Side::Buy),
-            8 => Some(Side::Sell),
-            _ => None,
+        // Which of them it is, is anybody's guess; that it is one of them is not.
+        let sides = self.0 & 12;
+        if sides == 0 || sides == 12 {
+            return None;
         }
+        Some(if sides & 8 == 0 { Side::Buy } else { Side::Sell })
     }
 }
 

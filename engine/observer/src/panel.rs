@@ -85,7 +85,7 @@ impl Panel {
     /// Sends for what the coming events will need, so that their cache misses overlap: see
     /// [`Books::look_ahead`].
     #[inline]
-    pub fn look_ahead(&self, coming: &[Event], are_first: bool) {
+    pub fn look_ahead(&mut self, coming: &[Event], are_first: bool) {
         if self.scope == Scope::Subject {
             self.books.look_ahead(coming, are_first);
         }

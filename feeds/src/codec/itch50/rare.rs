@@ -2,9 +2,9 @@
 
 use super::REFUSED;
 use super::message::{Head, Message};
-use super::{Itch50, Stop, Turn, price};
-use engine_event::body::{Indication, Phase, Print, Status};
-use engine_event::{Event, Flags, Kind, MaybePrice, Quantity, SubjectId};
+use super::{Itch50, Stop, Turn, price, shares, side};
+use engine_event::body::{Execution, Indication, Order, Phase, Print, Status};
+use engine_event::{Event, Flags, Kind, MaybePrice, OrderId, Quantity, SubjectId};
 use engine_pipeline::Sink;
 use zerocopy::big_endian::U32;
 
@@ -13,10 +13,38 @@ impl Itch50 {
     #[inline(never)]
     pub(super) fn rare<S: Sink>(
         &mut self,
-        message: Message<'_>,
+        bytes: &[u8],
         turn: &mut Turn<'_, S>,
     ) -> Result<(), Stop> {
+        let Some(message) = Message::view(bytes) else { return self.wrong_length(bytes, turn) };
         match message {
+            Message::ExecuteOrderAt(m) => {
+                let (subject, at) = self.admit(&m.head, turn)?;
+                let printable = match m.printable {
+                    b'Y' => Flags::NONE,
+                    b'N' => Flags::NON_PRINTABLE,
+                    other => return self.odd(subject, "printable", &[other], turn),
+                };
+                let order = OrderId(m.order.get());
+                let execution = Execution::new(order, price(m.price), shares(m.shares));
+                turn.push(Event::new(subject, at, execution).with_flags(printable));
+                Ok(())
+            }
+            Message::AddOrderAttributed(m) => {
+                let (subject, at) = self.admit_named(&m.head, &m.stock, turn)?;
+                let owner = self.participant(m.attribution, turn)?;
+                let order = Order::new(OrderId(m.order.get()), price(m.price), shares(m.shares));
+                self.add(subject, at, order.owned_by(owner), m.side, turn)
+            }
+            Message::Trade(m) => {
+                let (subject, at) = self.admit_named(&m.head, &m.stock, turn)?;
+                let Some(side) = side(m.side) else {
+                    return self.odd(subject, "side", &[m.side], turn);
+                };
+                let print = Print::new(m.trade.get(), price(m.price), shares(m.shares));
+                turn.push(Event::new(subject, at, print).with_flags(side | Flags::HIDDEN));
+                Ok(())
+            }
             Message::StockDirectory(m) => {
                 let at = self.date(&m.head, turn)?;
                 self.locate(m.head.locate.get(), &m.stock, at, turn)
@@ -132,10 +160,7 @@ impl Itch50 {
             | Message::DeleteOrder(_)
             | Message::ReplaceOrder(_)
             | Message::ExecuteOrder(_)
-            | Message::ExecuteOrderAt(_)
-            | Message::CancelOrder(_)
-            | Message::AddOrderAttributed(_)
-            | Message::Trade(_) => unreachable!("these are decoded where they are many"),
+            | Message::CancelOrder(_) => unreachable!("these are decoded where they are many"),
         }
     }
 

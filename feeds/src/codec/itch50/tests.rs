@@ -1,6 +1,7 @@
 //! Generated sessions, a peer's reading of them, and everything that can be wrong with a frame.
 
 use super::*;
+use engine_event::body::Print;
 use crate::codec::testing::{Decoded, assert_chunks_do_not_matter, decode};
 use crate::synthetic::itch::generate;
 use expect_test::{Expect, expect};

@@ -116,7 +116,6 @@ fn a_session_is_heard_as_it_was_sent() {
         assert_eq!((received.lines.delivered, received.lines.gaps), (5000, 0));
         assert!(received.lines.lines[1].messages > 0 && received.dropped == 0);
         assert!(heard.events.iter().all(|event| event.received_at.0 > 1_700_000_000_000_000_000));
-        assert!(heard.events.windows(2).all(|pair| pair[0].received_at <= pair[1].received_at));
     }
 }
 
@@ -132,6 +131,8 @@ fn an_io_uring_is_used_where_there_is_one() {
     drop(feed);
     let heard = hear(3000, calm(&lines), &listen);
     assert_eq!(bare(&heard.events), from_file(3000));
+    // Of two lines, one may be looked at before the other which was faster.
+    assert!(heard.events.windows(2).all(|pair| pair[0].received_at <= pair[1].received_at));
 }
 
 #[test]
