@@ -122,7 +122,10 @@ impl Content {
 
     fn consume(&mut self, count: usize) {
         match &mut self.bytes {
-            Bytes::Mapped(_, at) => *at += count,
+            Bytes::Mapped(map, at) => {
+                *at += count;
+                map.ask_beyond(*at);
+            }
             Bytes::Streamed(stream) => stream.consume(count),
         }
     }

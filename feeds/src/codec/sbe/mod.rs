@@ -57,7 +57,7 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Arc<Plan>, FeedError> {
     };
     if size > schema::SCHEMA_BYTES_MAX as u64 {
         let what = format!("{size} bytes, expected at most {}", schema::SCHEMA_BYTES_MAX);
-        return Err(wrong(SchemaError::new(1, 1, &what)));
+        return Err(wrong(SchemaError::new(1, 1, what)));
     }
     let bytes = std::fs::read(path).map_err(unread)?;
     let text = std::str::from_utf8(&bytes).map_err(|error| {

@@ -258,7 +258,7 @@ impl Plan {
             let role = Lookup(message).role().map_err(|what| {
                 let what = format!("message {} (id {}): {what}", message.name, message.id);
                 let (line, column) = message.place;
-                SchemaError::new(line, column, &what)
+                SchemaError::new(line, column, what)
             })?;
             let groups = message.groups.iter().map(|group| group.dimension).collect();
             let at = usize::from(message.id);

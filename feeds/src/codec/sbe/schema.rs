@@ -30,10 +30,15 @@ pub struct SchemaError {
 
 impl SchemaError {
     /// What is wrong at a place: in one line that is not too long, whatever the schema's own words are.
-    pub(super) fn new(line: u32, column: u32, what: &str) -> Self {
+    pub(super) fn new(line: u32, column: u32, what: impl Into<String>) -> Self {
         const SHOWN_MAX: usize = 300;
-        let shown = what.chars().take(SHOWN_MAX);
-        let what = shown.map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+        let mut what = what.into();
+        if let Some((end, _)) = what.char_indices().nth(SHOWN_MAX) {
+            what.truncate(end);
+        }
+        if what.contains(char::is_control) {
+            what = what.replace(char::is_control, " ");
+        }
         Self { line, column, what }
     }
 }
@@ -201,13 +206,13 @@ impl Schema {
     pub fn read(text: &str) -> Result<Self, SchemaError> {
         if text.len() > SCHEMA_BYTES_MAX {
             let what = format!("{} bytes, expected at most {SCHEMA_BYTES_MAX}", text.len());
-            return Err(SchemaError::new(1, 1, &what));
+            return Err(SchemaError::new(1, 1, what));
         }
         let options =
             ParsingOptions { allow_dtd: false, nodes_limit: NODES_MAX, ..Default::default() };
         let document = Document::parse_with_options(text, options).map_err(|error| {
             let at = error.pos();
-            SchemaError::new(at.row, at.col, &format!("not XML: {error}"))
+            SchemaError::new(at.row, at.col, format!("not XML: {error}"))
         })?;
         let root = document.root_element();
         if root.tag_name().name() != "messageSchema" {
@@ -522,5 +527,5 @@ fn missing(node: Node<'_, '_>, name: &str) -> SchemaError {
 #[cold]
 fn wrong(node: Node<'_, '_>, what: String) -> SchemaError {
     let at = node.document().text_pos_at(node.range().start);
-    SchemaError::new(at.row, at.col, &what)
+    SchemaError::new(at.row, at.col, what)
 }
