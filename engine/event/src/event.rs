@@ -205,6 +205,8 @@ kinds! {
     Level = 20 "level",
     /// The best bid and offer are these now, from a feed that tells no more.
     Quote = 21 "quote",
+    /// A number that the venue publishes: a settlement price, the open interest, the day's high.
+    Statistic = 22 "statistic",
 }
 
 /// What is true of an event whatever its kind: a set of bits.
