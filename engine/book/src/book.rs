@@ -108,7 +108,7 @@ impl Book {
         Self {
             best: [Best::NONE; 2],
             best_orders: [0; 2],
-            ladders: [Ladder::default(); 2],
+            ladders: [Ladder::EMPTY; 2],
             form: None,
             phase: Phase::Unknown,
             crossing: Crossing::default(),

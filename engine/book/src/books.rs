@@ -180,7 +180,7 @@ impl Books {
     #[inline(always)]
     fn ladder(&self, subject: SubjectId, side: Side) -> Ladder {
         let place = self.places.get(subject.index()).map_or(NOT_OPEN, |place| *place);
-        self.books.get(place as usize).map_or(Ladder::default(), |book| book.ladder(side))
+        self.books.get(place as usize).map_or(Ladder::EMPTY, |book| book.ladder(side))
     }
 
     /// How many events [`look_ahead`](Self::look_ahead) readies at a time.

@@ -9,6 +9,7 @@
 //! A ladder is made of rungs. Prices stand there as *ranks*, which grow with how good they are: a bid's
 //! price, an offer's negative. Ladders lie side by side in one array, in blocks of 16, 32, 64 … rungs; one
 //! that is full moves into a block of twice the size, and its old one is used by the next that needs such.
+//! Below the worst price stand eight rungs of no rank, so that a search may look at eight at once.
 //!
 //! Where the feed tells orders, a level is there as long as one of them stands in it. Where it tells
 //! levels or only the touch, a level is what was told last, and no order stands in it.
@@ -88,17 +89,26 @@ struct Rung {
 
 const _: () = assert!(size_of::<Rung>() == 16);
 
+impl Rung {
+    /// Below all prices.
+    const NONE: Rung = Rung { rank: i64::MIN, level: NO_LEVEL };
+}
+
 /// One side of a book: which part of the ladders' array is its own.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Ladder {
+    /// Where the worst rung is, behind those of no rank.
     start: u32,
     /// How many rungs, and in the lowest bits, which size of block: 0 for none.
     shape: u32,
 }
 
 impl Ladder {
+    /// A ladder without a block. The rungs of no rank below it are those at the array's beginning.
+    pub(crate) const EMPTY: Ladder = Ladder { start: Levels::NEAR as u32, shape: 0 };
+
     const SIZE_BITS: u32 = 5;
-    /// Places of a block of the first size.
+    /// Rungs of a block of the first size, those of no rank included.
     const SMALLEST: usize = 16;
 
     #[inline]
@@ -111,10 +121,10 @@ impl Ladder {
         (self.shape & ((1 << Self::SIZE_BITS) - 1)) as usize
     }
 
-    /// Places of a block of this size.
+    /// How many prices a block of this size has room for.
     #[inline]
     fn places(size: usize) -> usize {
-        if size == 0 { 0 } else { Self::SMALLEST << (size - 1) }
+        if size == 0 { 0 } else { (Self::SMALLEST << (size - 1)) - Levels::NEAR }
     }
 
     #[inline]
@@ -170,7 +180,11 @@ impl Levels {
         Self {
             pool: reserve(reserved),
             free: NO_LEVEL,
-            rungs: reserve(reserved),
+            rungs: {
+                let mut rungs = reserve(reserved);
+                rungs.extend([Rung::NONE; Self::NEAR]);
+                rungs
+            },
             free_blocks: [NO_LEVEL; 1 << Ladder::SIZE_BITS],
         }
     }
@@ -238,22 +252,20 @@ impl Levels {
     /// The place of this rank, or the place where it would have to be.
     #[inline(always)]
     pub(crate) fn find(&self, ladder: Ladder, rank: i64) -> Spot {
-        let rungs = &self.rungs[ladder.range()];
-        let Some((far, near)) = rungs.split_last_chunk::<{ Self::NEAR }>() else {
-            return Self::find_far(rungs, rank);
-        };
+        let end = ladder.range().end;
+        let near = &self.rungs[end - Self::NEAR..end];
         // Where the search ends is anybody's guess, and a wrong one costs more than to look at them all.
         let better: usize = near.iter().map(|rung| usize::from(rung.rank > rank)).sum();
-        let Some(here) = near.len().checked_sub(better + 1) else {
-            return Self::find_far(far, rank);
-        };
-        let at = far.len() + here;
-        if near[here].rank == rank { Ok(at) } else { Err(at + 1) }
+        if better == Self::NEAR {
+            return self.find_far(ladder, rank);
+        }
+        let at = ladder.count() - better;
+        if near[Self::NEAR - 1 - better].rank == rank { Ok(at - 1) } else { Err(at) }
     }
 
     #[inline(never)]
-    fn find_far(rungs: &[Rung], rank: i64) -> Spot {
-        rungs.binary_search_by_key(&rank, |rung| rung.rank)
+    fn find_far(&self, ladder: Ladder, rank: i64) -> Spot {
+        self.rungs[ladder.range()].binary_search_by_key(&rank, |rung| rung.rank)
     }
 
     /// Where the level of this rank lies, if it is there.
@@ -362,7 +374,7 @@ impl Levels {
         if kept > count / 4 * 3 || count == 0 {
             self.grow(ladder);
         }
-        Self::find_far(&self.rungs[ladder.range()], rank).unwrap_or_else(|at| at)
+        self.find_far(*ladder, rank).unwrap_or_else(|at| at)
     }
 
     /// Moves a ladder into a block of the next size.
@@ -370,8 +382,8 @@ impl Levels {
         let size = ladder.size() + 1;
         let start = match self.free_blocks[size] {
             NO_LEVEL => {
-                let start = self.rungs.len();
-                self.rungs.resize(start + Ladder::places(size), Rung { rank: 0, level: NO_LEVEL });
+                let start = self.rungs.len() + Self::NEAR;
+                self.rungs.resize(start + Ladder::places(size), Rung::NONE);
                 start
             }
             start => {
@@ -438,7 +450,7 @@ mod tests {
 
     impl Side {
         fn new() -> Self {
-            Self { levels: Levels::new(0), ladders: [Ladder::default(); 3] }
+            Self { levels: Levels::new(0), ladders: [Ladder::EMPTY; 3] }
         }
 
         /// Something stands at this price from now on.
@@ -484,7 +496,7 @@ mod tests {
     #[test]
     fn the_best_is_last() {
         for (side, best) in [(engine_event::Side::Buy, 5), (engine_event::Side::Sell, 3)] {
-            let (mut levels, mut ladder) = (Levels::new(0), Ladder::default());
+            let (mut levels, mut ladder) = (Levels::new(0), Ladder::EMPTY);
             for price in [3, 5, 4].map(Price) {
                 let rank = rank(side, price);
                 let at = levels.find(ladder, rank).unwrap_err();
@@ -517,8 +529,8 @@ mod tests {
             side.fill(0, price);
             side.empty(0, price);
         }
-        assert_eq!((side.prices(0), side.levels.rungs.len()), (vec![10_000], 16));
-        assert_eq!(side.levels.pool.len(), 16);
+        assert_eq!((side.prices(0), side.levels.rungs.len()), (vec![10_000], 8 + 16));
+        assert_eq!(side.levels.pool.len(), 8);
     }
 
     proptest! {

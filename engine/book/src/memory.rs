@@ -45,11 +45,11 @@ fn advise<T>(room: &mut Vec<T>) {
 #[cfg(not(target_os = "linux"))]
 fn advise<T>(_: &mut Vec<T>) {}
 
-/// Sends for the line of one element without waiting for it; where there is no such element, for the first
-/// one's. Whether it is there would often be guessed wrong.
+/// Sends for the line of one element without waiting for it; where there is no such element, for the line
+/// behind the last one. Whether it is there would often be guessed wrong.
 #[inline(always)]
 pub(crate) fn prefetch<T>(all: &[T], at: usize) {
-    hint(all.as_ptr().wrapping_add(if at < all.len() { at } else { 0 }));
+    hint(all.as_ptr().wrapping_add(at.min(all.len())));
 }
 
 #[cfg(target_arch = "x86_64")]
