@@ -69,7 +69,7 @@ impl Lobster {
         }
         let met = self.subjects.meet(&self.name, itch50::definition, at, names, sink);
         let subject = met.map_err(|refused| match refused {
-            Refused::Full(full) => full.into(),
+            Refused::Full(_) => Bad::Refused,
             Refused::Scales { .. } => Bad::Fatal(CodecError::new(self.lines.place(), refused)),
         })?;
         self.subject = Some(subject);
