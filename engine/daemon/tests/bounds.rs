@@ -175,7 +175,7 @@ fn a_book_whose_orders_do_not_fit_is_stale_and_no_other() {
 
 /// What the index's pages may take, whatever comes, and what a price level of a book by orders takes.
 const PAGES_BYTES: u64 = 128 << 20;
-const LEVEL_BYTES: u64 = 64;
+const LEVEL_BYTES: u64 = 100;
 
 /// What a symbol may take, in bytes: its name and its book; and what the usual observers remember of it,
 /// nearly all of that the windows of P06.
