@@ -6,11 +6,16 @@
 //! ITCH has two floors: a loop that looks only at each length and type, which nobody can do without, and
 //! one that besides adds up every field that books need, from where the specification puts it. Peers are
 //! the parsers `itch5`, whose handler adds up the same fields, and `itchy`, whose messages are counted.
-//! Ours makes an event of 64 bytes of each message, and keeps count of types and times.
+//! Ours makes an event of 64 bytes of each message, and keeps count of types and times. Further peers are
+//! programs that read the same file; `{messages}` stands for how many it holds:
+//!
+//! ```text
+//! cargo bench -p benches --bench decode -- --peer "CppTrader=/path/to/it {file} {messages}"
+//! ```
 
 #![forbid(unsafe_code)]
 
-use benches::{Contest, Options, Overwritten, Target, ns_each, tell, time};
+use benches::{Contest, Options, Overwritten, Rival, Target, ns_each, tell, time};
 use engine_event::Directory;
 use engine_pipeline::Tally;
 use feeds::codec::{Codec, Itch50, Lobster, Tape, itch50};
@@ -24,7 +29,8 @@ const WALK: &str = "lengths and types";
 const FIELDS: &str = "fields of books, added up";
 
 fn main() {
-    let options = Options::from_args();
+    let (options, settings) = Options::with_settings(&["--peer"]);
+    let rivals: Vec<_> = settings.iter().map(|(_, text)| Rival::new(text)).collect();
     let rounds = options.choose(15, 1);
     let (messages, lines) = (options.choose(1_000_000, 20_000), options.choose(500_000, 20_000));
     let [mut day, mut lobster_day, mut tape_day] = [const { Vec::new() }; 3];
@@ -46,11 +52,18 @@ fn main() {
         .play(rounds)
         .target("our frames, and their types", Target::at_most(1.2, &[WALK]))
         .target("our codec, into events", Target::at_most(1.5, &[FIELDS]));
-    let handlers = Contest::new("ITCH 5.0, a message, against a parser")
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), &day).expect("there is room for it");
+    let mut handlers = Contest::new("ITCH 5.0, a message, against parsers")
         .peer("itchy", || itchy(&day, messages))
-        .ours("our codec", || ours(Itch50::new, &day))
-        .play(rounds)
-        .target("our codec", Target::at_most(0.6, &["itchy"]));
+        .ours("our codec", || ours(Itch50::new, &day));
+    for rival in &rivals {
+        handlers = handlers.peer(rival.name, || rival.run(file.path(), messages));
+    }
+    let mut handlers = handlers.play(rounds).target("our codec", Target::at_most(0.6, &["itchy"]));
+    if rivals.iter().any(|rival| rival.name == "CppTrader") {
+        handlers = handlers.target("our codec", Target::at_most(0.7, &["CppTrader"]));
+    }
     let csv = Contest::new("text, a line")
         .ours("LOBSTER", || ours(Lobster::new, &lobster_day))
         .ours("tape", || ours(Tape::new, &tape_day))

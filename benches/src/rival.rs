@@ -13,7 +13,7 @@ pub struct Rival {
 }
 
 impl Rival {
-    /// From `NAME=COMMAND`, in which `{file}` stands for the file.
+    /// From `NAME=COMMAND`, in which `{file}` stands for the file and `{messages}` for how many it holds.
     ///
     /// # Panics
     /// If there is no `=` in it: a bench can only stop.
@@ -32,6 +32,7 @@ impl Rival {
     #[must_use]
     pub fn run(&self, file: &Path, messages: u64) -> Vec<f64> {
         let command = self.command.replace("{file}", &file.display().to_string());
+        let command = command.replace("{messages}", &messages.to_string());
         let start = Instant::now();
         let output = Command::new("sh").args(["-c", &command]).output().expect("a shell");
         let spent = start.elapsed();
@@ -53,6 +54,8 @@ mod tests {
     fn a_command_tells_its_figure_or_is_timed() {
         let told = Rival::new("a=echo 10 messages in {file}, 61.25 ns each");
         assert_eq!((told.name, told.run(Path::new("x"), 1)), ("a", vec![61.25]));
+        let asked = Rival::new("c=echo {messages}");
+        assert_eq!(asked.run(Path::new("x"), 7), [7.0]);
         let timed = Rival::new("b=sleep 0.05 && echo done").run(Path::new("x"), 2)[0];
         assert!(timed >= 25e6, "{timed}");
     }

@@ -4,6 +4,8 @@
 //! |---|---|---|---|
 //! | `microprice` | [`microprice`] | `microprice`, `queue_imbalance` | subject |
 //! | `event_rate` | [`event_rate`] | `event_rate` | global |
+//! | `near_depth` | [`near_depth`] | `near_bid_depth`, `near_ask_depth`, `near_depth_imbalance` | subject |
+//! | `order_flow` | [`order_flow`] | `order_flow` | subject |
 //!
 //! An idea is a plain value whose public fields are its parameters ([`Idea`]); [`add_to`] makes one from
 //! its name and whatever holds the parameters. A further idea is a file here, a row in the table, its
@@ -12,17 +14,21 @@
 
 pub mod event_rate;
 pub mod microprice;
+pub mod near_depth;
+pub mod order_flow;
 
 pub use engine_observer::idea::{Idea, Invalid, Refused};
 pub use event_rate::EventRate;
 pub use microprice::Microprice;
+pub use near_depth::NearDepth;
+pub use order_flow::OrderFlow;
 
 use engine_observer::{Roster, idea};
 use serde::Deserializer;
 
 /// Every idea by name.
 pub fn names() -> &'static [&'static str] {
-    &[Microprice::NAME, EventRate::NAME]
+    &[Microprice::NAME, EventRate::NAME, NearDepth::NAME, OrderFlow::NAME]
 }
 
 /// Adds the idea of this name to the roster, with its parameters as they stand in the configuration
@@ -35,6 +41,8 @@ pub fn add_to<'de, D: Deserializer<'de>>(
     match name {
         Microprice::NAME => idea::add::<Microprice, D>(roster, parameters),
         EventRate::NAME => idea::add::<EventRate, D>(roster, parameters),
+        NearDepth::NAME => idea::add::<NearDepth, D>(roster, parameters),
+        OrderFlow::NAME => idea::add::<OrderFlow, D>(roster, parameters),
         _ => Err(Refused::Unknown { name: name.to_string(), known: names() }),
     }
 }
@@ -92,7 +100,9 @@ mod tests {
         check(
             "micropice",
             &[],
-            &expect![[r#"there is no "micropice"; there are: microprice, event_rate"#]],
+            &expect![[
+                r#"there is no "micropice"; there are: microprice, event_rate, near_depth, order_flow"#
+            ]],
         );
         check(
             "event_rate",

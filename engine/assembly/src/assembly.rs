@@ -1,6 +1,7 @@
 //! A whole pipeline: built, run, looked at, saved and loaded.
 
 use crate::collector::{Collector, Outlet};
+use crate::doubt::Doubt;
 use crate::lane::lane;
 use crate::naming::herald;
 use crate::shard::{Meter, Shard, owns};
@@ -197,6 +198,7 @@ impl<F: Feed> Assembly<F> {
             events: self.source.seq(),
             tally,
             faults,
+            doubt: self.doubt(),
             stalls: self.source.stalls(),
             alerts: owned(ledger.counts(true)),
             signals: owned(ledger.counts(false)),
@@ -204,6 +206,12 @@ impl<F: Feed> Assembly<F> {
             books_digest: self.books_digest(),
             latency: latency.to_vec(),
         }
+    }
+
+    /// Which books are in doubt, wherever they lie.
+    fn doubt(&self) -> Doubt {
+        let books = self.shards.iter().flat_map(|shard| shard.panel().books().iter());
+        Doubt::of(books, |subject| self.source.names().name(subject).to_owned())
     }
 
     /// One digest over all books, in the order of their subjects' ids, wherever they lie.
@@ -293,6 +301,8 @@ pub struct Outcome {
     pub tally: Tally,
     /// Everything that could not be taken as it came, by feed, books and observers.
     pub faults: FaultCounts,
+    /// Those of the books by subject, and which books are stale.
+    pub doubt: Doubt,
     /// Turns in which the feed was held back.
     pub stalls: u64,
     /// Alerts by pattern.

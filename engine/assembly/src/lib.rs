@@ -16,6 +16,7 @@
 
 mod assembly;
 mod collector;
+mod doubt;
 mod lane;
 mod ledger;
 mod naming;
@@ -24,6 +25,7 @@ mod source;
 
 pub use assembly::{Assembly, Outcome, Spec};
 pub use collector::{Collector, Outlet};
+pub use doubt::{Doubt, Doubted};
 pub use ledger::{Ledger, Tallied};
 pub use naming::{Naming, Roll};
 pub use shard::Shard;

@@ -114,7 +114,7 @@ impl Books {
             }
             Add | Modify | Reduce | Delete | Replace | Execute | Level | Quote | Clear | Define
             | Trade | Break | Status | Gap => self.apply_to_one(event, change),
-            Unknown | Auction | News | Position | Reading | Call | Flow | End => {}
+            Unknown | Auction | News | Statistic | Position | Reading | Call | Flow | End => {}
         }
     }
 

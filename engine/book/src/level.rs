@@ -209,8 +209,25 @@ impl Levels {
         &self,
         ladder: Ladder,
     ) -> impl DoubleEndedIterator<Item = &Level> + Clone + use<'_> {
-        let levels = self.rungs[ladder.range()].iter().map(|rung| self.get(rung.level));
-        levels.filter(|level| !level.is_empty())
+        self.on(&self.rungs[ladder.range()])
+    }
+
+    /// Those of a rank below this one.
+    pub(crate) fn worse_than(
+        &self,
+        ladder: Ladder,
+        rank: i64,
+    ) -> impl DoubleEndedIterator<Item = &Level> + use<'_> {
+        let worse = self.find(ladder, rank).unwrap_or_else(|at| at);
+        self.on(&self.rungs[ladder.range()][..worse])
+    }
+
+    /// The levels of these rungs that are not empty.
+    fn on<'a>(
+        &'a self,
+        rungs: &'a [Rung],
+    ) -> impl DoubleEndedIterator<Item = &'a Level> + Clone + use<'a> {
+        rungs.iter().map(|rung| self.get(rung.level)).filter(|level| !level.is_empty())
     }
 
     /// The ladder's ranks, worst first, also those of empty levels.

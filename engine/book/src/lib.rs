@@ -21,16 +21,20 @@
 //!   a restart: [`Books::digest_of`] is one number for all that a book holds.
 #![deny(unsafe_code)]
 
+pub mod bands;
 mod book;
 mod books;
 mod change;
 pub mod checksum;
 mod consistent;
+pub mod consolidated;
+pub mod flow;
 mod index;
 mod level;
 mod memory;
 pub mod naive;
 mod orders;
+pub mod recent;
 mod rules;
 mod saved;
 #[cfg(test)]

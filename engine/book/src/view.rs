@@ -103,6 +103,14 @@ impl<'a> BookView<'a> {
         levels.take_while(|better| level::rank(side, better.price) > rank).count()
     }
 
+    /// One side's levels that are worse than this price, best first.
+    #[inline]
+    pub fn levels_behind(&self, side: Side, price: Price) -> impl Iterator<Item = Quote> + use<'a> {
+        let ladder = self.book.ladder(side);
+        let worse = self.room.levels.worse_than(ladder, level::rank(side, price));
+        worse.rev().map(Level::quote)
+    }
+
     /// All that is displayed on a side within so many hundredths of a percent of its best price, the
     /// best level itself included; 0 where the side is empty. Walks these levels, which lie side by side.
     pub fn depth_within(&self, side: Side, basis_points: u32) -> u128 {

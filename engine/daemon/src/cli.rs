@@ -40,7 +40,7 @@ pub(crate) struct Input {
     /// Format of the files; told from their content unless given
     #[arg(long, default_value = "auto", value_parser = parse_format)]
     pub(crate) format: FormatChoice,
-    /// Only these subjects, separated by commas
+    /// Only these subjects, at every venue (NAME@VENUE for one venue), separated by commas
     #[arg(long, value_delimiter = ',', value_name = "A,B", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) symbols: Vec<String>,
     /// Day of files that give only the time of day; told from the file's name unless given
@@ -129,9 +129,10 @@ pub(crate) struct Decode {
 #[derive(Args)]
 #[command(after_help = BOOK_EXAMPLES)]
 pub(crate) struct Book {
-    /// The file
-    pub(crate) file: PathBuf,
-    /// Whose book
+    /// The files, merged by event time
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Whose book: a subject; with --consolidated an instrument, wherever it trades
     #[arg(long, required_unless_present = "all")]
     pub(crate) symbol: Option<String>,
     /// One row for each book instead
@@ -155,8 +156,21 @@ pub(crate) struct Book {
     /// Print the book, or the result of the check, as one JSON object
     #[arg(long, conflicts_with = "csv")]
     pub(crate) json: bool,
+    /// The best bid and offer over all venues of the instrument: who stands there, who is away (stale,
+    /// halted), whether the sides are locked or crossed. With --csv a row for each change
+    #[arg(long, requires = "symbol", conflicts_with_all = ["mbp", "check", "order", "bands", "touches"])]
+    pub(crate) consolidated: bool,
+    /// Where this order stands in its queue, and how much stands before it
+    #[arg(long, value_name = "ID", requires = "symbol", conflicts_with_all = ["csv", "check"])]
+    pub(crate) order: Option<u64>,
+    /// How much stands within so many basis points of each side's best price, at most 8 widths
+    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(0..=10_000), requires = "symbol", conflicts_with_all = ["csv", "check"])]
+    pub(crate) bands: Vec<u32>,
+    /// The last so many changes of the touch
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), requires = "symbol", conflicts_with_all = ["csv", "check"])]
+    pub(crate) touches: Option<u32>,
     /// Hold the book against a vendor's rows: the orderbook file beside LOBSTER's messages, or MBP-10
-    /// as CSV; exit 1 if any row differs
+    /// as CSV or DBN; exit 1 if any row differs
     #[arg(long, value_name = "FILE", conflicts_with_all = ["csv", "mbp", "all", "at"], requires = "symbol")]
     pub(crate) check: Option<PathBuf>,
 }
@@ -165,6 +179,9 @@ const BOOK_EXAMPLES: &str = "\
 Examples:
   The book of a symbol at noon:
     tapewatch book 01302019.NASDAQ_ITCH50.gz --symbol AAPL --at 2019-01-30T12:00:00
+  The best bid and offer of a symbol over the venues of two files, a row for each change:
+    tapewatch book 01302019.NASDAQ_ITCH50.gz data_feeds_20190130_IEXTP1_DEEP1.0.pcap.gz \\
+      --symbol AAPL --consolidated --csv best.csv
   LOBSTER sells two files for a day; each row of the one must follow from a message of the other:
     tapewatch book AAPL_2012-06-21_34200000_57600000_message_10.csv --symbol AAPL \\
       --check AAPL_2012-06-21_34200000_57600000_orderbook_10.csv";

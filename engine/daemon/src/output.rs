@@ -57,6 +57,32 @@ impl Display for Bytes {
     }
 }
 
+/// A decimal of up to 128 bits: sums and products of prices and quantities.
+pub(crate) struct Wide {
+    pub(crate) units: i128,
+    pub(crate) scale: u32,
+}
+
+impl Wide {
+    /// A sum of quantities; more than any sum can be is the most that there is.
+    pub(crate) fn sum(units: u128, scale: u32) -> Self {
+        Self { units: i128::try_from(units).unwrap_or(i128::MAX), scale }
+    }
+}
+
+impl Display for Wide {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut digits = self.units.unsigned_abs().to_string();
+        let scale = self.scale as usize;
+        if scale > 0 {
+            digits = format!("{digits:0>width$}", width = scale + 1);
+            digits.insert(digits.len() - scale, '.');
+        }
+        let sign = if self.units < 0 { "-" } else { "" };
+        f.pad(&format!("{sign}{digits}"))
+    }
+}
+
 /// A decimal without the zeros at its end, and so as exact.
 pub(crate) struct Short(pub(crate) Decimal);
 

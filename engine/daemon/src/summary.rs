@@ -1,7 +1,8 @@
 //! What a run came to, for people and for programs.
 
 use crate::output::{Bytes, Thousands};
-use engine_assembly::Outcome;
+use engine_assembly::{Doubt, Doubted, Outcome};
+use engine_event::Nanos;
 use engine_pipeline::{Percentiles, Plan, Topology};
 use feeds::transport::udp::Received;
 use serde::Serialize;
@@ -29,6 +30,7 @@ pub(crate) struct Summary {
     errors: Vec<String>,
     faults: BTreeMap<&'static str, u64>,
     first_faults: Vec<Place>,
+    books: Books,
     findings: Findings,
     /// What live feeds received, one by one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -47,6 +49,50 @@ struct Place {
     /// What `at` counts, if all feeds count alike: `byte`, `line`.
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<&'static str>,
+}
+
+/// How many books there are, and the worst of those that may differ from the venue's.
+#[derive(Serialize)]
+struct Books {
+    open: u64,
+    faulty: u64,
+    stale: u64,
+    worst: Vec<Book>,
+    /// How many more are faulty or stale.
+    unlisted: u64,
+}
+
+#[derive(Serialize)]
+struct Book {
+    subject: String,
+    faults: BTreeMap<&'static str, u64>,
+    stale: Option<Stale>,
+}
+
+#[derive(Serialize)]
+struct Stale {
+    since_seq: u64,
+    since_at: u64,
+    reason: &'static str,
+}
+
+impl From<&Doubt> for Books {
+    fn from(of: &Doubt) -> Self {
+        let Doubt { open, faulty, stale, unlisted, ref worst } = *of;
+        Self { open, faulty, stale, worst: worst.iter().map(Book::from).collect(), unlisted }
+    }
+}
+
+impl From<&Doubted> for Book {
+    fn from(of: &Doubted) -> Self {
+        let stale = of.stale.map(|stale| Stale {
+            since_seq: stale.since_seq,
+            since_at: stale.since_at.0,
+            reason: stale.reason.word(),
+        });
+        let faults = of.faults.iter().map(|(fault, count)| (fault.word(), count)).collect();
+        Self { subject: of.name.clone(), faults, stale }
+    }
 }
 
 /// What a live feed received.
@@ -174,6 +220,7 @@ impl Summary {
             errors: of.errors,
             faults: outcome.faults.iter().map(|(fault, count)| (fault.word(), count)).collect(),
             first_faults: tally.first_faults.iter().map(place).collect(),
+            books: Books::from(&outcome.doubt),
             findings: Findings { alert: outcome.alerts.clone(), signal: outcome.signals.clone() },
             live: of.received.iter().map(Live::from).collect(),
             books_digest: outcome.books_digest.to_string(),
@@ -215,6 +262,16 @@ impl fmt::Display for Summary {
         for Place { fault, at, place } in &self.first_faults {
             let place = place.map(|place| format!("{place} ")).unwrap_or_default();
             row("", &format_args!("{fault} at {place}{at}"))?;
+        }
+        let Books { open, faulty, stale, ref worst, unlisted } = self.books;
+        let [open, faulty, stale] = [open, faulty, stale].map(Thousands);
+        row("books", &format_args!("{open}, of which {faulty} had faults and {stale} are stale"))?;
+        for book in worst.iter().take(SHOWN_MAX) {
+            row("", book)?;
+        }
+        let more = unlisted + worst.len().saturating_sub(SHOWN_MAX) as u64;
+        if more > 0 {
+            row("", &format_args!("and {} more", Thousands(more)))?;
         }
         for live in &self.live {
             let Live { packets, dropped, duplicates, recovered, requested, declared, .. } = live;
@@ -263,6 +320,24 @@ impl Summary {
             writeln!(f)?;
         }
         Ok(())
+    }
+}
+
+/// How many books in doubt people are shown; programs get all that are listed.
+const SHOWN_MAX: usize = 5;
+
+impl fmt::Display for Book {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.subject)?;
+        if !self.faults.is_empty() {
+            write!(f, "{}, ", Counts(&self.faults))?;
+        }
+        match &self.stale {
+            Some(Stale { since_seq, since_at, reason }) => {
+                write!(f, "stale since event {since_seq} ({}): {reason}", Nanos(*since_at))
+            }
+            None => f.write_str("certain again"),
+        }
     }
 }
 

@@ -65,6 +65,18 @@ fn mbp_rows_are_the_book_at_their_time() {
 }
 
 #[test]
+fn rows_of_other_symbols_are_passed_over() {
+    let folder = folder("tape", "--symbol AAAA --mbp");
+    let ours = String::from_utf8(folder.read("rows.csv")).unwrap();
+    let theirs =
+        ours.lines().skip(1).map(|row| row.replace(",AAAA", ",ZZZZ").replacen(",1", ",2", 3));
+    let both: Vec<_> = ours.lines().map(str::to_owned).chain(theirs).collect();
+    folder.write("rows.csv", both.join("\n"));
+    let found = folder.run("book day.csv --symbol AAAA --check rows.csv --json").succeeded().json();
+    assert_eq!((&found["rows"], &found["different"]), (&found["equal"], &0.into()), "{found}");
+}
+
+#[test]
 fn rows_that_are_none_are_bad_input() {
     let folder = folder("lobster", "--symbol LOBSTER --levels 2");
     let rows = String::from_utf8(folder.read("rows.csv")).unwrap();

@@ -4,6 +4,8 @@
 //! The ladder is as plain as can be, and it is fed by Databento's own decoder: of the way from bytes to
 //! levels the two have nothing in common.
 
+mod tapewatch;
+
 use dbn::decode::dbn::Decoder;
 use dbn::encode::{DbnEncoder, EncodeRecord};
 use dbn::{Action, BidAskPair, MboMsg, Mbp10Msg, Metadata, RecordHeader, Schema, rtype};
@@ -158,4 +160,130 @@ fn ten_levels_are_the_same_by_order_and_by_level() {
     check(20_000, 1, 5);
     check(5_000, 2, 1);
     check(5_000, 3, 40);
+}
+
+/// What MBP-10 tells of a session by order; with another quantity at the best bid in one of the first
+/// instrument's records.
+fn by_level(session: &[u8], wrong: Option<usize>) -> Vec<u8> {
+    let mut whole = Decoder::new(session).unwrap();
+    let metadata = dbn::decode::DbnMetadata::metadata(&whole);
+    let metadata = Metadata { schema: Some(Schema::Mbp10), ..metadata.clone() };
+    let mut levels = DbnEncoder::new(Vec::new(), &metadata).unwrap();
+    let (mut ladders, mut told): (BTreeMap<u32, Ladder>, _) = (BTreeMap::new(), 0);
+    while let Some(record) = whole.decode_ref().unwrap() {
+        let m = record.get::<MboMsg>().unwrap();
+        let ladder = ladders.entry(m.hd.instrument_id).or_default();
+        ladder.apply(m);
+        if m.flags.is_last() {
+            let mut record = ladder.record(m);
+            told += usize::from(m.hd.instrument_id == 1);
+            record.levels[0].bid_sz ^= u32::from(m.hd.instrument_id == 1 && wrong == Some(told));
+            levels.encode_record(&record).unwrap();
+        }
+    }
+    levels.get_ref().clone()
+}
+
+/// `book --check` holds a file by order against one by level, both as Databento writes them.
+#[test]
+fn a_binary_file_of_levels_is_held_against() {
+    let folder = tapewatch::Folder::new();
+    let mut session = Vec::new();
+    synthetic::dbn::generate(4000, 4, 2, &mut session).unwrap();
+    folder.write("day.mbo.dbn", &session);
+    folder.write("day.mbp-10.dbn", by_level(&session, None));
+    folder.write("wrong.dbn", by_level(&session, Some(700)));
+    let symbol = synthetic::symbol(0);
+    let check = |with: &str| {
+        folder.run(&format!("book day.mbo.dbn --symbol {symbol} --check {with} --json"))
+    };
+    let found = check("day.mbp-10.dbn").succeeded().json();
+    assert!(found["rows"].as_u64() > Some(500), "{found}");
+    assert_eq!((&found["equal"], &found["different"]), (&found["rows"], &0.into()));
+
+    let found = check("wrong.dbn");
+    assert_eq!(found.code, Some(1), "{found:?}");
+    assert_eq!(found.json()["different"], 1);
+}
+
+/// A session of one stock of which a part is missing; what came before the part that is there again is
+/// told once more as a snapshot.
+#[test]
+fn a_snapshot_makes_a_book_certain_again() {
+    let mut session = Vec::new();
+    synthetic::dbn::generate(6000, 9, 1, &mut session).unwrap();
+    let mut whole = Decoder::new(&session[..]).unwrap();
+    let metadata = dbn::decode::DbnMetadata::metadata(&whole).clone();
+    let mut records = Vec::new();
+    while let Some(record) = whole.decode_ref().unwrap() {
+        records.push(record.get::<MboMsg>().unwrap().clone());
+    }
+    // Both parts begin where a group of records does.
+    let begins =
+        |from: usize| from + 1 + records[from..].iter().position(|m| m.flags.is_last()).unwrap();
+    let (lost, back) = (begins(2000), begins(3000));
+
+    let mut told = DbnEncoder::new(Vec::new(), &metadata).unwrap();
+    let mut ladder = Ladder::default();
+    // After which record the ladder has which levels; none where the book cannot know.
+    let mut expected = Vec::new();
+    let both = |ladder: &Ladder| [Side::Buy, Side::Sell].map(|side| ladder.ten(side));
+    for (n, m) in records.iter().enumerate() {
+        if n == back {
+            let flagged = |m: &MboMsg, action: u8, is_last: bool| {
+                let last = if is_last { dbn::flags::LAST } else { 0 };
+                let flags = dbn::FlagSet::new(dbn::flags::SNAPSHOT | last);
+                MboMsg { action: action as _, flags, ..m.clone() }
+            };
+            let clear = MboMsg {
+                order_id: 0,
+                price: dbn::UNDEF_PRICE,
+                size: 0,
+                side: b'N' as _,
+                ..flagged(m, b'R', false)
+            };
+            told.encode_record(&clear).unwrap();
+            let latest = *ladder.0.keys().next_back().unwrap();
+            for (id, (side, price, size)) in &ladder.0 {
+                let side = if *side == Side::Buy { b'B' } else { b'A' };
+                let order = flagged(m, b'A', *id == latest);
+                let (order_id, price, size) = (*id, *price, *size);
+                told.encode_record(&MboMsg { order_id, price, size, side: side as _, ..order })
+                    .unwrap();
+            }
+            expected.push(Some(both(&ladder)));
+        }
+        ladder.apply(m);
+        // Of what is lost, every other group: the rest is about orders that nobody has told.
+        if !(lost..back).contains(&n) || n % 2 == 0 {
+            told.encode_record(m).unwrap();
+            if m.flags.is_last() {
+                expected.push((!(lost..back).contains(&n)).then(|| both(&ladder)));
+            }
+        }
+    }
+
+    let (events, names) = decode(told.get_ref());
+    let subject = names.find(&synthetic::symbol(0)).unwrap();
+    let mut books = Books::new(Bounds::default());
+    let (mut expected, mut states) = (expected.into_iter(), Vec::new());
+    for (seq, mut event) in (1..).zip(events) {
+        event.seq = seq;
+        books.apply(&event);
+        let stale = books.book(subject).unwrap().stale();
+        if states.last() != Some(&stale) {
+            states.push(stale);
+        }
+        if event.flags.has(engine_event::Flags::LAST)
+            && let Some(levels) = expected.next().unwrap()
+        {
+            assert_eq!(stale, None, "{event:?}");
+            let shown = [Side::Buy, Side::Sell].map(|side| ten(&books, subject, side));
+            assert_eq!(shown, levels, "{event:?}");
+        }
+    }
+    assert_eq!((expected.next(), states.len()), (None, 3), "certain, stale, certain: {states:?}");
+    let stale = states[1].unwrap();
+    assert!(matches!(stale.reason, Fault::UnknownOrder | Fault::Crossed), "{stale:?}");
+    assert!(books.faults().total() > 20);
 }

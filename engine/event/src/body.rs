@@ -4,7 +4,7 @@
 //! branches. Sides live in the head's flags. Layouts are part of the recorded form.
 
 use crate::id::{MaybePrice, MetricId, OrderId, ParticipantId, Price, Quantity, VenueId};
-use crate::{Event, Kind};
+use crate::{Event, Kind, Nanos};
 use std::fmt;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -74,6 +74,7 @@ bodies! {
     End = End | Clear;
     Level = Level;
     Quote = Quote;
+    Statistic = Statistic;
 }
 
 /// A subject's numbers, told before its first event so that no stage needs to look them up elsewhere.
@@ -418,6 +419,82 @@ impl Headline {
     /// The headline with this id.
     pub fn new(headline: u64) -> Self {
         Self { headline, reserved: [0; 3] }
+    }
+}
+
+/// A number that the venue publishes about the subject beside its market.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Statistic {
+    /// The number, where it is a price.
+    pub price: MaybePrice,
+    /// The number, where it is none; [`Statistic::NONE`] if there is none.
+    pub quantity: i64,
+    /// The time that it is about, for example its trading day; 0 where the venue does not say.
+    pub about: Nanos,
+    /// Which number it is: see [`what`](Self::what).
+    pub code: u16,
+    /// The venue takes back what it published before.
+    is_withdrawn: u8,
+    reserved: [u8; 5],
+}
+
+impl Statistic {
+    /// No quantity.
+    pub const NONE: i64 = i64::MIN;
+
+    /// Which numbers there are, by their codes from 1 on, as Databento counts them.
+    pub const WHAT: [&str; 18] = [
+        "opening price",
+        "indicative opening price",
+        "settlement price",
+        "session low",
+        "session high",
+        "cleared volume",
+        "lowest offer",
+        "highest bid",
+        "open interest",
+        "fixing price",
+        "close price",
+        "net change",
+        "vwap",
+        "volatility",
+        "delta",
+        "uncrossing price",
+        "upper price limit",
+        "lower price limit",
+    ];
+
+    /// A number of this code: a price, a quantity, or both.
+    pub fn new(code: u16, price: impl Into<MaybePrice>, quantity: Option<i64>) -> Self {
+        let quantity = quantity.unwrap_or(Self::NONE);
+        let (price, about) = (price.into(), Nanos(0));
+        Self { price, quantity, about, code, is_withdrawn: 0, reserved: [0; 5] }
+    }
+
+    /// The same about this time.
+    pub fn about(self, about: Nanos) -> Self {
+        Self { about, ..self }
+    }
+
+    /// That it is taken back.
+    pub fn withdrawn(self) -> Self {
+        Self { is_withdrawn: 1, ..self }
+    }
+
+    /// Whether it is taken back.
+    pub fn is_withdrawn(&self) -> bool {
+        self.is_withdrawn != 0
+    }
+
+    /// The number, where it is no price.
+    pub fn quantity(&self) -> Option<i64> {
+        (self.quantity != Self::NONE).then_some(self.quantity)
+    }
+
+    /// Which number it is, in words; none for a code that nobody knows.
+    pub fn what(&self) -> Option<&'static str> {
+        Self::WHAT.get(usize::from(self.code).checked_sub(1)?).copied()
     }
 }
 

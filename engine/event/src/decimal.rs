@@ -238,7 +238,8 @@ mod tests {
         ) {
             let text = format!("{}e{moved}", Decimal { units, scale: written });
             let read = Decimal::parse_scientific(text.as_bytes(), wanted);
-            let power = moved - i64::from(written) + i64::from(wanted);
+            // Beyond 38 digits either way nothing but 0 fits.
+            let power = (moved - i64::from(written) + i64::from(wanted)).clamp(-38, 38);
             let expected = if power >= 0 {
                 i128::from(units).checked_mul(10i128.pow(power as u32)).ok_or(DecimalError::OutOfRange)
             } else {

@@ -69,6 +69,16 @@ impl Directory {
         self.definition(subject).and_then(|of| self.venues.name(of.venue)).unwrap_or("")
     }
 
+    /// What trades there, whatever the venue: the subject's name without `@` and the venue's, which it
+    /// has where another venue's subject had the bare name first.
+    pub fn instrument(&self, subject: SubjectId) -> &str {
+        let name = self.name(subject);
+        match name.rsplit_once('@') {
+            Some((instrument, venue)) if venue == self.venue(subject) => instrument,
+            _ => name,
+        }
+    }
+
     /// A price as people write it.
     pub fn price(&self, subject: SubjectId, price: Price) -> Decimal {
         Decimal { units: price.0, scale: self.definition(subject).map_or(0, |of| of.price_scale) }
@@ -247,6 +257,18 @@ mod tests {
         assert_eq!(directory.define("IBM", definition), Err(DirectoryFull { bound: 2 }));
         assert_eq!(directory.name(aapl), "AAPL");
         assert_eq!(directory.price(aapl, Price(5_853_300)).to_string(), "585.3300");
+    }
+
+    #[test]
+    fn an_instrument_is_its_subjects_name_without_the_venue() {
+        let mut directory = Directory::new(10);
+        let venues = ["XNAS", "IEXG"].map(|name| directory.venues.intern(name).unwrap());
+        let mut define =
+            |name: &str, venue| directory.define(name, Definition::new(venue, 4, 0)).unwrap().0;
+        let subjects = [define("A", venues[0]), define("A@IEXG", venues[1])];
+        let odd = define("B@XNAS", venues[1]);
+        assert_eq!(subjects.map(|subject| directory.instrument(subject)), ["A", "A"]);
+        assert_eq!(directory.instrument(odd), "B@XNAS", "not its venue: a part of the name");
     }
 
     #[test]

@@ -53,6 +53,20 @@ impl Event {
         }
     }
 
+    /// An event of this kind and its body's [words](Body::to_words): for decoders that build many kinds of
+    /// them in one place.
+    #[inline(always)]
+    pub fn whole(
+        subject: SubjectId,
+        event_at: Nanos,
+        kind: Kind,
+        flags: Flags,
+        [a, b, c, d]: [u64; 4],
+    ) -> Self {
+        let head = u64::from(subject.0) | u64::from(kind as u8) << 48 | u64::from(flags.0) << 56;
+        bytemuck::cast([0, event_at.0, event_at.0, head, a, b, c, d])
+    }
+
     /// The same event of another of the kinds that share the body.
     #[inline]
     pub fn with_kind(mut self, kind: Kind) -> Self {
@@ -191,6 +205,8 @@ kinds! {
     Level = 20 "level",
     /// The best bid and offer are these now, from a feed that tells no more.
     Quote = 21 "quote",
+    /// A number that the venue publishes: a settlement price, the open interest, the day's high.
+    Statistic = 22 "statistic",
 }
 
 /// What is true of an event whatever its kind: a set of bits.
@@ -272,6 +288,15 @@ mod tests {
             assert_eq!(Kind::from_number(number as u8), *kind);
         }
         assert_eq!(Kind::from_number(200), Kind::Unknown);
+    }
+
+    #[test]
+    fn an_event_of_words_is_the_one_of_its_body() {
+        let order = Order::new(OrderId(7), Price(1_0000), Quantity(100));
+        let plain = Event::new(SubjectId(3), Nanos(9), order);
+        let (sell, body) = (Flags::SELL, order.to_words());
+        let whole = Event::whole(SubjectId(3), Nanos(9), Kind::Reduce, sell, body);
+        assert_eq!(whole, plain.with_kind(Kind::Reduce).with_flags(sell));
     }
 
     #[test]

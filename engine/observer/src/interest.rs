@@ -38,6 +38,13 @@ impl Interest {
         ])
     }
 
+    /// In everything that changes what stands in a book, however the feed tells it.
+    pub const fn in_books() -> Self {
+        let mut books = Self::in_orders();
+        books.kinds |= 1 << Kind::Level as u8 | 1 << Kind::Quote as u8 | 1 << Kind::Clear as u8;
+        books
+    }
+
     /// In every kind.
     pub const fn in_everything() -> Self {
         Self { kinds: u32::MAX, touch_only: false }
@@ -68,6 +75,8 @@ mod tests {
     fn interest_is_a_set() {
         let orders = Interest::in_orders();
         assert!(orders.wants(Kind::Replace) && !orders.wants(Kind::Reading));
+        let books = Interest::in_books();
+        assert!(books.wants(Kind::Add) && books.wants(Kind::Clear) && !books.wants(Kind::Trade));
         assert!(Kind::ALL.iter().all(|kind| !Interest::NONE.wants(*kind)));
         assert!(Kind::ALL.iter().all(|kind| Interest::in_everything().wants(*kind)));
     }

@@ -15,7 +15,8 @@
 //! | `definition` | `Define`, with the tick |
 //! | `status` | `Status`; its code is `action/reason` in Databento's numbers |
 //! | `imbalance` | `Auction` |
-//! | `statistics`, `ohlcv`, system and error records | nothing; they are counted |
+//! | `statistics` | `Statistic` |
+//! | `ohlcv`, system and error records | nothing; they are counted |
 //!
 //! Prices have nine decimal places and quantities none. `ts_event` is the event's time and `ts_recv` when
 //! it was received; records come in the order of the latter, and only that is checked. A trade has no id

@@ -18,10 +18,10 @@ mod rare;
 use super::{Codec, CodecError, EVENTS_PER_MESSAGE_MAX, Place, Quoted, Trouble};
 use crate::Options;
 use crate::codec::subjects::{Refused, Subjects};
-use engine_event::body::{Definition, Execution, Order, Replacement};
+use engine_event::body::{Body, Definition, Execution, Order, Replacement};
 use engine_event::{
     Directory, DirectoryFull, Event, Fault, Flags, Kind, MaybePrice, Nanos, OrderId, ParticipantId,
-    Price, Quantity, Side, SubjectId,
+    Price, Quantity, SubjectId,
 };
 use engine_pipeline::{Sink, Tally};
 use message::{Head, Message};
@@ -131,7 +131,6 @@ impl Itch50 {
         turn.tally.messages += turn.dated;
         if turn.dated > 0 {
             let at = self.now();
-            turn.tally.first_at.get_or_insert(at);
             turn.tally.last_at = turn.tally.last_at.max(Some(at));
         }
         turn.dated = 0;
@@ -148,12 +147,9 @@ impl Itch50 {
         let (mut rest, end) = (input, turn.offset + input.len() as u64);
         loop {
             // Asked once for many messages: a ring has to look at its consumers to answer.
-            let mut messages = turn.sink.room() / EVENTS_PER_MESSAGE_MAX;
+            let messages = turn.sink.room() / EVENTS_PER_MESSAGE_MAX;
             if messages == 0 {
                 return Ok(input.len() - rest.len());
-            }
-            if turn.tally.first_at.is_none() {
-                messages = 1; // so that its time is known for the first one
             }
             for _ in 0..messages {
                 let Some((bytes, after)) = frame(rest) else {
@@ -162,7 +158,9 @@ impl Itch50 {
                     }
                     return Ok(input.len() - rest.len());
                 };
-                if let Err(Stop::Fatal(error)) = self.message(bytes, turn) {
+                if !self.plain(bytes, turn)
+                    && let Err(Stop::Fatal(error)) = self.message(bytes, turn)
+                {
                     return Err(*error);
                 }
                 turn.offset = end - after.len() as u64;
@@ -170,6 +168,54 @@ impl Itch50 {
             }
             self.settle(turn);
         }
+    }
+
+    /// The types that most messages are of, as long as nothing is odd about them; false if this is another,
+    /// which nothing is done about yet.
+    #[inline(always)]
+    fn plain<S: Sink>(&mut self, bytes: &[u8], turn: &mut Turn<'_, S>) -> bool {
+        let Some(message) = Message::view(bytes) else { return false };
+        // Which side it is would be guessed wrong every other time: nothing may branch on it.
+        let mut is_odd = false;
+        let (head, kind, flags, body) = match message {
+            Message::AddOrder(m) => {
+                is_odd = !is_side(m.side);
+                let order = Order::new(OrderId(m.order.get()), price(m.price), shares(m.shares));
+                (&m.head, Kind::Add, side_of(m.side), order.to_words())
+            }
+            Message::DeleteOrder(m) => {
+                let gone = Order::gone(OrderId(m.order.get()));
+                (&m.head, Kind::Delete, Flags::NONE, gone.to_words())
+            }
+            Message::ReplaceOrder(m) => {
+                let replacement = Replacement {
+                    old: OrderId(m.old.get()),
+                    new: OrderId(m.new.get()),
+                    price: price(m.price),
+                    quantity: shares(m.shares),
+                };
+                (&m.head, Kind::Replace, Flags::NONE, replacement.to_words())
+            }
+            Message::ExecuteOrder(m) => {
+                let execution = Execution::new(OrderId(m.order.get()), None, shares(m.shares));
+                (&m.head, Kind::Execute, Flags::NONE, execution.to_words())
+            }
+            Message::CancelOrder(m) => {
+                let less = Order::new(OrderId(m.order.get()), MaybePrice::NONE, shares(m.shares));
+                (&m.head, Kind::Reduce, Flags::NONE, less.to_words())
+            }
+            _ => return false,
+        };
+        let (time, subject) = (head.time(), self.located[usize::from(head.locate.get())]);
+        is_odd |= (time < self.time) | (time >= DAY_NS) | (subject >= REFUSED);
+        if is_odd || turn.tally.first_at.is_none() {
+            return false;
+        }
+        self.time = time;
+        turn.dated += 1;
+        turn.tally.by_type[usize::from(head.kind)] += 1;
+        turn.push(Event::whole(SubjectId(subject), self.now(), kind, flags, body));
+        true
     }
 
     /// Whether the file may end here; else the error that says where it ends.
@@ -193,7 +239,8 @@ impl Itch50 {
         Nanos(self.midnight.0.wrapping_add(self.time))
     }
 
-    #[inline(always)]
+    /// Any message, whatever is odd about it.
+    #[inline(never)]
     fn message<S: Sink>(&mut self, bytes: &[u8], turn: &mut Turn<'_, S>) -> Result<(), Stop> {
         let Some(message) = Message::view(bytes) else { return self.wrong_length(bytes, turn) };
         match message {
@@ -246,6 +293,7 @@ impl Itch50 {
         self.time = time;
         let at = self.now();
         turn.dated += 1;
+        turn.tally.first_at.get_or_insert(at);
         turn.tally.by_type[usize::from(head.kind)] += 1;
         Ok(at)
     }
@@ -557,10 +605,18 @@ fn shares(shares: U32) -> Quantity {
 
 #[inline(always)]
 fn side(letter: u8) -> Option<Flags> {
-    // Which of them it is, is anybody's guess; that it is one of them is not.
-    let (buys, sells) = (letter == b'B', letter == b'S');
-    let side = if sells { Side::Sell } else { Side::Buy };
-    (buys | sells).then_some(Flags::of(side))
+    is_side(letter).then_some(side_of(letter))
+}
+
+#[inline(always)]
+fn is_side(letter: u8) -> bool {
+    (letter == b'B') | (letter == b'S')
+}
+
+/// The side of a letter that is one.
+#[inline(always)]
+fn side_of(letter: u8) -> Flags {
+    Flags(Flags::BUY.0 << u8::from(letter == b'S'))
 }
 
 /// A name as venues write them: printable ASCII, not empty.

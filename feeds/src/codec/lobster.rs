@@ -23,7 +23,7 @@ use super::lines::{self, Bad, LineCodec, Lines, fields, signed, unsigned};
 use super::subjects::{Refused, Subjects};
 use super::{Codec, CodecError, itch50};
 use crate::Options;
-use engine_event::body::{Execution, Order, Phase, Print, Status};
+use engine_event::body::{End, Execution, Order, Phase, Print, Status};
 use engine_event::{
     Directory, Event, Fault, Flags, Kind, MaybePrice, Nanos, OrderId, ParticipantId, Price,
     Quantity, Side, SubjectId,
@@ -67,11 +67,16 @@ impl Lobster {
         if let Some(subject) = self.subject {
             return Ok(subject);
         }
+        let was_known = names.subjects().len();
         let met = self.subjects.meet(&self.name, itch50::definition, at, names, sink);
         let subject = met.map_err(|refused| match refused {
             Refused::Full(_) => Bad::Refused,
             Refused::Scales { .. } => Bad::Fatal(CodecError::new(self.lines.place(), refused)),
         })?;
+        // A file is a day: what an earlier one left in the book is gone, and so is what was in doubt.
+        if let Some(subject) = subject.filter(|_| names.subjects().len() == was_known) {
+            sink.push(Event::new(subject, at, End::default()).with_kind(Kind::Clear));
+        }
         self.subject = Some(subject);
         Ok(subject)
     }

@@ -23,6 +23,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     let plan = [
         Step::new("fuzz", "each fuzz target for its time", || fuzz(&workspace, seconds)),
         Step::new("property", "property tests with 20,000 cases each", property),
+        Step::new("naive", "books against plain ones, ten million operations", naive),
         Step::new("truth", "books of 50 million messages against the generator's own", truth),
         Step::new("bounds", "memory with 10 million orders and a million symbols", bounds),
         Step::new("loom", "the loom models with more preemptions", || {
@@ -74,6 +75,15 @@ fn fuzz_package(workspace: &Workspace) -> Option<&str> {
 fn property() -> Result<Outcome> {
     must_have_nextest()?;
     cargo("nextest run --workspace --no-fail-fast").env("PROPTEST_CASES", PROPTEST_CASES).run()?;
+    Ok(Outcome::Done)
+}
+
+/// Every observable of the books after every operation, held against books written plainly.
+fn naive() -> Result<Outcome> {
+    let one = "tests::soak::ten_million_operations";
+    cargo("test --release --package engine-book --lib --")
+        .args(["--ignored", "--exact", one])
+        .run()?;
     Ok(Outcome::Done)
 }
 

@@ -104,6 +104,8 @@ pub fn roster() -> Roster {
     Roster::new()
         .with(strategies::Microprice::default())
         .with(strategies::EventRate::default())
+        .with(strategies::NearDepth { basis_points: 100, ..strategies::NearDepth::default() })
+        .with(strategies::OrderFlow { changes: 5, ..strategies::OrderFlow::default() })
         .with(stuffing)
         .with(mean)
 }
@@ -197,7 +199,8 @@ pub fn run(events: &Arc<[Event]>, topology: Topology, spec: Spec, spread: bool) 
 pub fn essence(outcome: &Outcome) -> impl PartialEq + std::fmt::Debug + use<> {
     let alerts: Vec<_> = outcome.alerts.clone().into_iter().collect();
     let signals: Vec<_> = outcome.signals.clone().into_iter().collect();
-    (outcome.events, outcome.findings_digest, outcome.books_digest, outcome.faults, alerts, signals)
+    let digests = (outcome.findings_digest, outcome.books_digest);
+    (outcome.events, digests, outcome.faults, outcome.doubt.clone(), alerts, signals)
 }
 
 pub fn ending() -> Event {

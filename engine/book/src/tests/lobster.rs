@@ -6,6 +6,8 @@
 //!
 //! The files are not ours to pass on: `TAPEWATCH_DATA` names the folder that holds `lobster-aapl/`.
 
+use crate::bands::{Bands, Depth};
+use crate::flow::LevelFlow;
 use crate::transition::{Levels, Row, Transition};
 use crate::{BookView, Books, Bounds, Quote};
 use engine_event::body::{Execution, Order, Phase, Print, Status};
@@ -131,4 +133,60 @@ fn a_book_that_runs_freely_comes_to_doubt_itself() {
     }
     let stale = books.book(SUBJECT).unwrap().stale();
     assert_eq!(stale.map(|stale| stale.reason), Some(Fault::UnknownOrder));
+}
+
+/// Ten levels' order-flow imbalance of the sample as somebody else computed it: Cont, Kukanov and Stoikov's
+/// formula at each level, over the rows, in pandas 3.1.1 on numpy 2.4.6. The sum, the sum of the absolute
+/// values, and the first forty values of the best level.
+mod flow_of_the_sample {
+    pub(super) const SUM: [i128; 10] =
+        [-4858, -3096, -2577, -2958, -1944, -1453, -2128, -1323, -1358, -6253];
+    pub(super) const ABSOLUTE: [i128; 10] =
+        [23790, 50792, 64203, 71112, 62108, 61407, 87176, 162335, 230992, 182131];
+    pub(super) const FIRST: [i128; 40] = [
+        0, 0, -18, 0, 0, 0, 0, 0, 0, 18, 0, 18, 0, 18, 0, 20, -40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 40, 25, -1, -10, 25, 5,
+    ];
+}
+
+#[test]
+fn order_flow_is_what_others_computed() {
+    let Some((_, rows)) = data() else { return };
+    let mut flow = LevelFlow::new(LEVELS);
+    let (mut sum, mut absolute, mut first) = ([0; LEVELS], [0; LEVELS], Vec::new());
+    for (n, row) in rows.iter().enumerate() {
+        let books = books_of(row);
+        let book = books.book(SUBJECT).unwrap();
+        if n == 0 {
+            flow.begin(&book);
+            continue;
+        }
+        flow.follow(&book);
+        for (level, came) in flow.last().iter().enumerate() {
+            sum[level] += came;
+            absolute[level] += came.abs();
+        }
+        first.push(flow.last()[0]);
+    }
+    assert_eq!((sum, absolute), (flow_of_the_sample::SUM, flow_of_the_sample::ABSOLUTE));
+    assert_eq!(first[..40], flow_of_the_sample::FIRST);
+}
+
+#[test]
+fn bands_keep_step_with_a_real_book() {
+    let Some((messages, rows)) = data() else { return };
+    const WIDTHS: [u32; 4] = [0, 1, 3, 10];
+    let mut books = books_of(&rows[0]);
+    let mut bands = Bands::new(&WIDTHS).unwrap();
+    for event in messages[1..].iter().filter_map(Message::event) {
+        let change = books.apply(&event);
+        let book = books.book(SUBJECT).unwrap();
+        bands.follow(&change, &book);
+        for (band, width) in WIDTHS.into_iter().enumerate() {
+            for side in [Side::Buy, Side::Sell] {
+                assert_eq!(bands.depth(side, band), Depth::of(&book, side, width), "{event:?}");
+            }
+        }
+    }
+    assert!(bands.depth(Side::Buy, 3).levels > bands.depth(Side::Buy, 1).levels);
 }

@@ -3,12 +3,13 @@
 // `check(events, expect![…])` reads best with the expectation handed over as it is written.
 #![allow(clippy::needless_pass_by_value)]
 
-mod against_naive;
+pub(crate) mod against_naive;
 mod faults;
 mod forms;
 mod groups;
 mod ladders;
 mod lobster;
-mod notation;
+pub(crate) mod notation;
 mod restart;
+mod soak;
 mod warm;

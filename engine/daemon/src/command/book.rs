@@ -1,43 +1,51 @@
-//! `tapewatch book`: a book as it stands, or as it went.
+//! `tapewatch book`: a book as it stands, or as it went; of one venue or across all.
 
+mod across;
 mod check;
 mod layout;
+mod one;
 
 use crate::cli::Book;
 use crate::failure::Failure;
+use crate::output::Wide;
 use crate::session::is_same_file;
 use anyhow::{Context, anyhow};
-use engine_book::{BookView, Books, Bounds, Quote};
+use engine_book::{BookView, Books, Bounds, Change, Quote};
 use engine_event::{Directory, Event, Kind, Nanos, Price, Quantity, Side, SubjectId};
 use engine_pipeline::{Feed, FeedTurn};
+use feeds::{AnyFeed, Merged};
 use layout::{Layout, Lobster, Mbp};
-use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(crate) fn run(arguments: &Book) -> Result<(), Failure> {
-    let overwritten = arguments.csv.as_ref().filter(|csv| is_same_file(&arguments.file, csv));
-    if let Some(csv) = overwritten {
+    let of_csv = |csv: &PathBuf| arguments.files.iter().any(|file| is_same_file(file, csv));
+    if let Some(csv) = arguments.csv.as_ref().filter(|csv| of_csv(csv)) {
         let what = anyhow!("{}: the rows would overwrite the input", csv.display());
         return Err(Failure::usage(what));
     }
     let mut tape = Tape::open(arguments)?;
-    if let Some((symbol, with)) = arguments.symbol.as_ref().zip(arguments.check.as_ref()) {
-        return check::run(&mut tape, symbol, with, arguments.json);
-    }
-    match (&arguments.symbol, &arguments.csv) {
-        (None, csv) => tape.run(|_, _| Ok(())).and(all(&tape, csv.as_deref())),
-        (Some(symbol), None) => tape.run(|_, _| Ok(())).and(one(&tape, symbol, arguments)),
-        (Some(symbol), Some(csv)) => rows(&mut tape, symbol, csv, arguments),
+    let Some(symbol) = &arguments.symbol else {
+        return tape.run(|_, _, _| Ok(())).and(all(&tape, arguments.csv.as_deref()));
+    };
+    match (&arguments.check, &arguments.csv) {
+        _ if arguments.consolidated => across::run(&mut tape, symbol, arguments),
+        (Some(with), _) => check::run(&mut tape, symbol, with, arguments.json),
+        (None, Some(csv)) => rows(&mut tape, symbol, csv, arguments),
+        (None, None) => one::run(&mut tape, symbol, arguments),
     }
 }
 
-/// A file's events applied to books, without observers.
+/// Files' events applied to books, without observers.
 struct Tape {
-    feed: feeds::AnyFeed,
+    feed: Merged<AnyFeed>,
     names: Directory,
-    books: Books,
+    /// One for each format: what one venue's feed tells of all its subjects (a gap, the market's close)
+    /// says nothing of another's.
+    books: Vec<Books>,
+    /// By file: whose books are its.
+    books_of: Vec<usize>,
     until: Option<Nanos>,
     seq: u64,
     last_at: Nanos,
@@ -47,21 +55,37 @@ impl Tape {
     fn open(arguments: &Book) -> Result<Self, Failure> {
         let mut options = super::replay::options(&arguments.input);
         if let Some(symbol) = &arguments.symbol {
-            options.symbols.get_or_insert_default().push(symbol.clone());
+            // All venues of the instrument, so that each has the name that it has in a whole replay.
+            let instrument =
+                symbol.rsplit_once('@').map_or(&**symbol, |(instrument, _)| instrument);
+            let wanted = [symbol.clone(), instrument.to_owned()];
+            options.symbols.get_or_insert_default().extend(wanted);
         }
-        let feed = feeds::open(&arguments.file, &options)?;
-        crate::session::check_flags(&options, &[feed.format()])?;
-        let until = arguments.at;
-        let (names, books) =
-            (Directory::new(Bounds::default().subjects_max), Books::new(Bounds::default()));
-        Ok(Self { feed, names, books, until, seq: 0, last_at: Nanos(0) })
+        let files = arguments.files.iter();
+        let feeds = files.map(|file| feeds::open(file, &options)).collect::<Result<Vec<_>, _>>()?;
+        let formats: Vec<_> = feeds.iter().map(AnyFeed::format).collect();
+        crate::session::check_flags(&options, &formats)?;
+        let mut distinct = formats.clone();
+        distinct.sort_by_key(|format| format.word());
+        distinct.dedup();
+        let place = |format| distinct.iter().position(|of| of == format);
+        let books_of = formats.iter().map(|format| place(format).expect("it is one of them"));
+        Ok(Self {
+            books_of: books_of.collect(),
+            books: distinct.iter().map(|_| Books::new(Bounds::default())).collect(),
+            feed: Merged::new(feeds),
+            names: Directory::new(Bounds::default().subjects_max),
+            until: arguments.at,
+            seq: 0,
+            last_at: Nanos(0),
+        })
     }
 
-    /// Applies the file up to the wanted time, or to its end, and shows each event with the books after
-    /// it.
+    /// Applies the files up to the wanted time, or to their end, and shows each event with what it
+    /// changed and the books after it.
     fn run(
         &mut self,
-        mut each: impl FnMut(&Event, &Self) -> io::Result<()>,
+        mut each: impl FnMut(&Event, &Change, &Self) -> io::Result<()>,
     ) -> Result<(), Failure> {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
@@ -75,8 +99,8 @@ impl Tape {
                 self.seq += 1;
                 event.seq = self.seq;
                 self.last_at = event.event_at;
-                self.books.apply(event);
-                each(event, self).context("the rows cannot be written")?;
+                let change = self.books[self.books_of[usize::from(event.source.0)]].apply(event);
+                each(event, &change, self).context("the rows cannot be written")?;
             }
             if turn? == FeedTurn::Ended {
                 return Ok(());
@@ -84,8 +108,12 @@ impl Tape {
         }
     }
 
+    fn book(&self, subject: SubjectId) -> Option<BookView<'_>> {
+        self.books.iter().find_map(|books| books.book(subject))
+    }
+
     fn find(&self, symbol: &str) -> Result<BookView<'_>, Failure> {
-        let book = self.names.find(symbol).and_then(|subject| self.books.book(subject));
+        let book = self.names.find(symbol).and_then(|subject| self.book(subject));
         book.ok_or_else(|| anyhow!("there is no book of {symbol}").into())
     }
 
@@ -100,50 +128,6 @@ impl Tape {
 
 const BATCH: usize = 512;
 
-/// One book at the end, or at the wanted time.
-fn one(tape: &Tape, symbol: &str, arguments: &Book) -> Result<(), Failure> {
-    let book = tape.find(symbol)?;
-    let subject = book.subject();
-    let show = |quote: Quote| {
-        (tape.price(subject, quote.price), tape.quantity(subject, quote.quantity), quote.orders)
-    };
-    let side = |side| book.levels(side).take(arguments.levels).map(show).collect::<Vec<_>>();
-    let (bids, asks) = (side(Side::Buy), side(Side::Sell));
-    if arguments.json {
-        let stale = book.stale().map(|of| json!({"since_seq": of.since_seq, "since_at": of.since_at.0, "reason": of.reason.word()}));
-        let shown: Value = json!({
-            "subject": symbol, "at": tape.last_at.0, "seq": tape.seq, "stale": stale,
-            "phase": format!("{:?}", book.phase()).to_lowercase(), "bids": bids, "asks": asks,
-        });
-        println!("{shown}");
-        return Ok(());
-    }
-    println!("{symbol} at {} (event {}), {:?}", tape.last_at, tape.seq, book.phase());
-    if let Some(stale) = book.stale() {
-        println!(
-            "uncertain since event {} ({}): {}",
-            stale.since_seq, stale.since_at, stale.reason
-        );
-    }
-    println!(
-        "{:>8} {:>14} {:>14} | {:<14} {:<14} {:<8}",
-        "orders", "quantity", "bid", "ask", "quantity", "orders"
-    );
-    for level in 0..bids.len().max(asks.len()) {
-        let (price, quantity, orders) =
-            bids.get(level).cloned().map_or_else(Default::default, text);
-        print!("{orders:>8} {quantity:>14} {price:>14} | ");
-        let (price, quantity, orders) =
-            asks.get(level).cloned().map_or_else(Default::default, text);
-        println!("{price:<14} {quantity:<14} {orders:<8}");
-    }
-    Ok(())
-}
-
-fn text((price, quantity, orders): (String, String, u32)) -> (String, String, String) {
-    (price, quantity, orders.to_string())
-}
-
 /// One row for each event of the subject.
 fn rows(tape: &mut Tape, symbol: &str, csv: &Path, arguments: &Book) -> Result<(), Failure> {
     let mut out = create(csv)?;
@@ -153,13 +137,10 @@ fn rows(tape: &mut Tape, symbol: &str, csv: &Path, arguments: &Book) -> Result<(
         Box::new(Lobster::new(arguments.levels))
     };
     layout.header(&mut out).context("the rows cannot be written")?;
-    let ran = tape.run(|event, tape| {
+    let ran = tape.run(|event, _, tape| {
         let told = !matches!(event.kind(), Kind::Define | Kind::End);
-        match tape
-            .books
-            .book(event.subject)
-            .filter(|_| told && tape.names.name(event.subject) == symbol)
-        {
+        let is_about = told && tape.names.name(event.subject) == symbol;
+        match tape.book(event.subject).filter(|_| is_about) {
             Some(book) => layout.row(event, &book, &tape.names, &mut out),
             None => Ok(()),
         }
@@ -183,14 +164,20 @@ fn write_all(tape: &Tape, out: &mut impl Write) -> io::Result<()> {
         out,
         "subject,bid_levels,ask_levels,best_bid,best_bid_quantity,best_ask,best_ask_quantity,bid_quantity,ask_quantity,orders"
     )?;
-    for book in tape.books.iter() {
+    let mut books: Vec<_> = tape.books.iter().flat_map(Books::iter).collect();
+    books.sort_by_key(BookView::subject);
+    for book in books {
         let subject = book.subject();
         let touch = book.touch();
         let price =
             |of: Option<Quote>| of.map_or(String::new(), |of| tape.price(subject, of.price));
         let quantity =
             |of: Option<Quote>| of.map_or(String::new(), |of| tape.quantity(subject, of.quantity));
-        let total = |side| Quantity(book.levels(side).map(|level| level.quantity.0).sum());
+        let scale = tape.names.definition(subject).map_or(0, |of| of.quantity_scale);
+        let total = |side| {
+            let sum = book.levels(side).map(|level| u128::from(level.quantity.0)).sum();
+            Wide::sum(sum, scale.into())
+        };
         let orders: u64 = [Side::Buy, Side::Sell]
             .into_iter()
             .flat_map(|side| book.levels(side))
@@ -206,8 +193,8 @@ fn write_all(tape: &Tape, out: &mut impl Write) -> io::Result<()> {
             quantity(touch.bid),
             price(touch.ask),
             quantity(touch.ask),
-            tape.quantity(subject, total(Side::Buy)),
-            tape.quantity(subject, total(Side::Sell)),
+            total(Side::Buy),
+            total(Side::Sell),
         )?;
     }
     out.flush()

@@ -7,7 +7,7 @@ use crate::output::{Moment, Short, Thousands};
 use crate::session::check_flags;
 use engine_event::body::{
     Definition, Execution, Holding, Indication, Level, Order, Print, Quote, Reading, Replacement,
-    Status,
+    Statistic, Status,
 };
 use engine_event::{Decimal, Directory, Event, Kind, Nanos, ParticipantId, Price, Quantity};
 use engine_pipeline::{Feed, FeedTurn, Tally};
@@ -182,6 +182,15 @@ fn fields(event: &Event, names: &Directory, short: bool) -> Vec<(&'static str, V
         }
         Kind::News => fields
             .put("headline", Some(json!(event.body::<engine_event::body::Headline>().headline))),
+        Kind::Statistic => {
+            let of: Statistic = event.body();
+            fields.put("what", of.what().map(|what| json!(what)));
+            fields.put("code", of.what().is_none().then(|| json!(of.code)));
+            fields.price("price", of.price.get());
+            fields.put("quantity", of.quantity().map(|quantity| json!(quantity)));
+            fields.put("about", Some(of.about.0).filter(|at| *at > 0).map(|at| json!(at)));
+            fields.put("withdrawn", of.is_withdrawn().then(|| json!(true)));
+        }
         Kind::Reading => {
             let of: Reading = event.body();
             fields.put("metric", names.metrics.name(of.metric).map(|name| json!(name)));

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::codec::{Quoted, Trouble};
 use dbn::{flags, rtype, v1, v2, v3};
-use engine_event::body::{End, Indication, Phase, Print, Quote, Status};
-use engine_event::{Event, Fault, Flags, Kind, MaybePrice, Price, Quantity, SubjectId};
+use engine_event::body::{End, Indication, Phase, Print, Quote, Statistic, Status};
+use engine_event::{Event, Fault, Flags, Kind, MaybePrice, Nanos, Price, Quantity, SubjectId};
 use engine_pipeline::Sink;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
@@ -49,6 +49,7 @@ impl Dbn {
             rtype::INSTRUMENT_DEF => self.definition(&head, bytes, turn),
             rtype::STATUS => self.status(&head, bytes, turn),
             rtype::IMBALANCE => self.imbalance(&head, bytes, turn),
+            rtype::STATISTICS => self.statistic(&head, bytes, turn),
             rtype::SYMBOL_MAPPING => self.mapping(&head, bytes, turn),
             known if super::type_name(known).is_some() => self.counted(&head, turn),
             unknown => {
@@ -367,6 +368,44 @@ impl Dbn {
             imbalance: sign * i64::from(left),
         };
         turn.push(Event::new(subject, times.at, indication), times.received);
+        Ok(())
+    }
+
+    fn statistic<S: Sink>(&mut self, head: &Head, bytes: &[u8], turn: &mut Turn<'_, S>) -> Done {
+        // The third version made room for greater quantities.
+        macro_rules! fields {
+            ($type:ty) => {
+                (
+                    number!(bytes, $type, ts_recv: u64),
+                    number!(bytes, $type, ts_ref: u64),
+                    number!(bytes, $type, price: i64),
+                    number!(bytes, $type, stat_type: u16),
+                    bytes[std::mem::offset_of!($type, update_action)],
+                )
+            };
+        }
+        let ((ts_recv, about, told, code, action), quantity) =
+            if bytes.len() >= size_of::<v3::StatMsg>() {
+                let quantity = number!(bytes, v3::StatMsg, quantity: i64);
+                (fields!(v3::StatMsg), Some(quantity).filter(|of| *of != v3::UNDEF_STAT_QUANTITY))
+            } else if bytes.len() >= size_of::<v1::StatMsg>() {
+                let quantity = number!(bytes, v1::StatMsg, quantity: i32);
+                let quantity = Some(quantity).filter(|of| *of != v1::UNDEF_STAT_QUANTITY);
+                (fields!(v1::StatMsg), quantity.map(i64::from))
+            } else {
+                return self.too_short(head.rtype, bytes, turn);
+            };
+        let times = self.date(head.rtype, head.ts_event.get(), ts_recv, 0, turn)?;
+        let subject = self.admit(head, times, 0, turn)?;
+        let mut statistic = Statistic::new(code, price(told), quantity);
+        if about != NO_TIME {
+            statistic = statistic.about(Nanos(about));
+        }
+        // Venues publish a number anew (1) or take it back (2).
+        if action == 2 {
+            statistic = statistic.withdrawn();
+        }
+        turn.push(Event::new(subject, times.at, statistic), times.received);
         Ok(())
     }
 

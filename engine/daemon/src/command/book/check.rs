@@ -5,13 +5,15 @@
 //! the ten best levels of a feed that tells every order: the book runs freely, and each row is held
 //! against it at the row's time; of several rows of one time the last counts.
 
+mod binary;
 mod rows;
 
 use super::Tape;
 use crate::failure::Failure;
 use anyhow::anyhow;
+use engine_book::BookView;
 use engine_book::transition::{Difference, Levels, Row, Transition};
-use engine_event::{Event, Kind, Nanos, Price, Quantity, Side};
+use engine_event::{Directory, Event, Kind, Nanos, Price, Quantity, Side};
 use rows::{Rows, Vendor};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -20,7 +22,7 @@ use std::path::Path;
 const SHOWN_MAX: usize = 5;
 
 pub(super) fn run(tape: &mut Tape, symbol: &str, with: &Path, json: bool) -> Result<(), Failure> {
-    let mut rows = Rows::open(with)?;
+    let mut rows = Rows::open(with, symbol)?;
     let mut findings = Findings::default();
     match rows.vendor() {
         Vendor::Lobster => step_by_step(tape, symbol, &mut rows, &mut findings)?,
@@ -125,7 +127,7 @@ fn step_by_step(
     let mut step = None;
     let mut before: Option<Row> = None;
     let mut wrong = Ok(());
-    tape.run(|event, tape| {
+    tape.run(|event, _, tape| {
         let is_message = !matches!(event.kind(), Kind::Define | Kind::End);
         if wrong.is_err() || !is_message || !concerns(event, tape, symbol) {
             return Ok(());
@@ -163,7 +165,7 @@ fn at_their_times(
     let mut due = rows.next_time()?;
     let mut latest = Row::default();
     let mut wrong = Ok(());
-    tape.run(|event, tape| {
+    tape.run(|event, _, tape| {
         if wrong.is_err() || !concerns(event, tape, symbol) {
             return Ok(());
         }
@@ -204,11 +206,16 @@ fn concerns(event: &Event, tape: &Tape, symbol: &str) -> bool {
 
 /// The ten best levels with the prices of rows.
 fn shown(tape: &Tape, event: &Event) -> Row {
-    let scale = tape.names.definition(event.subject).map_or(rows::MBP_SCALE, |of| of.price_scale);
+    best_levels(tape.book(event.subject), &tape.names, rows::MBP_LEVELS)
+}
+
+/// So many best levels with the prices of MBP-10.
+fn best_levels(book: Option<BookView<'_>>, names: &Directory, most: usize) -> Row {
+    let Some(book) = book else { return Row::default() };
+    let scale = names.definition(book.subject()).map_or(rows::MBP_SCALE, |of| of.price_scale);
     let finer = 10i64.checked_pow(u32::from(rows::MBP_SCALE.saturating_sub(scale))).unwrap_or(1);
     let side = |side| -> Levels {
-        let book = tape.books.book(event.subject).into_iter();
-        let levels = book.flat_map(|book| book.levels(side)).take(rows::MBP_LEVELS);
+        let levels = book.levels(side).take(most);
         levels.map(|of| (Price(of.price.0.saturating_mul(finer)), of.quantity)).collect()
     };
     Row { bids: side(Side::Buy), asks: side(Side::Sell) }

@@ -3,10 +3,10 @@
 use super::*;
 use ::dbn::decode::dbn::Decoder;
 use ::dbn::{
-    BidAskPair, ImbalanceMsg, InstrumentDefMsg, Mbp1Msg, Mbp10Msg, RecordRef, StatusMsg, TradeMsg,
-    VersionUpgradePolicy,
+    BidAskPair, ImbalanceMsg, InstrumentDefMsg, Mbp1Msg, Mbp10Msg, RecordRef, StatMsg, StatusMsg,
+    TradeMsg, VersionUpgradePolicy,
 };
-use engine_event::body::{Indication, Level, Print, Quote, Status};
+use engine_event::body::{Indication, Level, Print, Quote, Statistic, Status};
 use std::collections::BTreeMap;
 
 /// What has been read of a sample, event by event.
@@ -117,6 +117,16 @@ impl Reading {
         assert_eq!(indication.imbalance < 0, side == TheirSide::Ask && m.total_imbalance_qty > 0);
     }
 
+    fn statistic(&mut self, m: &StatMsg) {
+        let statistic: Statistic = self.next(Kind::Statistic, m.hd.ts_event, m.ts_recv).body();
+        let price = Some(m.price).filter(|price| *price != ::dbn::UNDEF_PRICE);
+        let quantity = Some(m.quantity).filter(|of| *of != ::dbn::UNDEF_STAT_QUANTITY);
+        let about = Some(m.ts_ref).filter(|at| *at != ::dbn::UNDEF_TIMESTAMP);
+        assert_eq!((statistic.price.get(), statistic.quantity()), (price.map(Price), quantity));
+        assert_eq!((statistic.about.0, statistic.code), (about.unwrap_or(0), m.stat_type));
+        assert_eq!(statistic.is_withdrawn(), m.update_action == 2);
+    }
+
     fn record(&mut self, record: RecordRef<'_>) {
         if let Some(m) = record.get::<MboMsg>() {
             self.order(m);
@@ -132,6 +142,8 @@ impl Reading {
             self.status(m);
         } else if let Some(m) = record.get::<ImbalanceMsg>() {
             self.imbalance(m);
+        } else if let Some(m) = record.get::<StatMsg>() {
+            self.statistic(m);
         } else {
             panic!("no sample has {:?}", record.header());
         }
@@ -140,7 +152,8 @@ impl Reading {
 
 #[test]
 fn every_field_is_what_the_crates_decoder_reads() {
-    let schemas = ["mbo", "mbp-1", "mbp-10", "trades", "definition", "status", "imbalance"];
+    let schemas =
+        ["mbo", "mbp-1", "mbp-10", "trades", "definition", "status", "imbalance", "statistics"];
     for (schema, version) in
         schemas.into_iter().flat_map(|schema| (1..=3).map(move |v| (schema, v)))
     {

@@ -125,11 +125,10 @@ fn auctions() {
 }
 
 #[test]
-fn statistics_are_counted() {
-    for version in 1..=3 {
-        let decoded = strictly(&sample("statistics", version));
-        let counted = decoded.tally.by_type[usize::from(::dbn::rtype::STATISTICS)];
-        assert_eq!((decoded.events.len(), decoded.tally.messages, counted), (0, 2, 2));
-        assert_eq!(decoded.tally.unknown, 0);
-    }
+fn statistics() {
+    check("statistics", &expect![[r#"
+        Define of 146945 at 1682269536030443135 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 9, quantity_scale: 0 }
+        Statistic of 146945 at 1682269536030443135 {} Statistic { price: Some(Price(100000000000)), quantity: -9223372036854775808, about: Nanos(0), code: 7, is_withdrawn: 0 }
+        Statistic of 146945 at 1682269536071497081 {} Statistic { price: Some(Price(100000000000)), quantity: -9223372036854775808, about: Nanos(0), code: 5, is_withdrawn: 0 }
+    "#]]);
 }

@@ -1,6 +1,6 @@
-//! A vendor's rows, read one by one. A further layout (rows out of a binary file) is one more way to
-//! make [`Told`].
+//! A vendor's rows, read one by one: lines of text, or what a binary file ([`Binary`]) tells.
 
+use super::binary::Binary;
 use crate::failure::Failure;
 use engine_book::transition::{Levels, Row};
 use engine_event::{Decimal, Nanos, Price, Quantity};
@@ -28,7 +28,7 @@ pub(super) enum Vendor {
     Mbp,
 }
 
-/// A row: which line, of when (0 where it does not say), and the levels.
+/// A row: which line (of a binary file, how many events were taken), of when (0 where it does not say), and the levels.
 pub(super) struct Told {
     pub(super) line: u64,
     pub(super) at: Nanos,
@@ -45,6 +45,9 @@ pub(super) struct Rows {
     line: u64,
     levels: usize,
     columns: Columns,
+    symbol: String,
+    /// Where the rows come from if the file is not text.
+    binary: Option<Box<Binary>>,
     /// A row that was read to know that the time before it is over.
     ahead: Option<Told>,
 }
@@ -53,13 +56,16 @@ pub(super) struct Rows {
 #[derive(Default)]
 struct Columns {
     at: usize,
+    symbol: Option<usize>,
     /// Price and size of each level, bids and asks.
     bids: Vec<(usize, usize)>,
     asks: Vec<(usize, usize)>,
 }
 
 impl Rows {
-    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+    /// Opens rows of this symbol. Rows that do not name theirs are about no other.
+    pub(super) fn open(path: &Path, symbol: &str) -> Result<Self, Failure> {
+        let binary = Binary::open(path, symbol)?.map(Box::new);
         let open = File::open(path);
         let file = open.map_err(|reason| FeedError::Io { file: path.to_owned(), reason })?;
         let mut rows = Self {
@@ -70,8 +76,14 @@ impl Rows {
             line: 0,
             levels: 0,
             columns: Columns::default(),
+            symbol: symbol.to_owned(),
+            binary,
             ahead: None,
         };
+        if rows.binary.is_some() {
+            (rows.vendor, rows.levels) = (Vendor::Mbp, MBP_LEVELS);
+            return Ok(rows);
+        }
         let first = rows.read_line()?.ok_or_else(|| rows.wrong("the file is empty"))?;
         let names: Vec<&str> = first.split(',').collect();
         if names.contains(&"ts_event") {
@@ -111,25 +123,34 @@ impl Rows {
         if let Some(row) = self.ahead.take() {
             return Ok(Some(row));
         }
-        let line = match self.first.take() {
-            Some(first) => {
-                self.line = 1;
-                Some(first)
+        if let Some(first) = self.first.take() {
+            self.line = 1;
+            return self.row(&first).map(Some);
+        }
+        while let Some(text) = self.read_line()? {
+            let symbol = self.columns.symbol.and_then(|at| text.split(',').nth(at));
+            if symbol.is_none_or(|symbol| symbol == self.symbol) {
+                return self.row(&text).map(Some);
             }
-            None => self.read_line()?,
-        };
-        let Some(text) = line else { return Ok(None) };
+        }
+        Ok(None)
+    }
+
+    fn row(&self, text: &str) -> Result<Told, Failure> {
         let columns: Vec<&str> = text.split(',').collect();
         let row = match self.vendor {
             Vendor::Lobster => lobster(&columns, self.levels).map(|levels| (Nanos(0), levels)),
             Vendor::Mbp => self.columns.row(&columns),
         };
         let (at, levels) = row.map_err(|what| self.wrong(what))?;
-        Ok(Some(Told { line: self.line, at, levels }))
+        Ok(Told { line: self.line, at, levels })
     }
 
     /// The last row of the next time.
     pub(super) fn next_time(&mut self) -> Result<Option<Told>, Failure> {
+        if let Some(binary) = &mut self.binary {
+            return binary.next_time();
+        }
         let Some(mut row) = self.next()? else { return Ok(None) };
         while let Some(next) = self.next()? {
             if next.at < row.at {
@@ -171,7 +192,7 @@ impl Rows {
         let is_whole = bids.len() == asks.len() && !bids.is_empty();
         let at = at.filter(|_| is_whole);
         let at = at.ok_or_else(|| self.wrong("bid_px_00, bid_sz_00 and so on are not there"))?;
-        Ok(Columns { at, bids, asks })
+        Ok(Columns { at, symbol: find("symbol"), bids, asks })
     }
 }
 
