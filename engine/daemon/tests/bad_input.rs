@@ -276,9 +276,10 @@ fn a_bomb_is_refused_in_little_memory() {
     (0..512).for_each(|_| gzip.write_all(&zeros).unwrap());
     gzip.finish().unwrap();
     for command in ["replay", "decode"] {
-        // The most memory that it ever used, as long as the system tells.
+        // The most memory that it ever used, as long as the system tells: it waits for its input, so
+        // that it is there to be asked.
         let ran = folder.shell(&format!(
-            "\"$TAPEWATCH\" {command} bomb.gz & \
+            "{{ sleep 0.3; cat bomb.gz; }} | \"$TAPEWATCH\" {command} - & \
              while used=$(grep VmHWM /proc/$!/status 2>/dev/null); do peak=$used; done; echo $peak; wait $!"
         ));
         assert!(ran.failed(65).contains("times its size"), "{ran:?}");

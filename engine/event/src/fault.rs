@@ -46,7 +46,8 @@ faults! {
     OutOfRange = 7 "out-of-range",
     /// A message about a subject that was never defined.
     UnknownSubject = 8 "unknown-subject",
-    /// More names than the directory may hold.
+    /// More names than the directory may hold. A message about a subject without room is counted and
+    /// becomes no event.
     DirectoryFull = 9 "directory-full",
     /// A change to an order that is not in the book.
     UnknownOrder = 10 "unknown-order",

@@ -257,7 +257,7 @@ impl Bitstamp {
         };
         let met = self.subjects.meet(name, define, at, names, sink);
         met.map_err(|refused| match refused {
-            Refused::Full(full) => full.into(),
+            Refused::Full(_) => Bad::Refused,
             Refused::Scales { .. } => Bad::Fatal(CodecError::new(self.lines.place(), refused)),
         })
     }

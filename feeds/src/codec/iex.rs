@@ -352,7 +352,7 @@ impl Iex {
         if self.symbols.len() == SYMBOLS_MAX {
             let what = format_args!("more than {SYMBOLS_MAX} symbols");
             let trouble = Trouble { fault: Fault::DirectoryFull, place: turn.place, what };
-            trouble.lose(self.strict, SubjectId::EVERY, at, turn.sink, turn.tally)?;
+            trouble.count(self.strict, turn.tally)?;
             return Err(Stop::Skip);
         }
         let Some(name) = text(symbol.trim_ascii_end()) else {
@@ -369,7 +369,7 @@ impl Iex {
             Err(Refused::Full(full)) => {
                 let what = format_args!("{name}: {full}");
                 let trouble = Trouble { fault: Fault::DirectoryFull, place: turn.place, what };
-                trouble.lose(self.strict, SubjectId::EVERY, at, turn.sink, turn.tally)?;
+                trouble.count(self.strict, turn.tally)?;
                 Stands::Refused
             }
         };

@@ -424,7 +424,7 @@ impl Itch50 {
             Err(Refused::Full(full)) => {
                 let what = format_args!("{symbol}: {full}");
                 let trouble = Trouble { fault: Fault::DirectoryFull, place, what };
-                trouble.lose(self.strict, SubjectId::EVERY, at, turn.sink, turn.tally)?;
+                trouble.count(self.strict, turn.tally)?;
                 REFUSED
             }
         };

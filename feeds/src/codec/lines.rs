@@ -45,6 +45,8 @@ pub(crate) enum Bad {
     Fatal(CodecError),
     /// It is lost for the subject.
     Lost(Fault, SubjectId, &'static str),
+    /// It is about a subject for which there is no room: nobody can follow that, so nobody lacks it.
+    Refused,
 }
 
 impl Bad {
@@ -158,11 +160,17 @@ impl Lines {
         sink: &mut S,
         tally: &mut Tally,
     ) -> Result<(), CodecError> {
+        let place = self.place();
         let (fault, subject, what) = match bad {
             Bad::Fatal(error) => return Err(error),
             Bad::Lost(fault, subject, what) => (fault, subject, what),
+            Bad::Refused => {
+                tally.messages += 1;
+                let what = format_args!("no room for another subject in {}", Quoted(line));
+                let trouble = Trouble { fault: Fault::DirectoryFull, place, what };
+                return trouble.count(self.strict, tally);
+            }
         };
-        let place = self.place();
         if !complete {
             let what = format!("the file ends within a line: {what} in {}", Quoted(line));
             return Err(CodecError::at_end(place, what));

@@ -70,7 +70,7 @@ impl Lobster {
         let was_known = names.subjects().len();
         let met = self.subjects.meet(&self.name, itch50::definition, at, names, sink);
         let subject = met.map_err(|refused| match refused {
-            Refused::Full(full) => full.into(),
+            Refused::Full(_) => Bad::Refused,
             Refused::Scales { .. } => Bad::Fatal(CodecError::new(self.lines.place(), refused)),
         })?;
         // A file is a day: what an earlier one left in the book is gone, and so is what was in doubt.

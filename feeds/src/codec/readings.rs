@@ -71,7 +71,7 @@ impl LineCodec for Readings {
         let define = |names: &mut Directory| Ok(Definition::new(names.venues.intern(VENUE)?, 0, 0));
         let met = self.subjects.meet(device, define, at, names, sink);
         let subject = met.map_err(|refused| match refused {
-            Refused::Full(full) => full.into(),
+            Refused::Full(_) => Bad::Refused,
             Refused::Scales { .. } => Bad::Fatal(CodecError::new(self.lines.place(), refused)),
         })?;
         let metric = match subject {

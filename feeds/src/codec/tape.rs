@@ -222,7 +222,7 @@ impl Tape {
             Ok(Definition::new(names.venues.intern(venue)?, price_scale, quantity_scale))
         };
         self.subjects.meet(name, define, at, names, sink).map_err(|refused| match refused {
-            Refused::Full(full) => full.into(),
+            Refused::Full(_) => Bad::Refused,
             Refused::Scales { .. } => Bad::Fatal(CodecError::new(self.lines.place(), refused)),
         })
     }

@@ -150,7 +150,7 @@ impl Dbn {
             Err(Refused::Full(full)) => {
                 let what = format_args!("{}: {full}", self.name);
                 let trouble = Trouble { fault: Fault::DirectoryFull, place: turn.place(), what };
-                trouble.lose(self.strict, SubjectId::EVERY, times.at, turn.sink, turn.tally)?;
+                trouble.count(self.strict, turn.tally)?;
                 Stands::Refused
             }
         };

@@ -53,7 +53,7 @@ impl Market {
     ) -> Result<Stands, Stop> {
         if self.securities.len() == SECURITIES_MAX {
             let what = format_args!("more than {SECURITIES_MAX} securities");
-            self.lose_all(Fault::DirectoryFull, what, at, turn)?;
+            self.trouble(Fault::DirectoryFull, turn.place, what).count(self.strict, turn.tally)?;
             return Err(Stop::Skip);
         }
         let definition = |names: &mut Directory| {
@@ -84,7 +84,9 @@ impl Market {
                 return Err(CodecError::new(place, refused).into());
             }
             Err(Refused::Full(full)) => {
-                self.lose_all(Fault::DirectoryFull, format_args!("{name}: {full}"), at, turn)?;
+                let what = format_args!("{name}: {full}");
+                let trouble = self.trouble(Fault::DirectoryFull, turn.place, what);
+                trouble.count(self.strict, turn.tally)?;
                 Stands::Refused
             }
         };
