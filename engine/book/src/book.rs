@@ -1,7 +1,7 @@
 //! One subject's book: two ladders, the hidden orders, and what is known of its state.
 
 use crate::change::Before;
-use crate::level::{self, Ladder, Level, Levels, NO_LEVEL, Number, Owner};
+use crate::level::{self, Ladder, Level, Levels, Likely, NO_LEVEL, Number, Owner};
 use crate::orders::{Orders, Queue, Resting, Slot};
 use crate::{Form, Stale, Touch};
 use engine_event::body::Phase;
@@ -188,7 +188,8 @@ impl Book {
         (price, quantity, orders): (Price, Quantity, u32),
         place: usize,
     ) {
-        let number = self.level_for(&mut room.levels, side, price, Owner::of(place, side));
+        let number =
+            self.level_for(&mut room.levels, side, price, Owner::of(place, side), Likely::NONE);
         let level = room.levels.get_mut(number);
         (level.quantity, level.orders) = (quantity, orders);
         self.refresh(&room.levels, side);
@@ -246,13 +247,13 @@ impl Book {
         room: &mut Room,
         (place, subject): (usize, SubjectId),
         order: Resting,
-        likely: Number,
+        likely: Likely,
     ) -> Result<(), Fault> {
         let (owner, price) = (Owner::of(place, order.side), order.price);
-        let number = if room.levels.is_at(likely, price, owner) {
-            likely
+        let number = if room.levels.is_at(likely.number, price, owner) {
+            likely.number
         } else {
-            self.level_for(&mut room.levels, order.side, price, owner)
+            self.level_for(&mut room.levels, order.side, price, owner, likely)
         };
         let level = room.levels.get_mut(number);
         let quantity = level.quantity.0.checked_add(order.remaining.0).ok_or(Fault::OutOfRange)?;
@@ -285,7 +286,8 @@ impl Book {
             room.orders.append(slot, NO_LEVEL, &mut record.hidden);
             return Ok(());
         }
-        let number = self.level_for(&mut room.levels, side, price, Owner::of(place, side));
+        let number =
+            self.level_for(&mut room.levels, side, price, Owner::of(place, side), Likely::NONE);
         let level = room.levels.get_mut(number);
         let quantity = level.quantity.0.checked_add(remaining.0).ok_or(Fault::OutOfRange)?;
         room.orders.append(slot, number, &mut level.queue);
@@ -295,9 +297,16 @@ impl Book {
 
     /// The level at a price; it is made if need be, and then something has to be put there.
     #[inline(never)]
-    fn level_for(&mut self, levels: &mut Levels, side: Side, price: Price, owner: Owner) -> Number {
+    fn level_for(
+        &mut self,
+        levels: &mut Levels,
+        side: Side,
+        price: Price,
+        owner: Owner,
+        likely: Likely,
+    ) -> Number {
         let (ladder, rank) = (&mut self.ladders[side as usize], level::rank(side, price));
-        match levels.find(*ladder, rank) {
+        match levels.find_likely(*ladder, rank, likely) {
             Ok(at) => levels.number(*ladder, at),
             Err(at) => levels.insert(ladder, at, price, owner, rank),
         }

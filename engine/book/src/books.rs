@@ -3,7 +3,7 @@
 #[cfg(doc)]
 use crate::Form;
 use crate::book::{Book, Record, Room};
-use crate::level::{self, Ladder, Levels};
+use crate::level::{self, Ladder, Levels, Likely};
 use crate::memory::{prefetch, reserve};
 use crate::orders::Orders;
 use crate::rules::{self, Turn};
@@ -67,7 +67,7 @@ pub struct Books {
     /// By subject: the place in `books`, or `NOT_OPEN`.
     places: Vec<u32>,
     /// Of the next events, by the end of their numbers, where what they need may lie.
-    likely: [u32; Self::AHEAD],
+    likely: [Likely; Self::AHEAD],
     /// Faults of events that found no book.
     pub(crate) faults_without_book: FaultCounts,
     /// What was said of every subject, for books that open later.
@@ -89,7 +89,7 @@ impl Books {
             books: reserve(bounds.subjects_max as usize),
             records: Vec::new(),
             places: Vec::new(),
-            likely: [NOT_OPEN; Self::AHEAD],
+            likely: [Likely::NONE; Self::AHEAD],
             faults_without_book: FaultCounts::default(),
             every_phase: Phase::Unknown,
             every_stale: None,
@@ -163,13 +163,13 @@ impl Books {
             let (side, price) =
                 (side_of(event), event.body::<Order>().price.get().unwrap_or(Price(0)));
             let ladder = self.ladder(event.subject, side);
-            let number = self.room.levels.guess(ladder, level::rank(side, price));
-            self.room.levels.prefetch(number);
-            self.likely[event.seq as usize % Self::AHEAD] = number;
+            let likely = self.room.levels.guess(ladder, level::rank(side, price));
+            self.room.levels.prefetch(likely.number);
+            self.likely[event.seq as usize % Self::AHEAD] = likely;
         }
         for event in others.of(lot) {
             let slot = self.room.orders.guess(rules::order_of(event));
-            self.likely[event.seq as usize % Self::AHEAD] = slot;
+            self.likely[event.seq as usize % Self::AHEAD].number = slot;
             if let Some((number, side)) = self.room.orders.prefetch_around(slot) {
                 self.room.levels.prefetch(number);
                 self.room.levels.prefetch_last(self.ladder(event.subject, side));

@@ -76,6 +76,21 @@ pub(crate) type Number = u32;
 /// No level.
 pub(crate) const NO_LEVEL: Number = Number::MAX;
 
+/// What was found of an event before its turn. Events before it may have changed that, so it is only
+/// believed where it proves true.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Likely {
+    /// The level of an order that enters, or the slot of one that rests.
+    pub(crate) number: u32,
+    /// Where in its ladder a level would have to be that is not there.
+    pub(crate) at: u32,
+}
+
+impl Likely {
+    /// Nothing is known.
+    pub(crate) const NONE: Likely = Likely { number: NO_LEVEL, at: u32::MAX };
+}
+
 /// The place of a price in its ladder, or the one where it would have to be.
 pub(crate) type Spot = Result<usize, usize>;
 
@@ -268,10 +283,23 @@ impl Levels {
         self.rungs[ladder.range()].binary_search_by_key(&rank, |rung| rung.rank)
     }
 
-    /// Where the level of this rank lies, if it is there.
+    /// Where the level of this rank lies, if it is there, and the place where it would have to be.
     #[inline(always)]
-    pub(crate) fn guess(&self, ladder: Ladder, rank: i64) -> Number {
-        self.find(ladder, rank).map_or(NO_LEVEL, |at| self.number(ladder, at))
+    pub(crate) fn guess(&self, ladder: Ladder, rank: i64) -> Likely {
+        match self.find(ladder, rank) {
+            Ok(at) => Likely { number: self.number(ladder, at), at: at as u32 },
+            Err(at) => Likely { number: NO_LEVEL, at: at as u32 },
+        }
+    }
+
+    /// The place of this rank, which may be known already.
+    #[inline(always)]
+    pub(crate) fn find_likely(&self, ladder: Ladder, rank: i64, likely: Likely) -> Spot {
+        let (at, start) = (likely.at as usize, ladder.start as usize);
+        let is_between = at <= ladder.count()
+            && self.rungs[start + at - 1].rank < rank
+            && (at == ladder.count() || self.rungs[start + at].rank > rank);
+        if is_between { Err(at) } else { self.find(ladder, rank) }
     }
 
     /// The level at a price, if there is one.
@@ -406,14 +434,15 @@ impl Levels {
     #[inline(always)]
     pub(crate) fn prefetch_end(&self, ladder: Ladder) {
         let end = ladder.range().end;
-        prefetch(&self.rungs, end.wrapping_sub(1));
-        prefetch(&self.rungs, end.wrapping_sub(5));
+        prefetch(&self.rungs, end - 1);
+        prefetch(&self.rungs, end - 5);
+        prefetch(&self.rungs, end - 8);
     }
 
     /// Sends for a ladder's last rungs.
     #[inline(always)]
     pub(crate) fn prefetch_last(&self, ladder: Ladder) {
-        prefetch(&self.rungs, ladder.range().end.wrapping_sub(1));
+        prefetch(&self.rungs, ladder.range().end - 1);
     }
 
     /// Sends for a level.

@@ -4,7 +4,7 @@
 //! (`Err`) has changed nothing. What it did it writes into the change, which says "nothing" before.
 
 use crate::book::{Book, Record, Room};
-use crate::level::NO_LEVEL;
+use crate::level::Likely;
 use crate::orders::{Resting, Slot};
 use crate::{Change, Effect, Form, Traded};
 use engine_event::body::{self, Attributes, Execution, Gap, Order, Print, Replacement, Status};
@@ -21,7 +21,7 @@ pub(crate) struct Turn<'a> {
     pub(crate) room: &'a mut Room,
     pub(crate) event: &'a Event,
     /// Where its order may lie, or of one that enters, the level where it will stand.
-    pub(crate) likely: u32,
+    pub(crate) likely: Likely,
     pub(crate) change: &'a mut Change,
 }
 
@@ -133,7 +133,7 @@ impl Turn<'_> {
             }
         };
         let is_execution = kind == Kind::Execute;
-        let Some(slot) = self.room.orders.find_likely(self.likely, self.subject, id) else {
+        let Some(slot) = self.room.orders.find_likely(self.likely.number, self.subject, id) else {
             // It traded all the same, and the volume counts where the price is told.
             if is_execution {
                 self.trade(price.get(), told);
@@ -201,7 +201,7 @@ impl Turn<'_> {
         self.remove(slot);
         if new.is_displayed() {
             let whose = (self.place, self.subject);
-            self.book.enter(self.room, whose, new, NO_LEVEL)?;
+            self.book.enter(self.room, whose, new, Likely::NONE)?;
         } else {
             Book::enter_hidden(&mut self.records[self.place], self.room, self.subject, new);
         }
@@ -277,7 +277,7 @@ impl Turn<'_> {
     /// taken back.
     #[inline(always)]
     fn find(&mut self, id: OrderId) -> Result<Slot, Fault> {
-        let slot = self.room.orders.find_likely(self.likely, self.subject, id);
+        let slot = self.room.orders.find_likely(self.likely.number, self.subject, id);
         let slot = slot.ok_or(Fault::UnknownOrder)?;
         self.change.order = Some(*self.room.orders.get(slot));
         Ok(slot)

@@ -4,7 +4,7 @@
 //! orders, level by level, in their priority. Levels follow from them, unless they are what was told.
 
 use crate::book::{Book, Crossing, Room};
-use crate::level::NO_LEVEL;
+use crate::level::Likely;
 use crate::orders::Resting;
 use crate::rules::PRICES;
 use crate::{Books, Form, Quote, Stale};
@@ -117,7 +117,7 @@ impl Books {
                 return Err(SnapshotError::Damaged { at });
             }
             if order.is_displayed() {
-                let entered = book.enter(room, (place, record.subject), order, NO_LEVEL);
+                let entered = book.enter(room, (place, record.subject), order, Likely::NONE);
                 return entered.map_err(|_| SnapshotError::Damaged { at });
             }
             Book::enter_hidden(record, room, record.subject, order);
