@@ -189,7 +189,7 @@ fn fields(event: &Event, names: &Directory, short: bool) -> Vec<(&'static str, V
             fields.price("price", of.price.get());
             fields.put("quantity", of.quantity().map(|quantity| json!(quantity)));
             fields.put("about", Some(of.about.0).filter(|at| *at > 0).map(|at| json!(at)));
-            fields.put("withdrawn", of.is_withdrawn().then(|| json!(true)));
+            fields.put("withdrawn", of.is_withdrawn().then_some(json!(true)));
         }
         Kind::Reading => {
             let of: Reading = event.body();
