@@ -126,9 +126,12 @@ fn auctions() {
 
 #[test]
 fn statistics() {
-    check("statistics", &expect![[r#"
+    check(
+        "statistics",
+        &expect![[r#"
         Define of 146945 at 1682269536030443135 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 9, quantity_scale: 0 }
         Statistic of 146945 at 1682269536030443135 {} Statistic { price: Some(Price(100000000000)), quantity: -9223372036854775808, about: Nanos(0), code: 7, is_withdrawn: 0 }
         Statistic of 146945 at 1682269536071497081 {} Statistic { price: Some(Price(100000000000)), quantity: -9223372036854775808, about: Nanos(0), code: 5, is_withdrawn: 0 }
-    "#]]);
+    "#]],
+    );
 }
