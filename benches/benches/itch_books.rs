@@ -9,7 +9,8 @@
 //! A generated NASDAQ day of 8,000 stocks lies in the page cache; one thread decodes it and applies it
 //! to books by order, as a shard does: a batch of events, looked at ahead, one by one. Time is what the
 //! thread spent working. Peers are programs that are given as commands; they read the same file in the
-//! same rounds, and say what a message took.
+//! same rounds, and say what a message took. Then each message is timed by itself, with its share of
+//! decoding and looking ahead; and the memory that the books took is told.
 
 #![forbid(unsafe_code)]
 
@@ -17,6 +18,7 @@ use benches::{Contest, Options, Rival, Session, Target, cpu_time, ns_each, tell}
 use engine_book::{Books, Bounds, Change};
 use engine_event::{Directory, Event, Nanos};
 use engine_pipeline::{Feed, FeedTurn};
+use hdrhistogram::Histogram;
 use std::hint::black_box;
 
 /// Events that are decoded before the books see them.
@@ -49,7 +51,14 @@ fn main() {
             break;
         }
     }
-    tell(options, "itch_books", "ns of CPU a message", &[results]);
+    let columns = ["p50", "p99", "p99.9", "p99.99"];
+    let each = Contest::with_columns("one message by itself", &columns)
+        .ours("decoding and books by order", || one_by_one(&session))
+        .play(rounds);
+    let memory = Contest::new("MiB of memory at the end, without the mapped file")
+        .ours("decoding and books by order", || memory(&session))
+        .play(1);
+    tell(options, "itch_books", "ns of CPU a message", &[results, each, memory]);
 }
 
 fn decode(session: &Session) -> Vec<f64> {
@@ -60,17 +69,64 @@ fn decode(session: &Session) -> Vec<f64> {
 
 fn books(session: &Session) -> Vec<f64> {
     let mut books = Books::new(Bounds::default());
+    run(session, |events| apply(&mut books, events))
+}
+
+fn apply(books: &mut Books, events: &[Event]) {
+    for from in (0..events.len()).step_by(Books::AHEAD) {
+        let coming = &events[from..];
+        books.look_ahead(coming, from == 0);
+        for event in coming.iter().take(Books::AHEAD) {
+            let mut change = Change::NONE;
+            books.apply_into(event, &mut change);
+            black_box(&change);
+        }
+    }
+}
+
+/// Percentiles of what one message takes: its own way through the books, less what a look at the clock
+/// takes, and its share of what is done for many at once.
+fn one_by_one(session: &Session) -> Vec<f64> {
+    let (clock, mut books) = (quanta::Clock::new(), Books::new(Bounds::default()));
+    let since = |start: u64| clock.delta_as_nanos(start, clock.raw());
+    let mut looks: Vec<u64> = (0..1001).map(|_| since(clock.raw())).collect();
+    looks.sort_unstable();
+    let look = looks[500];
+    let mut spent = Histogram::<u64>::new(3).expect("three digits");
+    let mut decoded = clock.raw();
     run(session, |events| {
+        let of_decoding = since(decoded) / events.len().max(1) as u64;
         for from in (0..events.len()).step_by(Books::AHEAD) {
-            let coming = &events[from..];
+            let (coming, start) = (&events[from..], clock.raw());
             books.look_ahead(coming, from == 0);
-            for event in coming.iter().take(Books::AHEAD) {
-                let mut change = Change::NONE;
+            let coming = &coming[..coming.len().min(Books::AHEAD)];
+            let shared = of_decoding + since(start) / coming.len() as u64;
+            for event in coming {
+                let (start, mut change) = (clock.raw(), Change::NONE);
                 books.apply_into(event, &mut change);
                 black_box(&change);
+                spent.saturating_record(shared + since(start).saturating_sub(look));
             }
         }
-    })
+        decoded = clock.raw();
+    });
+    [0.5, 0.99, 0.999, 0.9999].map(|of| spent.value_at_quantile(of) as f64).into()
+}
+
+/// What the process has of its own when the books stand, less what it had before.
+fn memory(session: &Session) -> Vec<f64> {
+    let before = own_kib();
+    let mut books = Books::new(Bounds::default());
+    run(session, |events| apply(&mut books, events));
+    vec![own_kib().saturating_sub(before) as f64 / 1024.0]
+}
+
+/// Memory of the process that no file stands behind.
+fn own_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("a process has a status");
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()).expect("a number of KiB");
+    kib.parse().expect("a number")
 }
 
 fn run(session: &Session, mut each: impl FnMut(&[Event])) -> Vec<f64> {
