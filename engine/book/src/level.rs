@@ -278,9 +278,29 @@ impl Levels {
         if near[Self::NEAR - 1 - better].rank == rank { Ok(at - 1) } else { Err(at) }
     }
 
+    /// The place of a rank that is worse than those of the best rungs. Every look at a ladder's depth waits
+    /// for memory, so most are taken at once, and the others near by.
     #[inline(never)]
     fn find_far(&self, ladder: Ladder, rank: i64) -> Spot {
-        self.rungs[ladder.range()].binary_search_by_key(&rank, |rung| rung.rank)
+        let rungs = &self.rungs[ladder.range()];
+        let far = &rungs[..rungs.len() - Self::NEAR];
+        let mut from = 0;
+        if let Some((farther, next)) = far.split_last_chunk::<{ 2 * Self::NEAR }>() {
+            let better: usize = next.iter().map(|rung| usize::from(rung.rank > rank)).sum();
+            if better < next.len() {
+                let at = far.len() - better;
+                return if far[at - 1].rank == rank { Ok(at - 1) } else { Err(at) };
+            }
+            let mut reach = 4 * Self::NEAR;
+            from = loop {
+                match farther.len().checked_sub(reach) {
+                    Some(at) if farther[at].rank > rank => reach *= 4,
+                    at => break at.unwrap_or(0),
+                }
+            };
+        }
+        let found = far[from..].binary_search_by_key(&rank, |rung| rung.rank);
+        found.map(|at| from + at).map_err(|at| from + at)
     }
 
     /// Where the level of this rank lies, if it is there, and the place where it would have to be.
@@ -402,7 +422,7 @@ impl Levels {
         if kept > count / 4 * 3 || count == 0 {
             self.grow(ladder);
         }
-        self.find_far(*ladder, rank).unwrap_or_else(|at| at)
+        self.find(*ladder, rank).unwrap_or_else(|at| at)
     }
 
     /// Moves a ladder into a block of the next size.
@@ -510,7 +530,7 @@ mod tests {
 
     #[test]
     fn every_level_is_found_near_and_far() {
-        for count in [0, 1, 7, 8, 9, 15, 16, 17, 23, 24, 25, 100] {
+        for count in [0, 1, 7, 8, 9, 15, 16, 17, 23, 24, 25, 32, 33, 57, 100, 250, 1000] {
             let mut side = Side::new();
             (0..count).for_each(|n| side.fill(0, n * 37 % count * 2));
             let ranks: Vec<_> = side.levels.ranks(side.ladders[0]).collect();
