@@ -1,6 +1,8 @@
 //! The formats, and how content tells which one it is.
 
-use crate::codec::{bitstamp, dbn, iex, itch_pcap, itch50, lobster, readings, sbe, tape};
+use crate::codec::{
+    bitstamp, dbn, iex, itch_pcap, itch_soup, itch50, lobster, readings, sbe, tape,
+};
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
@@ -16,6 +18,8 @@ pub enum Format {
     IexPcap,
     /// NASDAQ TotalView-ITCH 5.0, as MoldUDP64 in a pcap or pcapng capture.
     ItchPcap,
+    /// NASDAQ TotalView-ITCH 5.0, as SoupBinTCP recorded byte for byte.
+    ItchSoup,
     /// NASDAQ TotalView-ITCH 5.0, as a BinaryFILE: each message behind its length.
     Itch50,
     /// LOBSTER's message CSV.
@@ -30,9 +34,10 @@ pub enum Format {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Format; 9] = [
+    pub const ALL: [Format; 10] = [
         Format::Itch50,
         Format::ItchPcap,
+        Format::ItchSoup,
         Format::IexPcap,
         Format::Dbn,
         Format::Lobster,
@@ -52,6 +57,7 @@ impl Format {
             Format::Dbn => "dbn",
             Format::IexPcap => "iex-pcap",
             Format::ItchPcap => "itch-pcap",
+            Format::ItchSoup => "itch-soup",
             Format::Itch50 => "itch50",
             Format::Lobster => "lobster",
             Format::Mdp3Pcap => "mdp3-pcap",
@@ -64,7 +70,7 @@ impl Format {
     pub const fn place(self) -> &'static str {
         match self {
             Format::IexPcap | Format::ItchPcap | Format::Mdp3Pcap => "packet",
-            Format::Dbn | Format::Itch50 => "byte",
+            Format::Dbn | Format::Itch50 | Format::ItchSoup => "byte",
             Format::Bitstamp | Format::Lobster | Format::Readings | Format::Tape => "line",
         }
     }
@@ -78,6 +84,7 @@ impl Format {
             Format::Dbn => "DBN and a version from 1 to 3",
             Format::IexPcap => "a pcap or pcapng capture of IEX-TP with DEEP 1.0 or TOPS 1.6",
             Format::ItchPcap => "a pcap or pcapng capture of MoldUDP64 with ITCH 5.0",
+            Format::ItchSoup => "packets of SoupBinTCP with ITCH 5.0",
             Format::Itch50 => "messages of ITCH 5.0, each behind its length in two bytes",
             Format::Lobster => "lines of time,type,order id,size,price,direction",
             Format::Mdp3Pcap => "a pcap or pcapng capture of CME's MDP 3.0",
@@ -94,6 +101,7 @@ impl Format {
             Format::Dbn => dbn::looks_like(bytes),
             Format::IexPcap => iex::looks_like(bytes),
             Format::ItchPcap => itch_pcap::looks_like(bytes),
+            Format::ItchSoup => itch_soup::looks_like(bytes),
             Format::Itch50 => itch50::looks_like(bytes),
             Format::Lobster => lobster::looks_like(bytes),
             Format::Mdp3Pcap => sbe::looks_like(bytes),
@@ -141,7 +149,7 @@ mod tests {
         }
         assert_eq!(
             "csv".parse::<Format>().unwrap_err().to_string(),
-            "unknown format \"csv\": expected one of itch50, itch-pcap, iex-pcap, dbn, lobster, mdp3-pcap, bitstamp, readings, tape"
+            "unknown format \"csv\": expected one of itch50, itch-pcap, itch-soup, iex-pcap, dbn, lobster, mdp3-pcap, bitstamp, readings, tape"
         );
     }
 

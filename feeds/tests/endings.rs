@@ -6,6 +6,7 @@ use engine_event::body::Gap;
 use engine_event::{Directory, Event, Fault, Kind, Nanos, SubjectId};
 use engine_pipeline::{Feed, FeedTurn, Tally};
 use feeds::codec::framing::iextp;
+use feeds::codec::framing::soupbintcp::{self, Packet};
 use feeds::codec::sbe;
 use feeds::synthetic::{self, capture, mdp3, readings, tape};
 use feeds::{Format, Options};
@@ -39,6 +40,12 @@ fn session(format: Format) -> Vec<u8> {
         Format::ItchPcap => {
             wrote(|out| capture::itch(&itch(), 4, capture::Weather::FINE, out).unwrap())
         }
+        Format::ItchSoup => wrote(|out| {
+            assert!(soupbintcp::write(&Packet::Accepted(*b"SESSION  1", 1), out));
+            for message in feeds::codec::itch50::frames(&itch()) {
+                assert!(soupbintcp::write(&Packet::Sequenced(message), out));
+            }
+        }),
         Format::IexPcap => wrote(|out| capture::iex(iextp::DEEP, out).unwrap()),
         Format::Dbn => wrote(|out| synthetic::dbn::generate(400, 5, 3, out).unwrap()),
         Format::Lobster => wrote(|out| synthetic::lobster::generate(400, 5, out).unwrap()),
@@ -70,6 +77,13 @@ fn damage(format: Format, bytes: &mut Vec<u8>) {
             let whole: usize =
                 feeds::codec::itch50::frames(bytes).take(200).map(|frame| frame.len() + 2).sum();
             bytes.splice(whole..whole, *b"\0\x03Abc");
+        }
+        // No such packet, after the login and two hundred messages.
+        Format::ItchSoup => {
+            let itch = itch();
+            let messages = feeds::codec::itch50::frames(&itch).take(200);
+            let whole: usize = messages.map(|message| message.len() + 3).sum();
+            bytes.splice(33 + whole..33 + whole, *b"\0\x03?bc");
         }
         // An order's record, 56 bytes; its action is the 39th.
         Format::Dbn => {
@@ -205,6 +219,7 @@ fn strict_reading_ends_at_the_first_fault_of_each_format() {
     expect_test::expect![[r#"
         itch50: byte 6392: a message of type "A" has 3 bytes, expected 36
         itch-pcap: byte 276: packet 3: 185 of 186 bytes were captured
+        itch-soup: byte 6625: a packet of type "?" is not expected now
         iex-pcap: byte 544: packet 3: 314 of 315 bytes were captured
         dbn: byte 17608: action "Z" is not allowed
         lobster: line 205 (byte 6941): expected 6 or 7 columns in "what is this"

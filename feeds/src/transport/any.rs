@@ -2,7 +2,7 @@
 
 use super::file::{Content, FileFeed};
 use crate::codec::{
-    Bitstamp, Dbn, IexPcap, Itch50, ItchPcap, Lobster, Mdp3Pcap, Readings, Tape, sbe,
+    Bitstamp, Dbn, IexPcap, Itch50, ItchPcap, ItchSoup, Lobster, Mdp3Pcap, Readings, Tape, sbe,
 };
 use crate::{Format, Options};
 use engine_event::{Directory, Nanos};
@@ -20,6 +20,8 @@ pub enum AnyFeed {
     IexPcap(FileFeed<IexPcap>),
     /// NASDAQ TotalView-ITCH 5.0 in a capture.
     ItchPcap(FileFeed<ItchPcap>),
+    /// NASDAQ TotalView-ITCH 5.0 in SoupBinTCP.
+    ItchSoup(FileFeed<ItchSoup>),
     /// NASDAQ TotalView-ITCH 5.0.
     Itch50(FileFeed<Itch50>),
     /// LOBSTER's message CSV.
@@ -42,6 +44,7 @@ pub fn open(path: &Path, options: &Options) -> Result<AnyFeed, FeedError> {
         Format::Dbn => AnyFeed::Dbn(FileFeed::new(content, Dbn::new(&options))),
         Format::IexPcap => AnyFeed::IexPcap(FileFeed::new(content, IexPcap::new(&options))),
         Format::ItchPcap => AnyFeed::ItchPcap(FileFeed::new(content, ItchPcap::new(&options))),
+        Format::ItchSoup => AnyFeed::ItchSoup(FileFeed::new(content, ItchSoup::new(&options))),
         Format::Itch50 => AnyFeed::Itch50(FileFeed::new(content, Itch50::new(&options))),
         Format::Lobster => AnyFeed::Lobster(FileFeed::new(content, Lobster::new(&options))),
         Format::Mdp3Pcap => {
@@ -62,6 +65,7 @@ impl AnyFeed {
             AnyFeed::Dbn(_) => Format::Dbn,
             AnyFeed::IexPcap(_) => Format::IexPcap,
             AnyFeed::ItchPcap(_) => Format::ItchPcap,
+            AnyFeed::ItchSoup(_) => Format::ItchSoup,
             AnyFeed::Itch50(_) => Format::Itch50,
             AnyFeed::Lobster(_) => Format::Lobster,
             AnyFeed::Mdp3Pcap(_) => Format::Mdp3Pcap,
@@ -83,6 +87,7 @@ impl Feed for AnyFeed {
             AnyFeed::Dbn(feed) => feed.poll(now, names, sink),
             AnyFeed::IexPcap(feed) => feed.poll(now, names, sink),
             AnyFeed::ItchPcap(feed) => feed.poll(now, names, sink),
+            AnyFeed::ItchSoup(feed) => feed.poll(now, names, sink),
             AnyFeed::Itch50(feed) => feed.poll(now, names, sink),
             AnyFeed::Lobster(feed) => feed.poll(now, names, sink),
             AnyFeed::Mdp3Pcap(feed) => feed.poll(now, names, sink),
@@ -97,6 +102,7 @@ impl Feed for AnyFeed {
             AnyFeed::Dbn(feed) => feed.tally(),
             AnyFeed::IexPcap(feed) => feed.tally(),
             AnyFeed::ItchPcap(feed) => feed.tally(),
+            AnyFeed::ItchSoup(feed) => feed.tally(),
             AnyFeed::Itch50(feed) => feed.tally(),
             AnyFeed::Lobster(feed) => feed.tally(),
             AnyFeed::Mdp3Pcap(feed) => feed.tally(),
@@ -309,7 +315,7 @@ mod tests {
             b"Dear Sir or Madam,\n",
             &auto,
             &expect![[
-                r#"prose: byte 0: expected one of the formats itch50, itch-pcap, iex-pcap, dbn, lobster, mdp3-pcap, bitstamp, readings, tape, found "Dear Sir or Madam,\n""#
+                r#"prose: byte 0: expected one of the formats itch50, itch-pcap, itch-soup, iex-pcap, dbn, lobster, mdp3-pcap, bitstamp, readings, tape, found "Dear Sir or Madam,\n""#
             ]],
         );
         check_error(
