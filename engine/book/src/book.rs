@@ -6,7 +6,7 @@ use crate::orders::{Orders, Queue, Resting, Slot};
 use crate::{Form, Stale, Touch};
 use engine_event::body::Phase;
 use engine_event::{
-    Definition, Event, Fault, FaultCounts, Flags, Price, Quantity, Side, SubjectId,
+    Definition, Event, Fault, FaultCounts, Flags, Price, Quantity, Side, SourceId, SubjectId,
 };
 
 /// What nearly every event needs of a book: one cache line. Its orders and levels lie in the shard's
@@ -19,6 +19,8 @@ pub(crate) struct Book {
     /// How many orders that is.
     best_orders: [u32; 2],
     ladders: [Ladder; 2],
+    /// The feed that the latest event came from.
+    pub(crate) source: SourceId,
     pub(crate) form: Option<Form>,
     pub(crate) phase: Phase,
     pub(crate) crossing: Crossing,
@@ -109,6 +111,7 @@ impl Book {
             best: [Best::NONE; 2],
             best_orders: [0; 2],
             ladders: [Ladder::EMPTY; 2],
+            source: SourceId(0),
             form: None,
             phase: Phase::Unknown,
             crossing: Crossing::default(),

@@ -10,7 +10,7 @@ use crate::rules::{self, Turn};
 use crate::{BookView, Change, Effect, Stale};
 use engine_event::body::{Gap, Order, Phase, Status};
 use engine_event::{
-    Digest, Event, Fault, FaultCounts, Flags, Kind, Price, Side, SubjectId, Writer,
+    Digest, Event, Fault, FaultCounts, Flags, Kind, Price, Side, SourceId, SubjectId, Writer,
 };
 
 /// How much books may hold. Parameters, not state: a checkpoint does not contain them.
@@ -35,7 +35,8 @@ impl Default for Bounds {
 /// All books of one shard: takes every event, answers with what it changed.
 ///
 /// A book opens with the first event about its subject that concerns books, whether the subject was
-/// defined before or not. An event about [`SubjectId::EVERY`] must reach the books of every shard.
+/// defined before or not. An event about [`SubjectId::EVERY`] must reach the books of every shard; it is
+/// about those whose latest event came from the same source.
 ///
 /// What a book is made of is decided by what it is fed first: orders, levels, or quotes ([`Form`]). A
 /// [`Kind::Clear`] empties it, ends any doubt and leaves the form open; what follows builds the book
@@ -70,9 +71,8 @@ pub struct Books {
     likely: [Likely; Self::AHEAD],
     /// Faults of events that found no book.
     pub(crate) faults_without_book: FaultCounts,
-    /// What was said of every subject, for books that open later.
-    pub(crate) every_phase: Phase,
-    pub(crate) every_stale: Option<Stale>,
+    /// What was told of every subject of a feed.
+    pub(crate) everywhere: Vec<Everywhere>,
 }
 
 const NOT_OPEN: u32 = u32::MAX;
@@ -91,8 +91,7 @@ impl Books {
             places: Vec::new(),
             likely: [Likely::NONE; Self::AHEAD],
             faults_without_book: FaultCounts::default(),
-            every_phase: Phase::Unknown,
-            every_stale: None,
+            everywhere: Vec::new(),
         }
     }
 
@@ -194,13 +193,14 @@ impl Books {
         let known = self.places.get(subject.index()).map_or(NOT_OPEN, |place| *place);
         let mut place = known as usize;
         if place >= self.books.len() {
-            let Some(opened) = self.open(subject) else {
+            let Some(opened) = self.open(subject, event.source) else {
                 *change = self.homeless();
                 return;
             };
             place = opened;
         }
         let (book, records) = (&mut self.books[place], &mut self.records[..]);
+        book.source = event.source;
         let before = book.before();
         change.before = before;
         let (room, likely) = (&mut self.room, self.likely[event.seq as usize % Self::AHEAD]);
@@ -222,25 +222,37 @@ impl Books {
 
     #[cold]
     fn apply_to_every(&mut self, event: &Event) -> Change {
-        for (book, record) in self.books.iter_mut().zip(&mut self.records) {
+        let books = self.books.iter_mut().zip(&mut self.records);
+        for (book, record) in books.filter(|(book, _)| book.source == event.source) {
             rules::change_state(book, record, &mut self.room, event);
             book.crossed_now();
         }
+        let told = self.everywhere_of(event.source);
         let effect = match event.kind() {
             Kind::Status => {
-                self.every_phase = event.body::<Status>().phase();
+                told.phase = event.body::<Status>().phase();
                 Effect::PhaseChanged
             }
             Kind::Clear => {
-                self.every_stale = None;
+                told.stale = None;
                 Effect::Cleared
             }
             _ => {
-                self.every_stale.get_or_insert(Stale::since(event, event.body::<Gap>().reason()));
+                told.stale.get_or_insert(Stale::since(event, event.body::<Gap>().reason()));
                 Effect::Interrupted
             }
         };
         Change { effect, ..Change::NONE }
+    }
+
+    /// What a feed told of all its subjects.
+    fn everywhere_of(&mut self, source: SourceId) -> &mut Everywhere {
+        let known = self.everywhere.iter().position(|of| of.source == source);
+        let place = known.unwrap_or_else(|| {
+            self.everywhere.push(Everywhere { source, phase: Phase::Unknown, stale: None });
+            self.everywhere.len() - 1
+        });
+        &mut self.everywhere[place]
     }
 
     /// An event whose subject cannot have a book.
@@ -313,22 +325,25 @@ impl Books {
 
     /// The place of a subject's book, which is opened if need be; none if the subject is beyond the
     /// bound.
-    pub(crate) fn place_or_open(&mut self, subject: SubjectId) -> Option<usize> {
+    pub(crate) fn place_or_open(&mut self, subject: SubjectId, source: SourceId) -> Option<usize> {
         if let Some(place) = self.place(subject) {
             return Some(place);
         }
-        self.open(subject)
+        self.open(subject, source)
     }
 
     #[cold]
     #[inline(never)]
-    fn open(&mut self, subject: SubjectId) -> Option<usize> {
+    fn open(&mut self, subject: SubjectId, source: SourceId) -> Option<usize> {
         if subject.0 >= self.bounds.subjects_max {
             return None;
         }
         let place = self.books.len();
         let (mut book, mut record) = (Book::new(), Record::new(subject));
-        (book.phase, record.stale) = (self.every_phase, self.every_stale);
+        book.source = source;
+        if let Some(told) = self.everywhere.iter().find(|of| of.source == source) {
+            (book.phase, record.stale) = (told.phase, told.stale);
+        }
         book.is_stale = record.stale.is_some();
         self.books.push(book);
         self.records.push(record);
@@ -356,6 +371,14 @@ impl Books {
     pub(crate) fn close_all(&mut self) {
         *self = Self::new(self.bounds);
     }
+}
+
+/// What a feed told of all its subjects, for books that open later. Another feed's are none of its business.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Everywhere {
+    pub(crate) source: SourceId,
+    pub(crate) phase: Phase,
+    pub(crate) stale: Option<Stale>,
 }
 
 /// Which events of a lot are of one sort. What sort each is, is anybody's guess, and a wrong one costs more

@@ -4,12 +4,15 @@
 //! orders, level by level, in their priority. Levels follow from them, unless they are what was told.
 
 use crate::book::{Book, Crossing, Room};
+use crate::books::Everywhere;
 use crate::level::Likely;
 use crate::orders::Resting;
 use crate::rules::PRICES;
 use crate::{Books, Form, Quote, Stale};
 use engine_event::body::{Attributes, Phase};
-use engine_event::{Fault, Nanos, OrderId, ParticipantId, Price, Quantity, Side, SubjectId};
+use engine_event::{
+    Fault, Nanos, OrderId, ParticipantId, Price, Quantity, Side, SourceId, SubjectId,
+};
 use engine_event::{FaultCounts, Reader, Snapshot, SnapshotError, Writer};
 
 impl Books {
@@ -18,6 +21,7 @@ impl Books {
         let place = self.place(subject);
         if let Some(place) = place {
             to.u32(subject.0);
+            to.u16(self.books[place].source.0);
             to.versioned(Self::VERSION, |to| self.save_book(place, to));
         }
         place.is_some()
@@ -29,8 +33,9 @@ impl Books {
     /// refused until there is room. After an error the books are of no use: load all of them again.
     pub fn load_subject(&mut self, from: &mut Reader<'_>) -> Result<SubjectId, SnapshotError> {
         let at = from.position();
-        let subject = SubjectId(from.u32()?);
-        let place = self.place_or_open(subject).ok_or(SnapshotError::Damaged { at })?;
+        let (subject, source) = (SubjectId(from.u32()?), SourceId(from.u16()?));
+        let place = self.place_or_open(subject, source).ok_or(SnapshotError::Damaged { at })?;
+        self.books[place].source = source;
         from.versioned(Self::VERSION, |from| self.load_book(place, from))?;
         Ok(subject)
     }
@@ -45,8 +50,13 @@ impl Books {
         from: &mut Reader<'_>,
         owns: impl Fn(SubjectId) -> bool,
     ) -> Result<(), SnapshotError> {
-        self.every_phase = load_phase(from)?;
-        self.every_stale = load_stale(from)?;
+        self.everywhere.clear();
+        from.list(|from| {
+            let source = SourceId(from.u16()?);
+            let (phase, stale) = (load_phase(from)?, load_stale(from)?);
+            self.everywhere.push(Everywhere { source, phase, stale });
+            Ok(())
+        })?;
         let mut without_book = FaultCounts::default();
         without_book.load(from)?;
         if owns(SubjectId::EVERY) {
@@ -54,11 +64,12 @@ impl Books {
         }
         from.list(|from| {
             let at = from.position();
-            let subject = SubjectId(from.u32()?);
+            let (subject, source) = (SubjectId(from.u32()?), SourceId(from.u16()?));
             if !owns(subject) {
                 return from.versioned(Self::VERSION, skip);
             }
-            let place = self.place_or_open(subject).ok_or(SnapshotError::Damaged { at })?;
+            let place = self.place_or_open(subject, source).ok_or(SnapshotError::Damaged { at })?;
+            self.books[place].source = source;
             from.versioned(Self::VERSION, |from| self.load_book(place, from))
         })
     }
@@ -127,11 +138,14 @@ impl Books {
 }
 
 impl Snapshot for Books {
-    const VERSION: u16 = 2;
+    const VERSION: u16 = 3;
 
     fn save(&self, to: &mut Writer) {
-        to.u8(self.every_phase as u8);
-        save_stale(self.every_stale, to);
+        to.list(&self.everywhere, |to, of| {
+            to.u16(of.source.0);
+            to.u8(of.phase as u8);
+            save_stale(of.stale, to);
+        });
         self.faults_without_book.save(to);
         to.list(self.subjects(), |to, subject| {
             self.save_subject(subject, to);

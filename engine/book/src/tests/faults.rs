@@ -2,8 +2,9 @@
 
 use super::notation::{BOUNDS, SUBJECT, books_after, changes, ladder, parse};
 use crate::{Books, Change};
-use engine_event::body::Replacement;
-use engine_event::{Event, Fault, Nanos, OrderId, Price, Quantity, SubjectId};
+use engine_event::body::{Phase, Replacement};
+use engine_event::{Event, Fault, Nanos, OrderId, Price, Quantity, Reader, Snapshot, SourceId};
+use engine_event::{SubjectId, Writer};
 use expect_test::{Expect, expect};
 
 /// Both what the events changed and what they left.
@@ -245,6 +246,52 @@ fn a_gap_puts_the_book_in_doubt_once() {
         unknown-order × 1
     "#]],
     );
+}
+
+/// What one venue's feed lost, or that its market closed, is nothing to another venue's books.
+#[test]
+fn what_a_feed_tells_of_everything_is_about_its_own_subjects() {
+    let lines = ["add 1 B 100 @ 1000", "every gap", "every status halt", "add 2 B 100 @ 1000"];
+    let [one, gap, halt, two] = lines.map(parse);
+    let (here, elsewhere) = (SourceId(0), SourceId(1));
+    let stands = |books: &Books, subject: SubjectId| {
+        let book = books.book(subject).unwrap();
+        (book.stale().map(|stale| stale.since_seq), book.phase())
+    };
+    let in_doubt = (Some(gap.seq), Phase::Halt);
+    let about = |subject: u32| {
+        let mut event = two;
+        event.subject = SubjectId(subject);
+        event
+    };
+    for (told_by, first, later, others) in [
+        (here, in_doubt, in_doubt, (None, Phase::Unknown)),
+        (elsewhere, (None, Phase::Unknown), (None, Phase::Unknown), in_doubt),
+    ] {
+        let mut books = Books::new(BOUNDS);
+        books.apply(&one.from_source(here));
+        books.apply(&gap.from_source(told_by));
+        books.apply(&halt.from_source(told_by));
+        books.apply(&about(1).from_source(here));
+        books.apply(&about(2).from_source(elsewhere));
+        let saved = restarted(&books);
+        for books in [&books, &saved] {
+            assert_eq!(stands(books, SUBJECT), first);
+            assert_eq!(stands(books, SubjectId(1)), later);
+            assert_eq!(stands(books, SubjectId(2)), others);
+        }
+        let mut saved = saved;
+        saved.apply(&gap.from_source(SourceId(7)));
+        assert_eq!(stands(&saved, SUBJECT), first, "of a feed that has no books");
+    }
+}
+
+fn restarted(books: &Books) -> Books {
+    let mut state = Writer::new();
+    books.save(&mut state);
+    let (bytes, mut loaded) = (state.into_bytes(), Books::new(BOUNDS));
+    loaded.load(&mut Reader::new(&bytes)).unwrap();
+    loaded
 }
 
 #[test]

@@ -41,11 +41,7 @@ pub(crate) fn run(arguments: &Book) -> Result<(), Failure> {
 struct Tape {
     feed: Merged<AnyFeed>,
     names: Directory,
-    /// One for each format: what one venue's feed tells of all its subjects (a gap, the market's close)
-    /// says nothing of another's.
-    books: Vec<Books>,
-    /// By file: whose books are its.
-    books_of: Vec<usize>,
+    books: Books,
     until: Option<Nanos>,
     seq: u64,
     last_at: Nanos,
@@ -65,14 +61,8 @@ impl Tape {
         let feeds = files.map(|file| feeds::open(file, &options)).collect::<Result<Vec<_>, _>>()?;
         let formats: Vec<_> = feeds.iter().map(AnyFeed::format).collect();
         crate::session::check_flags(&options, &formats)?;
-        let mut distinct = formats.clone();
-        distinct.sort_by_key(|format| format.word());
-        distinct.dedup();
-        let place = |format| distinct.iter().position(|of| of == format);
-        let books_of = formats.iter().map(|format| place(format).expect("it is one of them"));
         Ok(Self {
-            books_of: books_of.collect(),
-            books: distinct.iter().map(|_| Books::new(Bounds::default())).collect(),
+            books: Books::new(Bounds::default()),
             feed: Merged::new(feeds),
             names: Directory::new(Bounds::default().subjects_max),
             until: arguments.at,
@@ -99,7 +89,7 @@ impl Tape {
                 self.seq += 1;
                 event.seq = self.seq;
                 self.last_at = event.event_at;
-                let change = self.books[self.books_of[usize::from(event.source.0)]].apply(event);
+                let change = self.books.apply(event);
                 each(event, &change, self).context("the rows cannot be written")?;
             }
             if turn? == FeedTurn::Ended {
@@ -109,7 +99,7 @@ impl Tape {
     }
 
     fn book(&self, subject: SubjectId) -> Option<BookView<'_>> {
-        self.books.iter().find_map(|books| books.book(subject))
+        self.books.book(subject)
     }
 
     fn find(&self, symbol: &str) -> Result<BookView<'_>, Failure> {
@@ -164,9 +154,7 @@ fn write_all(tape: &Tape, out: &mut impl Write) -> io::Result<()> {
         out,
         "subject,bid_levels,ask_levels,best_bid,best_bid_quantity,best_ask,best_ask_quantity,bid_quantity,ask_quantity,orders"
     )?;
-    let mut books: Vec<_> = tape.books.iter().flat_map(Books::iter).collect();
-    books.sort_by_key(BookView::subject);
-    for book in books {
+    for book in tape.books.iter() {
         let subject = book.subject();
         let touch = book.touch();
         let price =
