@@ -191,8 +191,7 @@ impl Book {
         (price, quantity, orders): (Price, Quantity, u32),
         place: usize,
     ) {
-        let number =
-            self.level_for(&mut room.levels, side, price, Owner::of(place, side), Likely::NONE);
+        let number = self.level_for(&mut room.levels, side, price, place, Likely::NONE);
         let level = room.levels.get_mut(number);
         (level.quantity, level.orders) = (quantity, orders);
         self.refresh(&room.levels, side);
@@ -232,14 +231,23 @@ impl Book {
     /// Whether this order could enter without its level's quantity overflowing, when `leaving`, an order
     /// of the same side, will have left.
     #[inline]
-    pub(crate) fn has_room_without(&self, room: &Room, leaving: &Resting, order: &Resting) -> bool {
-        if !order.is_displayed() {
+    pub(crate) fn has_room_without(
+        &self,
+        room: &Room,
+        place: usize,
+        leaving: &Resting,
+        order: &Resting,
+        likely: Likely,
+    ) -> bool {
+        let (side, price) = (order.side, order.price);
+        let (ladder, owner) = (self.ladder(side), Owner::of(place, side));
+        let Ok(number) = room.levels.look_up(ladder, (side, price), owner, likely) else {
             return true;
-        }
-        let Some(level) = self.level(room, order.side, order.price) else { return true };
-        let leaves_here = leaving.is_displayed() && leaving.price == level.price;
+        };
+        let leaves_here = leaving.is_displayed() && leaving.price == price;
         let less = if leaves_here { leaving.remaining.0 } else { 0 };
-        (level.quantity.0 - less).checked_add(order.remaining.0).is_some()
+        let there = room.levels.get(number).quantity.0;
+        !order.is_displayed() || (there - less).checked_add(order.remaining.0).is_some()
     }
 
     /// Stores an order, which is displayed, behind all others at its price. Where its level lies may be
@@ -252,12 +260,7 @@ impl Book {
         order: Resting,
         likely: Likely,
     ) -> Result<(), Fault> {
-        let (owner, price) = (Owner::of(place, order.side), order.price);
-        let number = if room.levels.is_at(likely.number, price, owner) {
-            likely.number
-        } else {
-            self.level_for(&mut room.levels, order.side, price, owner, likely)
-        };
+        let number = self.level_for(&mut room.levels, order.side, order.price, place, likely);
         let level = room.levels.get_mut(number);
         let quantity = level.quantity.0.checked_add(order.remaining.0).ok_or(Fault::OutOfRange)?;
         room.orders.store(subject, order, number, &mut level.queue);
@@ -289,8 +292,7 @@ impl Book {
             room.orders.append(slot, NO_LEVEL, &mut record.hidden);
             return Ok(());
         }
-        let number =
-            self.level_for(&mut room.levels, side, price, Owner::of(place, side), Likely::NONE);
+        let number = self.level_for(&mut room.levels, side, price, place, Likely::NONE);
         let level = room.levels.get_mut(number);
         let quantity = level.quantity.0.checked_add(remaining.0).ok_or(Fault::OutOfRange)?;
         room.orders.append(slot, number, &mut level.queue);
@@ -299,19 +301,19 @@ impl Book {
     }
 
     /// The level at a price; it is made if need be, and then something has to be put there.
-    #[inline(never)]
+    #[inline(always)]
     fn level_for(
         &mut self,
         levels: &mut Levels,
         side: Side,
         price: Price,
-        owner: Owner,
+        place: usize,
         likely: Likely,
     ) -> Number {
-        let (ladder, rank) = (&mut self.ladders[side as usize], level::rank(side, price));
-        match levels.find_likely(*ladder, rank, likely) {
-            Ok(at) => levels.number(*ladder, at),
-            Err(at) => levels.insert(ladder, at, price, owner, rank),
+        let (ladder, owner) = (&mut self.ladders[side as usize], Owner::of(place, side));
+        match levels.look_up(*ladder, (side, price), owner, likely) {
+            Ok(number) => number,
+            Err(at) => levels.insert(ladder, at, price, owner, level::rank(side, price)),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::memory::{prefetch, reserve};
 use crate::orders::Orders;
 use crate::rules::{self, Turn};
 use crate::{BookView, Change, Effect, Stale};
-use engine_event::body::{Gap, Order, Phase, Status};
+use engine_event::body::{Gap, Order, Phase, Replacement, Status};
 use engine_event::{
     Digest, Event, Fault, FaultCounts, Flags, Kind, Price, Side, SourceId, SubjectId, Writer,
 };
@@ -162,17 +162,25 @@ impl Books {
             let (side, price) =
                 (side_of(event), event.body::<Order>().price.get().unwrap_or(Price(0)));
             let ladder = self.ladder(event.subject, side);
-            let likely = self.room.levels.guess(ladder, level::rank(side, price));
-            self.room.levels.prefetch(likely.number);
-            self.likely[event.seq as usize % Self::AHEAD] = likely;
+            let (level, at) = self.room.levels.guess(ladder, level::rank(side, price));
+            self.room.levels.prefetch(level);
+            self.likely[event.seq as usize % Self::AHEAD] = Likely { level, at, ..Likely::NONE };
         }
         for event in others.of(lot) {
             let slot = self.room.orders.guess(rules::order_of(event));
-            self.likely[event.seq as usize % Self::AHEAD].number = slot;
+            let mut likely = Likely { slot, ..Likely::NONE };
             if let Some((number, side)) = self.room.orders.prefetch_around(slot) {
                 self.room.levels.prefetch(number);
-                self.room.levels.prefetch_last(self.ladder(event.subject, side));
+                let ladder = self.ladder(event.subject, side);
+                self.room.levels.prefetch_last(ladder);
+                if event.kind() == Kind::Replace {
+                    let price = event.body::<Replacement>().price;
+                    let rank = level::rank(side, price);
+                    (likely.level, likely.at) = self.room.levels.guess(ladder, rank);
+                    self.room.levels.prefetch(likely.level);
+                }
             }
+            self.likely[event.seq as usize % Self::AHEAD] = likely;
         }
     }
 

@@ -20,7 +20,7 @@
 
 use crate::Quote;
 use crate::memory::{prefetch, reserve};
-use crate::orders::Queue;
+use crate::orders::{NIL, Queue, Slot};
 use engine_event::{Price, Quantity, Side};
 
 /// All that is displayed at one price.
@@ -80,15 +80,17 @@ pub(crate) const NO_LEVEL: Number = Number::MAX;
 /// believed where it proves true.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Likely {
-    /// The level of an order that enters, or the slot of one that rests.
-    pub(crate) number: u32,
-    /// Where in its ladder a level would have to be that is not there.
+    /// Where the order lies that the event is about.
+    pub(crate) slot: Slot,
+    /// The level of an order that enters.
+    pub(crate) level: Number,
+    /// Where in its ladder this level would have to be if it is not there.
     pub(crate) at: u32,
 }
 
 impl Likely {
     /// Nothing is known.
-    pub(crate) const NONE: Likely = Likely { number: NO_LEVEL, at: u32::MAX };
+    pub(crate) const NONE: Likely = Likely { slot: NIL, level: NO_LEVEL, at: u32::MAX };
 }
 
 /// The place of a price in its ladder, or the one where it would have to be.
@@ -222,7 +224,7 @@ impl Levels {
 
     /// Whether this is the number of such a level.
     #[inline(always)]
-    pub(crate) fn is_at(&self, number: Number, price: Price, owner: Owner) -> bool {
+    fn is_at(&self, number: Number, price: Price, owner: Owner) -> bool {
         let level = self.pool.get(number as usize);
         level.is_some_and(|level| level.price == price && level.owner == owner)
     }
@@ -303,19 +305,37 @@ impl Levels {
         found.map(|at| from + at).map_err(|at| from + at)
     }
 
-    /// Where the level of this rank lies, if it is there, and the place where it would have to be.
+    /// Where the level of this rank, which may be no price's, lies if it is there, and the place where it
+    /// would have to be.
     #[inline(always)]
-    pub(crate) fn guess(&self, ladder: Ladder, rank: i64) -> Likely {
-        match self.find(ladder, rank) {
-            Ok(at) => Likely { number: self.number(ladder, at), at: at as u32 },
-            Err(at) => Likely { number: NO_LEVEL, at: at as u32 },
+    pub(crate) fn guess(&self, ladder: Ladder, rank: i64) -> (Number, u32) {
+        match self.find(ladder, rank.max(i64::MIN + 1)) {
+            Ok(at) => (self.number(ladder, at), at as u32),
+            Err(at) => (NO_LEVEL, at as u32),
         }
+    }
+
+    /// The number of the level at a price, or the place in its ladder where it would have to be; either
+    /// may be known already.
+    #[inline(always)]
+    pub(crate) fn look_up(
+        &self,
+        ladder: Ladder,
+        (side, price): (Side, Price),
+        owner: Owner,
+        likely: Likely,
+    ) -> Result<Number, usize> {
+        if self.is_at(likely.level, price, owner) {
+            return Ok(likely.level);
+        }
+        let spot = self.find_likely(ladder, rank(side, price), likely.at as usize);
+        spot.map(|at| self.number(ladder, at))
     }
 
     /// The place of this rank, which may be known already.
     #[inline(always)]
-    pub(crate) fn find_likely(&self, ladder: Ladder, rank: i64, likely: Likely) -> Spot {
-        let (at, start) = (likely.at as usize, ladder.start as usize);
+    fn find_likely(&self, ladder: Ladder, rank: i64, at: usize) -> Spot {
+        let start = ladder.start as usize;
         let is_between = at <= ladder.count()
             && self.rungs[start + at - 1].rank < rank
             && (at == ladder.count() || self.rungs[start + at].rank > rank);

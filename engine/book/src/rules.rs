@@ -105,7 +105,9 @@ impl Turn<'_> {
             let by = Quantity(order.remaining.0 - quantity.0);
             self.book.shrink(self.room, slot, by);
         } else {
-            if !self.book.has_room_without(self.room, &order, &moved) {
+            let has_room =
+                |likely| self.book.has_room_without(self.room, self.place, &order, &moved, likely);
+            if !has_room(Likely::NONE) {
                 return Err(Fault::OutOfRange);
             }
             self.book.unlink(self.records, self.place, self.room, slot);
@@ -133,7 +135,7 @@ impl Turn<'_> {
             }
         };
         let is_execution = kind == Kind::Execute;
-        let Some(slot) = self.room.orders.find_likely(self.likely.number, self.subject, id) else {
+        let Some(slot) = self.room.orders.find_likely(self.likely.slot, self.subject, id) else {
             // It traded all the same, and the volume counts where the price is told.
             if is_execution {
                 self.trade(price.get(), told);
@@ -195,13 +197,14 @@ impl Turn<'_> {
             entered_seq: self.event.seq,
             ..order
         };
-        if !self.book.has_room_without(self.room, &order, &new) {
+        let likely = self.likely;
+        if !self.book.has_room_without(self.room, self.place, &order, &new, likely) {
             return Err(Fault::OutOfRange);
         }
         self.remove(slot);
         if new.is_displayed() {
             let whose = (self.place, self.subject);
-            self.book.enter(self.room, whose, new, Likely::NONE)?;
+            self.book.enter(self.room, whose, new, likely)?;
         } else {
             Book::enter_hidden(&mut self.records[self.place], self.room, self.subject, new);
         }
@@ -277,7 +280,7 @@ impl Turn<'_> {
     /// taken back.
     #[inline(always)]
     fn find(&mut self, id: OrderId) -> Result<Slot, Fault> {
-        let slot = self.room.orders.find_likely(self.likely.number, self.subject, id);
+        let slot = self.room.orders.find_likely(self.likely.slot, self.subject, id);
         let slot = slot.ok_or(Fault::UnknownOrder)?;
         self.change.order = Some(*self.room.orders.get(slot));
         Ok(slot)
