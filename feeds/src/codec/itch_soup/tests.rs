@@ -96,7 +96,7 @@ fn a_client_that_was_cut_off_goes_on() {
         .events
         .iter()
         .filter(|event| event.kind() == engine_event::Kind::Gap)
-        .map(|event| event.body())
+        .map(Event::body)
         .collect();
     assert_eq!(gaps, [Gap::new(121, 10, Fault::Missing)]);
     assert_eq!((told.tally.gaps, told.tally.faults.of(Fault::Missing)), (1, 1));
