@@ -21,7 +21,7 @@
 //! quantities that are shown only to lean it (P01) do lean it; in an auction the book may be crossed,
 //! and so may the price be.
 
-use engine_observer::event::{Kind, Reader, Snapshot, SnapshotError, Writer};
+use engine_observer::event::{Reader, Snapshot, SnapshotError, Writer};
 use engine_observer::idea::{Idea, Invalid};
 use engine_observer::{Interest, Observer, Outbox, Parameters, View};
 use serde::Deserialize;
@@ -63,16 +63,7 @@ impl Observer for Microprice {
     }
 
     fn interest(&self) -> Interest {
-        const CHANGES_BOOKS: &[Kind] = &[
-            Kind::Add,
-            Kind::Modify,
-            Kind::Reduce,
-            Kind::Delete,
-            Kind::Replace,
-            Kind::Execute,
-            Kind::Status,
-        ];
-        Interest::in_kinds(CHANGES_BOOKS).when_touch_changes()
+        Interest::in_books().when_touch_changes()
     }
 
     fn parameters(&self, to: &mut Parameters) {
@@ -135,9 +126,9 @@ impl Snapshot for Told {
 mod tests {
     use super::*;
     use engine_observer::check::{Trial, survives_restarts};
-    use engine_observer::event::body::{Gap, Order};
+    use engine_observer::event::body::{Gap, Level, Order, Quote};
     use engine_observer::event::{
-        Event, Fault, Flags, Nanos, OrderId, Price, Quantity, Side, SubjectId,
+        Event, Fault, Flags, Kind, Nanos, OrderId, Price, Quantity, Side, SubjectId,
     };
     use engine_observer::{Roster, Scope};
     use proptest::prelude::*;
@@ -162,6 +153,24 @@ mod tests {
     fn the_price_leans_towards_the_thinner_side() {
         let events = vec![add(1, Side::Buy, 99, 30), add(2, Side::Sell, 103, 10)];
         check(Microprice::default(), events, &[102.0], &[0.5]);
+    }
+
+    #[test]
+    fn a_book_may_be_told_by_level_or_by_touch() {
+        let level = |side, price, quantity| {
+            let level = Level::new(Price(price), Quantity(quantity), 1);
+            Event::new(SubjectId(0), Nanos(1), level).with_flags(Flags::of(side))
+        };
+        let levels = vec![level(Side::Buy, 99, 30), level(Side::Sell, 103, 10)];
+        check(Microprice::default(), levels, &[102.0], &[0.5]);
+        let quote = Quote {
+            bid: Price(99).into(),
+            bid_quantity: Quantity(30),
+            ask: Price(103).into(),
+            ask_quantity: Quantity(10),
+        };
+        let quotes = vec![Event::new(SubjectId(0), Nanos(1), quote)];
+        check(Microprice::default(), quotes, &[102.0], &[0.5]);
     }
 
     #[test]
