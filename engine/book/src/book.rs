@@ -1,6 +1,6 @@
 //! One subject's book: two ladders, the hidden orders, and what is known of its state.
 
-use crate::change::Before;
+use crate::best::{Before, Best};
 use crate::level::{self, Ladder, Level, Levels, Likely, NO_LEVEL, Number, Owner};
 use crate::orders::{Orders, Queue, Resting, Slot};
 use crate::{Form, Stale, Touch};
@@ -29,35 +29,6 @@ pub(crate) struct Book {
 }
 
 const _: () = assert!(size_of::<Book>() == 64);
-
-/// The price and quantity of a best level; a quantity of 0 where there is none.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Best {
-    pub(crate) price: Price,
-    pub(crate) quantity: Quantity,
-}
-
-impl Best {
-    pub(crate) const NONE: Best = Best { price: Price(0), quantity: Quantity(0) };
-
-    #[inline]
-    pub(crate) fn is_there(self) -> bool {
-        self.quantity.0 > 0
-    }
-
-    /// In what it differs from what was. Told without a branch: it is anybody's guess.
-    #[inline(always)]
-    pub(crate) fn differs(self, was: Best) -> Differs {
-        let price = (self.price != was.price) | (self.is_there() != was.is_there());
-        Differs { any: price | (self.quantity != was.quantity), price }
-    }
-}
-
-/// What is not the same any more: anything, and the price; a side that appears or empties counts.
-pub(crate) struct Differs {
-    pub(crate) any: bool,
-    pub(crate) price: bool,
-}
 
 /// What is seldom needed of a book, out of the way of what every event needs.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! What one event did to a book.
 
-use crate::book::Best;
-use crate::{Quote, Resting, Touch};
+use crate::best::Before;
+use crate::{Resting, Touch};
 use engine_event::{Fault, Price, Quantity, Side};
 
 /// What one event did to the books: the answer of [`Books::apply`](crate::Books::apply). The book after
@@ -78,40 +78,6 @@ impl Change {
             self.effect,
             Effect::Entered | Effect::Modified | Effect::Replaced | Effect::Restated
         )
-    }
-}
-
-/// The best of both sides as a book keeps it, bid first: a price and a quantity, which is 0 where there
-/// is none, and how many orders that is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Before {
-    pub(crate) best: [Best; 2],
-    pub(crate) orders: [u32; 2],
-}
-
-impl Before {
-    pub(crate) const NONE: Before = Before { best: [Best::NONE; 2], orders: [0; 2] };
-
-    #[inline]
-    pub(crate) fn touch(&self) -> Touch {
-        let quote = |side: usize| {
-            let (Best { price, quantity }, orders) = (self.best[side], self.orders[side]);
-            (quantity.0 > 0).then_some(Quote { price, quantity, orders })
-        };
-        Touch { bid: quote(0), ask: quote(1) }
-    }
-}
-
-impl From<Touch> for Before {
-    fn from(touch: Touch) -> Self {
-        let mut before = Before::NONE;
-        for (side, quote) in [touch.bid, touch.ask].into_iter().enumerate() {
-            if let Some(Quote { price, quantity, orders }) = quote {
-                before.best[side] = Best { price, quantity };
-                before.orders[side] = orders;
-            }
-        }
-        before
     }
 }
 

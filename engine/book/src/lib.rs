@@ -22,6 +22,7 @@
 #![deny(unsafe_code)]
 
 pub mod bands;
+mod best;
 mod book;
 mod books;
 mod change;

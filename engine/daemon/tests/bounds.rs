@@ -183,7 +183,7 @@ const SYMBOL_BYTES: u64 = 1000 + 3300;
 
 /// For a release build: `cargo xtask soak` runs it.
 #[test]
-#[ignore = "takes gigabytes and minutes"]
+#[ignore = "gigabytes and minutes: cargo xtask soak --only bounds"]
 fn ten_million_orders_and_a_million_symbols_stay_within_bounds() {
     let folder = Folder::new();
     let file = |name: &str| std::fs::File::create(folder.path(name)).unwrap();
