@@ -16,9 +16,9 @@ use engine_event::{
 /// How much books may hold. Parameters, not state: a checkpoint does not contain them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Bounds {
-    /// Live orders of all subjects together, 64 bytes each and up to 100 in the index. Beyond them an
-    /// order is refused ([`Fault::OrdersFull`]). Levels of books that are fed by level count as orders,
-    /// 32 bytes each.
+    /// Live orders of all subjects together: 64 bytes each, and what the index takes, which is up to 100
+    /// in its table, or 512 and no more than 128 MiB in its pages. Beyond them an order is refused
+    /// ([`Fault::OrdersFull`]). Levels of books that are fed by level count as orders.
     pub orders_max: u32,
     /// One more than the greatest subject id, whichever shard it lives on. Events about subjects
     /// beyond it are refused ([`Fault::UnknownSubject`]).

@@ -3,6 +3,7 @@
 mod tapewatch;
 
 use expect_test::{Expect, expect};
+use std::net::UdpSocket;
 use tapewatch::{Folder, json_lines};
 
 #[test]
@@ -200,4 +201,16 @@ fn only_itch_has_a_truth() {
     let folder = Folder::new();
     let refused = folder.run("generate tape --messages 100 --out tape.csv --truth truth.csv");
     assert_eq!(refused.code, Some(2));
+}
+
+#[test]
+fn an_address_for_requests_that_is_taken_is_named() {
+    let folder = Folder::new();
+    let holder = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let at = holder.local_addr().unwrap();
+    let line = format!("generate itch --messages 10 --udp 127.0.0.1:9 --requests {at}");
+    let ran = folder.run(&line);
+    let told = format!("tapewatch: udp 127.0.0.1:9: requests at {at}: Address already in use");
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.lines().last().unwrap().starts_with(&told), "{ran:?}");
 }

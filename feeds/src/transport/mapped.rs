@@ -1,6 +1,6 @@
 //! A file mapped into memory: the fastest way to read one in sequence that we measured.
 //!
-//! The one file of this crate that is allowed `unsafe`. Its contract, which no code can keep: nobody
+//! One of the files that are allowed `unsafe`. Its contract, which no code can keep: nobody
 //! truncates the file while it is mapped. Who does makes the program end with `SIGBUS` where it reads
 //! beyond the new end; nothing worse. A file that is still being written may be read as far as it was
 //! when it was opened.
@@ -8,7 +8,7 @@
 //! Reading ahead is the system's, told that the file is read in sequence. What we add is that a stretch
 //! ahead of the reader is mapped in one call and not by a fault for each few pages; where it is not in
 //! memory yet, the call reads it. Asking the system to read further ahead on its own (`MADV_WILLNEED`)
-//! was slower: by a third with the file in memory, and no faster without.
+//! took a third longer with the file in memory; without, figures differ too much to tell.
 
 #![allow(unsafe_code)]
 

@@ -157,7 +157,8 @@ impl<'a> Venue<'a> {
         };
         let lines = of.lines.iter().enumerate().map(line).collect::<io::Result<_>>()?;
         let listen = |address: SocketAddr| {
-            let socket = UdpSocket::bind(address)?;
+            let socket = UdpSocket::bind(address)
+                .map_err(|e| io::Error::new(e.kind(), format!("requests at {address}: {e}")))?;
             socket.set_nonblocking(true)?;
             Ok::<_, io::Error>(socket)
         };
