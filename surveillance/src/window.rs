@@ -1,12 +1,12 @@
-//! Sums over the last stretch of time, by message.
+//! Sums over the last stretches of time, by message.
 
 use engine_observer::event::{Nanos, Reader, Snapshot, SnapshotError, Writer};
-use std::ops::{AddAssign, SubAssign};
+use std::ops::Sub;
 
-/// What a window sums up: counters side by side.
-pub(crate) trait Counters: Snapshot + Copy + Default + AddAssign + SubAssign {}
+/// What runs on: counters side by side, and what one state of them is more than an earlier one.
+pub(crate) trait Counters: Snapshot + Copy + Default + Sub<Output = Self> {}
 
-impl<T: Snapshot + Copy + Default + AddAssign + SubAssign> Counters for T {}
+impl<T: Snapshot + Copy + Default + Sub<Output = T>> Counters for T {}
 
 /// An event's place and time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,101 +15,154 @@ pub(crate) struct Mark {
     pub(crate) at: Nanos,
 }
 
-/// The sum over the last `N` buckets of `WIDTH_NS` each, aligned to the epoch; the latest bucket is the
-/// one that time stands in, so the window covers between `N − 1` and `N` widths. Integers only, so what
-/// leaves takes away exactly what it brought.
+/// Counters that run on, and where they stood when each of the last stretches of time began: so the sum
+/// over the last `SHORT` or `LONG` of them is a difference, whatever has left in between.
 ///
-/// Time that runs back by less than the window is a straggler, counted in the latest bucket. Time that
-/// runs back further is a clock that was set: the window begins anew.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Window<T, const WIDTH_NS: u64, const N: usize> {
-    buckets: [T; N],
-    /// The first of each bucket.
-    firsts: [Option<Mark>; N],
-    sum: T,
-    /// The latest bucket, counted from the epoch.
+/// A stretch is `WIDTH_NS` long and aligned to the epoch; the latest is the one that time stands in, so
+/// a window of `N` covers between `N − 1` and `N` widths. Most messages of most subjects come alone:
+/// there is a place for each stretch that holds any, and none for those that are empty.
+///
+/// Time that runs back by less than the longer window is a straggler, counted in the latest stretch. Time
+/// that runs back further is a clock that was set: the windows begin anew.
+#[derive(Clone, Debug)]
+pub(crate) struct Trail<T, const WIDTH_NS: u64, const SHORT: u64, const LONG: u64> {
+    /// The latest stretch, counted from the epoch.
     latest: u64,
+    /// Since ever.
+    total: T,
+    /// A ring of the stretches within the longer window that hold anything; a power of two.
+    places: Vec<Place<T>>,
+    /// The first one, and how many there are.
+    oldest: u32,
+    count: u32,
+    /// How many of those are older than the shorter window.
+    beyond_short: u32,
 }
 
-impl<T: Counters, const WIDTH_NS: u64, const N: usize> Default for Window<T, WIDTH_NS, N> {
-    fn default() -> Self {
-        Self { buckets: [T::default(); N], firsts: [None; N], sum: T::default(), latest: 0 }
-    }
-}
-
-impl<T: Counters, const WIDTH_NS: u64, const N: usize> Window<T, WIDTH_NS, N> {
-    /// Lets time pass: what is older than the window leaves it.
-    #[inline]
-    pub(crate) fn pass(&mut self, now: Nanos) {
-        let bucket = now.0 / WIDTH_NS;
-        if bucket != self.latest {
-            self.turn(bucket);
-        }
-    }
-
-    fn turn(&mut self, bucket: u64) {
-        if bucket.abs_diff(self.latest) >= N as u64 {
-            (0..N).for_each(|place| self.empty(place));
-            self.latest = bucket;
-        }
-        while self.latest < bucket {
-            self.latest += 1;
-            self.empty(Self::place(self.latest));
-        }
-    }
-
-    /// Most buckets of most windows hold nothing: those are only looked at.
-    #[inline]
-    fn empty(&mut self, place: usize) {
-        if self.firsts[place].take().is_some() {
-            self.sum -= self.buckets[place];
-            self.buckets[place] = T::default();
-        }
-    }
-
-    /// One more, now.
-    #[inline]
-    pub(crate) fn add(&mut self, mark: Mark, item: T) {
-        self.pass(mark.at);
-        let place = Self::place(self.latest);
-        self.firsts[place].get_or_insert(mark);
-        self.buckets[place] += item;
-        self.sum += item;
-    }
-
-    /// What is in the window.
-    #[inline]
-    pub(crate) fn sum(&self) -> &T {
-        &self.sum
-    }
-
-    /// What is in it from the bucket that holds `at`.
-    pub(crate) fn sum_since(&self, at: Nanos) -> T {
-        let mut sum = T::default();
-        self.numbers().filter(|number| *number >= at.0 / WIDTH_NS).for_each(|number| {
-            sum += self.buckets[Self::place(number)];
-        });
-        sum
-    }
-
+#[derive(Clone, Copy, Debug)]
+struct Place<T> {
+    /// Which stretch.
+    number: u64,
     /// The first in it.
-    pub(crate) fn first(&self) -> Option<Mark> {
-        self.numbers().find_map(|number| self.firsts[Self::place(number)])
+    first: Mark,
+    /// The counters before that.
+    before: T,
+}
+
+impl<T: Counters, const WIDTH_NS: u64, const SHORT: u64, const LONG: u64>
+    Trail<T, WIDTH_NS, SHORT, LONG>
+{
+    /// Nothing was counted.
+    pub(crate) fn new() -> Self {
+        let places = Vec::new();
+        Self { latest: 0, total: T::default(), places, oldest: 0, count: 0, beyond_short: 0 }
     }
 
-    /// Forgets everything but the time.
+    /// Lets time pass: what is older than a window leaves it. Whether another stretch begins.
+    #[inline]
+    pub(crate) fn pass(&mut self, now: Nanos) -> bool {
+        let number = now.0 / WIDTH_NS;
+        if number == self.latest {
+            return false;
+        }
+        self.turn(number);
+        true
+    }
+
+    fn turn(&mut self, number: u64) {
+        if number.abs_diff(self.latest) >= LONG {
+            self.clear();
+        } else if number < self.latest {
+            return;
+        }
+        self.latest = number;
+        while self.count > 0 && self.place(0).number + LONG <= number {
+            self.oldest = self.oldest.wrapping_add(1);
+            self.count -= 1;
+            self.beyond_short = self.beyond_short.saturating_sub(1);
+        }
+        while self.beyond_short < self.count
+            && self.place(self.beyond_short).number + SHORT <= number
+        {
+            self.beyond_short += 1;
+        }
+    }
+
+    /// Counts, now.
+    #[inline]
+    pub(crate) fn add(&mut self, mark: Mark, count: impl FnOnce(&mut T)) {
+        self.pass(mark.at);
+        if self.count == 0 || self.place(self.count - 1).number != self.latest {
+            self.begin(mark);
+        }
+        count(&mut self.total);
+    }
+
+    /// The first in its stretch.
+    fn begin(&mut self, first: Mark) {
+        if self.count as usize == self.places.len() {
+            self.grow();
+        }
+        let at = self.at(self.count);
+        self.places[at] = Place { number: self.latest, first, before: self.total };
+        self.count += 1;
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let mut places: Vec<_> = (0..self.count).map(|nth| *self.place(nth)).collect();
+        let none = Place {
+            number: 0,
+            first: Mark { seq: 0, at: Nanos(0) },
+            before: T::default(),
+        };
+        places.resize((places.len() * 2).max(4), none);
+        (self.places, self.oldest) = (places, 0);
+    }
+
+    /// What was counted since ever, clear or not.
+    #[inline]
+    pub(crate) fn total(&self) -> &T {
+        &self.total
+    }
+
+    /// The same, to set what somebody else counts: before the next [`add`](Self::add).
+    #[inline]
+    pub(crate) fn total_mut(&mut self) -> &mut T {
+        &mut self.total
+    }
+
+    /// The first within the shorter window, and the counters before it.
+    #[inline]
+    pub(crate) fn short(&self) -> Option<(Mark, &T)> {
+        (self.beyond_short < self.count).then(|| self.place(self.beyond_short).from())
+    }
+
+    /// The first within the longer window, and the counters before it.
+    #[inline]
+    pub(crate) fn long(&self) -> Option<(Mark, &T)> {
+        (self.count > 0).then(|| self.place(0).from())
+    }
+
+    /// Forgets everything but the time and the total.
     pub(crate) fn clear(&mut self) {
-        *self = Self { latest: self.latest, ..Self::default() };
-    }
-
-    /// The buckets' numbers, oldest first.
-    fn numbers(&self) -> impl Iterator<Item = u64> {
-        self.latest.saturating_sub(N as u64 - 1)..=self.latest
+        (self.oldest, self.count, self.beyond_short) = (0, 0, 0);
     }
 
     #[inline]
-    fn place(number: u64) -> usize {
-        (number % N as u64) as usize
+    fn at(&self, nth: u32) -> usize {
+        self.oldest.wrapping_add(nth) as usize & (self.places.len() - 1)
+    }
+
+    #[inline]
+    fn place(&self, nth: u32) -> &Place<T> {
+        &self.places[self.at(nth)]
+    }
+}
+
+impl<T> Place<T> {
+    fn from(&self) -> (Mark, &T) {
+        (self.first, &self.before)
     }
 }
 
@@ -124,51 +177,63 @@ impl Mark {
     }
 }
 
-impl<T: Counters, const WIDTH_NS: u64, const N: usize> Snapshot for Window<T, WIDTH_NS, N> {
-    const VERSION: u16 = 1;
+impl<T: Counters, const WIDTH_NS: u64, const SHORT: u64, const LONG: u64> Snapshot
+    for Trail<T, WIDTH_NS, SHORT, LONG>
+{
+    const VERSION: u16 = 2;
 
     fn save(&self, to: &mut Writer) {
         to.u64(self.latest);
-        for (bucket, first) in self.buckets.iter().zip(self.firsts) {
-            to.bool(first.is_some());
-            if let Some(first) = first {
-                first.save(to);
-                bucket.save(to);
-            }
-        }
+        to.part(&self.total);
+        to.list((0..self.count).map(|nth| self.place(nth)), |to, place| {
+            to.u64(place.number);
+            place.first.save(to);
+            to.part(&place.before);
+        });
     }
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
-        *self = Self { latest: from.u64()?, ..Self::default() };
-        for (bucket, first) in self.buckets.iter_mut().zip(&mut self.firsts) {
-            if from.bool()? {
-                *first = Some(Mark::load(from)?);
-                bucket.load(from)?;
-                self.sum += *bucket;
+        *self = Self::new();
+        self.latest = from.u64()?;
+        from.part(&mut self.total)?;
+        let mut last = None;
+        from.list(|from| {
+            let at = from.position();
+            let (number, first) = (from.u64()?, Mark::load(from)?);
+            let in_order = last < Some(number) && number <= self.latest;
+            if !in_order || self.latest - number >= LONG {
+                return Err(SnapshotError::Damaged { at });
             }
-        }
-        Ok(())
+            last = Some(number);
+            if self.count as usize == self.places.len() {
+                self.grow();
+            }
+            let mut before = T::default();
+            from.part(&mut before)?;
+            let place = self.at(self.count);
+            self.places[place] = Place { number, first, before };
+            self.count += 1;
+            self.beyond_short += u32::from(number + SHORT <= self.latest);
+            Ok(())
+        })
     }
 }
 
 /// One counter.
+#[cfg(test)]
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Count(pub(crate) u32);
 
-impl AddAssign for Count {
-    #[inline]
-    fn add_assign(&mut self, other: Self) {
-        self.0 += other.0;
+#[cfg(test)]
+impl Sub for Count {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Count(self.0 - earlier.0)
     }
 }
 
-impl SubAssign for Count {
-    #[inline]
-    fn sub_assign(&mut self, other: Self) {
-        self.0 -= other.0;
-    }
-}
-
+#[cfg(test)]
 impl Snapshot for Count {
     const VERSION: u16 = 1;
 
@@ -187,46 +252,90 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    type TenMs = Window<Count, 1_000_000, 10>;
+    /// Windows of 10 and 50 ms.
+    type Ms = Trail<Count, 1_000_000, 10, 50>;
 
-    fn after(times_us: &[u64]) -> TenMs {
-        let mut window = TenMs::default();
+    fn after(times_us: &[u64]) -> Ms {
+        let mut trail = Ms::new();
         for (seq, us) in times_us.iter().enumerate() {
-            window.add(Mark { seq: seq as u64, at: Nanos(us * 1_000) }, Count(1));
+            let mark = Mark { seq: seq as u64, at: Nanos(us * 1_000) };
+            trail.add(mark, |count| count.0 += 1);
         }
-        window
+        trail
+    }
+
+    /// How many are in each window, and which is the first.
+    fn sums(trail: &Ms) -> [(u32, Option<u64>); 2] {
+        [trail.short(), trail.long()].map(|window| match window {
+            Some((first, before)) => ((*trail.total() - *before).0, Some(first.seq)),
+            None => (0, None),
+        })
     }
 
     #[test]
     fn what_is_old_leaves() {
-        let mut window = after(&[0, 500, 9_999]);
-        assert_eq!(window.sum().0, 3);
-        window.pass(Nanos(10_000_000));
-        assert_eq!((window.sum().0, window.first().unwrap().seq), (1, 2));
-        assert_eq!(window.sum_since(Nanos(9_000_000)).0, 1);
-        window.pass(Nanos(19_000_000));
-        assert_eq!((window.sum().0, window.first()), (0, None));
+        let mut trail = after(&[0, 500, 9_999]);
+        assert_eq!(sums(&trail), [(3, Some(0)); 2]);
+        trail.pass(Nanos(10_000_000));
+        assert_eq!(sums(&trail), [(1, Some(2)), (3, Some(0))]);
+        trail.pass(Nanos(19_000_000));
+        assert_eq!(sums(&trail), [(0, None), (3, Some(0))]);
+        trail.pass(Nanos(50_000_000));
+        assert_eq!(sums(&trail), [(0, None), (1, Some(2))]);
+        trail.pass(Nanos(60_000_000));
+        assert_eq!(sums(&trail), [(0, None), (0, None)]);
     }
 
     #[test]
     fn stragglers_count_and_a_clock_that_was_set_back_begins_anew() {
-        assert_eq!(after(&[20_000, 12_000]).sum().0, 2);
-        assert_eq!(after(&[20_000, 1_000]).sum().0, 1);
-        assert_eq!(after(&[20_000, 1_000]).first().unwrap().seq, 1);
+        assert_eq!(sums(&after(&[60_000, 20_000])), [(2, Some(0)); 2]);
+        assert_eq!(sums(&after(&[60_000, 1_000])), [(1, Some(1)); 2]);
+    }
+
+    #[test]
+    fn what_is_forgotten_does_not_come_back() {
+        let mut trail = after(&[0, 20_000]);
+        trail.clear();
+        assert_eq!(sums(&trail), [(0, None); 2]);
+        trail.add(Mark { seq: 9, at: Nanos(21_000_000) }, |count| count.0 += 1);
+        assert_eq!(sums(&trail), [(1, Some(9)); 2]);
+    }
+
+    #[test]
+    fn a_damaged_state_is_refused() {
+        let mut writer = Writer::new();
+        writer.part(&after(&[0, 1_000, 2_000]));
+        let bytes = writer.into_bytes();
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x40;
+            let mut trail = Ms::new();
+            if Reader::new(&damaged).part(&mut trail).is_ok() {
+                trail.pass(Nanos(5_000_000));
+                assert!(trail.count <= 50);
+            }
+        }
     }
 
     proptest! {
         #[test]
-        fn the_sum_is_what_a_list_of_all_says(steps in prop::collection::vec(0..5_000_u64, 1..200)) {
+        fn the_sums_are_what_a_list_of_all_says(
+            steps in prop::collection::vec(prop_oneof![0..300_u64, 0..30_000_u64], 1..200),
+        ) {
             let mut us = 0;
             let times: Vec<u64> = steps.iter().map(|step| { us += step; us }).collect();
-            let window = after(&times);
-            let from_ms = (us / 1_000).saturating_sub(9);
-            let within = times.iter().filter(|at| **at / 1_000 >= from_ms).count();
-            prop_assert_eq!(window.sum().0 as usize, within);
-            let mut loaded = TenMs::default();
-            engine_observer::event::snapshot::copy(&window, &mut loaded).unwrap();
-            prop_assert_eq!((loaded.sum(), loaded.first()), (window.sum(), window.first()));
+            let trail = after(&times);
+            let expected = [10, 50].map(|n| {
+                let from_ms = (us / 1_000).saturating_sub(n - 1);
+                let first = times.iter().position(|at| *at / 1_000 >= from_ms).unwrap();
+                ((times.len() - first) as u32, Some(first as u64))
+            });
+            prop_assert_eq!(sums(&trail), expected);
+            let mut writer = Writer::new();
+            writer.part(&trail);
+            let mut loaded = Ms::new();
+            Reader::new(&writer.into_bytes()).part(&mut loaded).unwrap();
+            prop_assert_eq!(sums(&loaded), expected);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How long orders live: when they were last told, and a histogram of what came of it.
 
 use engine_observer::event::{Nanos, OrderId, Reader, Snapshot, SnapshotError, Writer};
-use std::ops::{AddAssign, SubAssign};
+use std::ops::Sub;
 
 /// Lives by length, relative to a limit: finest where it matters, with an edge exactly at the limit, so
 /// that "the median is at most the limit" is exact and the median itself is within its bin.
@@ -12,12 +12,16 @@ impl Lives {
     /// Upper edges of all bins but the last, in 32nds of the limit.
     const EDGES: [u64; 9] = [1, 2, 4, 8, 16, 24, 32, 48, 128];
 
-    /// A life of this length.
+    /// One more life, of this length.
     #[inline]
-    pub(crate) fn one(life: Nanos, limit: Nanos) -> Self {
-        let (life, mut bins) = (life.0.saturating_mul(32), Self::default());
-        bins.0[Self::EDGES.partition_point(|edge| life > edge.saturating_mul(limit.0))] = 1;
-        bins
+    pub(crate) fn count_one(&mut self, life: Nanos, limit: Nanos) {
+        let life = life.0.saturating_mul(32);
+        let longer_than = |edge: &u64| life > edge.saturating_mul(limit.0);
+        let bin = match longer_than(&Self::EDGES[Self::EDGES.len() - 1]) {
+            true => Self::EDGES.len(),
+            false => Self::EDGES.iter().filter(|edge| longer_than(edge)).count(),
+        };
+        self.0[bin] = self.0[bin].wrapping_add(1);
     }
 
     /// How many lives.
@@ -54,25 +58,19 @@ impl Lives {
     }
 }
 
-impl AddAssign for Lives {
-    #[inline]
-    fn add_assign(&mut self, other: Self) {
-        self.0.iter_mut().zip(other.0).for_each(|(mine, theirs)| *mine += theirs);
+impl Sub for Lives {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Self(std::array::from_fn(|bin| self.0[bin].wrapping_sub(earlier.0[bin])))
     }
 }
 
-impl SubAssign for Lives {
-    #[inline]
-    fn sub_assign(&mut self, other: Self) {
-        self.0.iter_mut().zip(other.0).for_each(|(mine, theirs)| *mine -= theirs);
-    }
-}
-
-/// When orders were last told: entered or amended. The book knows only when they entered, so without
-/// this an order that is amended a thousand times a second would seem to live long. Room for a few; of
-/// two orders that fall on one place the later one stays, and the other's life seems longer than it is.
-#[derive(Clone, Copy, Default, Debug)]
-pub(crate) struct LastTold([Option<(OrderId, Nanos)>; 16]);
+/// When orders were last amended. The book knows only when they entered, so without this an order that is
+/// amended a thousand times a second would seem to live long. Room for a few, made when the first comes;
+/// of two orders that fall on one place the later one stays, and the other's life seems longer than it is.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct LastTold(Option<Box<[Option<(OrderId, Nanos)>; 16]>>);
 
 impl LastTold {
     #[inline]
@@ -80,24 +78,26 @@ impl LastTold {
         (order.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 60) as usize
     }
 
-    /// The order entered, or was amended.
+    /// The order was amended.
     #[inline]
     pub(crate) fn tell(&mut self, order: OrderId, at: Nanos) {
-        self.0[Self::place(order)] = Some((order, at));
+        self.0.get_or_insert_default()[Self::place(order)] = Some((order, at));
     }
 
-    /// When the order was last told, as far as that is remembered.
+    /// When the order was last amended, as far as that is remembered.
     #[inline]
     pub(crate) fn of(&self, order: OrderId) -> Option<Nanos> {
-        self.0[Self::place(order)].filter(|(told, _)| *told == order).map(|(_, at)| at)
+        let (told, at) = self.0.as_ref()?[Self::place(order)]?;
+        (told == order).then_some(at)
     }
 }
 
 impl Snapshot for LastTold {
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
 
     fn save(&self, to: &mut Writer) {
-        for told in self.0 {
+        to.bool(self.0.is_some());
+        for told in self.0.iter().flat_map(|all| all.iter()) {
             to.bool(told.is_some());
             if let Some((order, at)) = told {
                 to.u64(order.0);
@@ -107,7 +107,11 @@ impl Snapshot for LastTold {
     }
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
-        for told in &mut self.0 {
+        self.0 = None;
+        if !from.bool()? {
+            return Ok(());
+        }
+        for told in self.0.insert(Box::default()).iter_mut() {
             *told = match from.bool()? {
                 true => Some((OrderId(from.u64()?), Nanos(from.u64()?))),
                 false => None,
@@ -127,7 +131,7 @@ mod tests {
     fn median_ms(lives_ms: &[u64]) -> Option<f64> {
         let mut lives = Lives::default();
         for ms in lives_ms {
-            lives += Lives::one(Nanos::from_millis(*ms), LIMIT);
+            lives.count_one(Nanos::from_millis(*ms), LIMIT);
         }
         lives.median().map(|share| share * 50.0)
     }

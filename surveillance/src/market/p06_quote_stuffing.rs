@@ -282,11 +282,11 @@ impl QuoteStuffing {
         }
         let Instrument { gap_at, traffic, groups, .. } = instrument;
         if let Some(aggressor) = action.aggressor.filter(|who| Some(*who) != action.owner) {
-            find(groups, Some(aggressor), mark, out).trade(self, mark);
+            find(groups, Some(aggressor), mark, out).trade(self, mark, traffic);
         }
         let group = find(groups, action.owner, mark, out);
         if action.act == Act::Execute {
-            group.trade(self, mark);
+            group.trade(self, mark, traffic);
             return;
         }
         traffic.take(self, mark);
@@ -305,8 +305,7 @@ impl QuoteStuffing {
     /// Whether the running burst meets every condition, and if so, what was measured if that is to be
     /// told. The first time, the burst counts.
     fn judge(&self, group: &mut Group, traffic: &mut Traffic) -> Option<Measured> {
-        let burst = group.burst.as_mut()?;
-        if burst.counted {
+        if group.burst.as_ref()?.counted {
             traffic.disturb();
             if !group.is_due(self) {
                 return None;
@@ -394,7 +393,7 @@ impl Measured {
     /// None while there is too little to measure anything by.
     fn of(idea: &QuoteStuffing, group: &Group, traffic: &Traffic) -> Option<Self> {
         let burst = group.burst.as_ref()?;
-        let totals = &burst.totals;
+        let totals = group.counts_of(burst);
         if totals.orders < idea.orders_min || totals.lives.count() < idea.orders_min {
             return None;
         }
@@ -407,7 +406,7 @@ impl Measured {
             cancel_share: (f64::from(totals.taken_back) / orders).min(1.0),
             execution_ratio: f64::from(totals.executions) / orders,
             life_ms: totals.lives.median()? * idea.life_max_ms as f64,
-            message_share: f64::from(totals.messages) / traffic.messages_since(burst.before) as f64,
+            message_share: f64::from(totals.messages) / f64::from(totals.of_all.max(1)),
             others_z: traffic.z_of(others),
             others_share: f64::from(others) / f64::from(traffic.messages_1s().max(1)),
             messages: f64::from(totals.messages),

@@ -4,14 +4,15 @@ use super::QuoteStuffing;
 use super::traffic::Traffic;
 use crate::market::action::{Act, Action};
 use crate::market::lives::{LastTold, Lives};
-use crate::window::{Mark, Window};
+use crate::window::{Mark, Trail};
 use engine_observer::event::{Nanos, Reader, Snapshot, SnapshotError, Writer};
-use std::ops::{AddAssign, SubAssign};
+use std::ops::Sub;
 
 /// What is remembered about a participant.
 pub(super) struct Group {
-    second: Window<Counts, 100_000_000, 10>,
-    five: Window<Counts, 500_000_000, 10>,
+    /// By tenths of a second: the last second, and the last five.
+    trail: Trail<Counts, 100_000_000, 10, 50>,
+    /// Of orders that were amended.
     last_told: LastTold,
     /// The burst that is going on.
     pub(super) burst: Option<Burst>,
@@ -30,20 +31,19 @@ pub(super) struct Group {
 pub(super) struct Burst {
     pub(super) first: Mark,
     pub(super) last: Mark,
-    pub(super) totals: Counts,
+    /// What was counted before it.
+    before: Counts,
     /// The most messages within 1 s.
     pub(super) rate_per_s: u32,
     /// How many would have made a burst when it began.
     pub(super) rate_min: u32,
     /// The most touch changes within 5 s.
     pub(super) touch_changes_5s: u32,
-    /// The instrument's messages before it.
-    pub(super) before: u64,
     /// Whether it has met every condition.
     pub(super) counted: bool,
 }
 
-/// What was counted over some time.
+/// What was counted since ever, or over some time.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct Counts {
     /// Entries, amendments, cancellations.
@@ -55,6 +55,8 @@ pub(super) struct Counts {
     pub(super) executions: u32,
     /// Messages that changed a best price.
     pub(super) touch_changes: u32,
+    /// Messages of everybody in the instrument.
+    pub(super) of_all: u32,
     /// Of what was taken back, where it is known.
     pub(super) lives: Lives,
 }
@@ -66,8 +68,7 @@ const DAY_NS: u64 = 86_400_000_000_000;
 impl Group {
     pub(super) fn new(at: Nanos, forgotten: bool) -> Self {
         Self {
-            second: Window::default(),
-            five: Window::default(),
+            trail: Trail::new(),
             last_told: LastTold::default(),
             burst: None,
             day: at.0 / DAY_NS,
@@ -77,7 +78,7 @@ impl Group {
         }
     }
 
-    /// Counts a message, and begins a burst if it triggers one.
+    /// Counts a message, which is in the traffic already, and begins a burst if it triggers one.
     pub(super) fn take(
         &mut self,
         idea: &QuoteStuffing,
@@ -87,112 +88,127 @@ impl Group {
         traffic: &Traffic,
     ) {
         self.pass(idea, mark.at);
-        let counts = self.counts_of(idea, mark, action, touch_changed);
-        self.count(mark, counts);
+        let enters = action.act != Act::Cancel;
+        let takes_back = action.act != Act::Enter;
+        let life = if takes_back { self.life_of(action, mark.at) } else { None };
+        if action.act == Act::Amend && action.successor == action.order {
+            self.last_told.tell(action.order, mark.at);
+        }
+        self.trail.total_mut().of_all = traffic.messages().wrapping_sub(1);
+        self.trail.add(mark, |counts| {
+            counts.messages = counts.messages.wrapping_add(1);
+            counts.orders = counts.orders.wrapping_add(u32::from(enters));
+            counts.taken_back = counts.taken_back.wrapping_add(u32::from(takes_back));
+            counts.touch_changes = counts.touch_changes.wrapping_add(u32::from(touch_changed));
+            counts.of_all = traffic.messages();
+            if let Some(life) = life {
+                counts.lives.count_one(life, Nanos::from_millis(idea.life_max_ms));
+            }
+        });
+        let (messages_1s, touch_changes_5s) = (self.messages_1s(), self.touch_changes_5s());
         if self.burst.is_none() {
             self.burst = self.triggered(idea, mark, traffic);
         }
         if let Some(burst) = &mut self.burst {
             burst.last = mark;
-            burst.rate_per_s = burst.rate_per_s.max(self.second.sum().messages);
-            burst.touch_changes_5s = burst.touch_changes_5s.max(self.five.sum().touch_changes);
+            burst.rate_per_s = burst.rate_per_s.max(messages_1s);
+            burst.touch_changes_5s = burst.touch_changes_5s.max(touch_changes_5s);
         }
     }
 
+    /// How long this order, or its latest version, has been there.
+    #[inline]
+    fn life_of(&self, action: &Action, now: Nanos) -> Option<Nanos> {
+        let born = self.last_told.of(action.order).max(action.entered_at)?;
+        Some(now.since(born))
+    }
+
     /// Counts an execution.
-    pub(super) fn trade(&mut self, idea: &QuoteStuffing, mark: Mark) {
+    pub(super) fn trade(&mut self, idea: &QuoteStuffing, mark: Mark, traffic: &Traffic) {
         self.pass(idea, mark.at);
-        self.count(mark, Counts { executions: 1, ..Counts::default() });
+        self.trail.total_mut().of_all = traffic.messages();
+        self.trail.add(mark, |counts| counts.executions = counts.executions.wrapping_add(1));
     }
 
     /// Lets time pass: days and bursts end.
     #[inline]
     fn pass(&mut self, idea: &QuoteStuffing, now: Nanos) {
-        self.second.pass(now);
-        self.five.pass(now);
-        if now.0 / DAY_NS != self.day {
+        if self.trail.pass(now) && now.0 / DAY_NS != self.day {
             self.day = now.0 / DAY_NS;
             (self.bursts, self.alerted, self.forgotten) = (0, 0, false);
         }
-        if self.burst.is_some_and(|burst| self.is_over(&burst, idea, now)) {
+        if let Some(burst) = &self.burst
+            && self.is_over(burst, idea, now)
+        {
             self.interrupt();
         }
     }
 
     fn is_over(&self, burst: &Burst, idea: &QuoteStuffing, now: Nanos) -> bool {
-        let fallen = self.second.sum().messages < burst.rate_min / 2
-            && self.five.sum().touch_changes < idea.touch_changes_min_5s / 2;
+        let fallen = self.messages_1s() < burst.rate_min / 2
+            && self.touch_changes_5s() < idea.touch_changes_min_5s / 2;
         fallen || now.since(burst.first.at) >= Nanos::from_secs(idea.burst_max_s)
     }
 
     /// The burst is over. Its messages belong to no other one.
     pub(super) fn interrupt(&mut self) {
         self.burst = None;
-        self.second.clear();
-        self.five.clear();
-    }
-
-    fn counts_of(
-        &mut self,
-        idea: &QuoteStuffing,
-        mark: Mark,
-        action: &Action,
-        touch_changed: bool,
-    ) -> Counts {
-        let enters = action.act != Act::Cancel;
-        let takes_back = action.act != Act::Enter;
-        let mut lives = Lives::default();
-        if takes_back {
-            let born = self.last_told.of(action.order).or(action.entered_at);
-            let limit = Nanos::from_millis(idea.life_max_ms);
-            lives = born.map_or(lives, |born| Lives::one(mark.at.since(born), limit));
-        }
-        if enters {
-            self.last_told.tell(action.successor, mark.at);
-        }
-        Counts {
-            messages: 1,
-            orders: u32::from(enters),
-            taken_back: u32::from(takes_back),
-            executions: 0,
-            touch_changes: u32::from(touch_changed),
-            lives,
-        }
-    }
-
-    #[inline]
-    fn count(&mut self, mark: Mark, counts: Counts) {
-        self.second.add(mark, counts);
-        self.five.add(mark, counts);
-        if let Some(burst) = &mut self.burst {
-            burst.totals += counts;
-        }
+        self.trail.clear();
     }
 
     /// The burst that what is in the windows makes, if it makes one.
+    #[inline]
     fn triggered(&self, idea: &QuoteStuffing, mark: Mark, traffic: &Traffic) -> Option<Burst> {
-        let by_rate = self.second.sum().messages >= traffic.rate_min();
-        let by_touch = self.five.sum().touch_changes >= idea.touch_changes_min_5s;
-        let (first, totals) = match (by_rate, by_touch) {
-            (true, _) => (self.second.first()?, *self.second.sum()),
-            (false, true) => (self.five.first()?, *self.five.sum()),
-            (false, false) => return None,
+        let by_rate = self.messages_1s() >= idea.rate_min_per_s;
+        let by_touch = self.touch_changes_5s() >= idea.touch_changes_min_5s;
+        if by_rate || by_touch { self.begun(idea, mark, traffic, by_touch) } else { None }
+    }
+
+    /// The same where messages, or touch changes, may be enough.
+    #[cold]
+    fn begun(
+        &self,
+        idea: &QuoteStuffing,
+        mark: Mark,
+        traffic: &Traffic,
+        by_touch: bool,
+    ) -> Option<Burst> {
+        let rate_min = traffic.rate_min(idea);
+        let by_rate = self.messages_1s() >= rate_min;
+        let window = match (by_rate, by_touch) {
+            (true, _) => self.trail.short(),
+            (false, true) => self.trail.long(),
+            (false, false) => None,
         };
+        let (first, before) = window?;
         Some(Burst {
             first,
             last: mark,
-            totals,
+            before: *before,
             rate_per_s: 0,
-            rate_min: traffic.rate_min(),
+            rate_min,
             touch_changes_5s: 0,
-            before: traffic.messages_before(first.at, by_rate),
             counted: false,
         })
     }
 
     /// Messages within the last second.
+    #[inline]
     pub(super) fn messages_1s(&self) -> u32 {
-        self.second.sum().messages
+        let before = |(_, before): (Mark, &Counts)| before.messages;
+        self.trail.short().map_or(0, |of| self.trail.total().messages.wrapping_sub(before(of)))
+    }
+
+    /// Touch changes within the last five seconds.
+    #[inline]
+    fn touch_changes_5s(&self) -> u32 {
+        let before = |(_, before): (Mark, &Counts)| before.touch_changes;
+        self.trail.long().map_or(0, |of| self.trail.total().touch_changes.wrapping_sub(before(of)))
+    }
+
+    /// What was counted in a burst, up to now.
+    pub(super) fn counts_of(&self, burst: &Burst) -> Counts {
+        *self.trail.total() - burst.before
     }
 
     /// The burst has met every condition: it counts, once.
@@ -205,7 +221,7 @@ impl Group {
 
     /// Whether there is something to tell about the burst that has not been told today.
     pub(super) fn is_due(&self, idea: &QuoteStuffing) -> bool {
-        let messages = self.burst.map_or(0, |burst| burst.totals.messages);
+        let messages = self.burst.map_or(0, |burst| self.counts_of(&burst).messages);
         match self.alerted {
             0 => self.bursts >= idea.bursts_min || messages >= idea.burst_messages_min,
             alerted => RAISED_ANEW_AT.iter().any(|n| alerted < *n && *n <= self.bursts),
@@ -213,32 +229,26 @@ impl Group {
     }
 }
 
-impl AddAssign for Counts {
-    #[inline]
-    fn add_assign(&mut self, other: Self) {
-        self.messages += other.messages;
-        self.orders += other.orders;
-        self.taken_back += other.taken_back;
-        self.executions += other.executions;
-        self.touch_changes += other.touch_changes;
-        self.lives += other.lives;
-    }
-}
+impl Sub for Counts {
+    type Output = Self;
 
-impl SubAssign for Counts {
-    #[inline]
-    fn sub_assign(&mut self, other: Self) {
-        self.messages -= other.messages;
-        self.orders -= other.orders;
-        self.taken_back -= other.taken_back;
-        self.executions -= other.executions;
-        self.touch_changes -= other.touch_changes;
-        self.lives -= other.lives;
+    /// What was counted since. A day holds fewer than 2³² of anything; where counters have run over, the
+    /// difference is right all the same.
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            messages: self.messages.wrapping_sub(earlier.messages),
+            orders: self.orders.wrapping_sub(earlier.orders),
+            taken_back: self.taken_back.wrapping_sub(earlier.taken_back),
+            executions: self.executions.wrapping_sub(earlier.executions),
+            touch_changes: self.touch_changes.wrapping_sub(earlier.touch_changes),
+            of_all: self.of_all.wrapping_sub(earlier.of_all),
+            lives: self.lives - earlier.lives,
+        }
     }
 }
 
 impl Snapshot for Counts {
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
 
     fn save(&self, to: &mut Writer) {
         to.u32(self.messages);
@@ -246,6 +256,7 @@ impl Snapshot for Counts {
         to.u32(self.taken_back);
         to.u32(self.executions);
         to.u32(self.touch_changes);
+        to.u32(self.of_all);
         self.lives.save(to);
     }
 
@@ -255,6 +266,7 @@ impl Snapshot for Counts {
         self.taken_back = from.u32()?;
         self.executions = from.u32()?;
         self.touch_changes = from.u32()?;
+        self.of_all = from.u32()?;
         self.lives = Lives::load(from)?;
         Ok(())
     }
@@ -264,37 +276,34 @@ impl Burst {
     fn save(&self, to: &mut Writer) {
         self.first.save(to);
         self.last.save(to);
-        self.totals.save(to);
+        self.before.save(to);
         to.u32(self.rate_per_s);
         to.u32(self.rate_min);
         to.u32(self.touch_changes_5s);
-        to.u64(self.before);
         to.bool(self.counted);
     }
 
     fn load(from: &mut Reader<'_>) -> Result<Self, SnapshotError> {
         let (first, last) = (Mark::load(from)?, Mark::load(from)?);
-        let mut totals = Counts::default();
-        totals.load(from)?;
+        let mut before = Counts::default();
+        before.load(from)?;
         Ok(Self {
             first,
             last,
-            totals,
+            before,
             rate_per_s: from.u32()?,
             rate_min: from.u32()?,
             touch_changes_5s: from.u32()?,
-            before: from.u64()?,
             counted: from.bool()?,
         })
     }
 }
 
 impl Snapshot for Group {
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
 
     fn save(&self, to: &mut Writer) {
-        to.part(&self.second);
-        to.part(&self.five);
+        to.part(&self.trail);
         to.part(&self.last_told);
         to.bool(self.burst.is_some());
         if let Some(burst) = &self.burst {
@@ -307,8 +316,7 @@ impl Snapshot for Group {
     }
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
-        from.part(&mut self.second)?;
-        from.part(&mut self.five)?;
+        from.part(&mut self.trail)?;
         from.part(&mut self.last_told)?;
         self.burst = if from.bool()? { Some(Burst::load(from)?) } else { None };
         self.day = from.u64()?;

@@ -2,20 +2,26 @@
 
 use super::QuoteStuffing;
 use crate::baseline::Baseline;
-use crate::window::{Count, Mark, Window};
+use crate::window::Mark;
 use engine_observer::event::{Nanos, Reader, Snapshot, SnapshotError, Writer};
 
-/// Counts by sliding second and five seconds, and the usual count of a calendar second.
+/// The messages of the last second, and the usual count of a calendar second.
 pub(super) struct Traffic {
-    second: Window<Count, 100_000_000, 10>,
-    five: Window<Count, 500_000_000, 10>,
+    tenths: Tenths,
     /// All messages so far.
-    total: u64,
+    messages: u32,
     usual: Baseline,
     /// The second that is being counted; none when the last one was broken off.
     current: Option<Second>,
-    /// Messages within 1 s that make a burst: follows from `usual`.
-    rate_min: u32,
+}
+
+/// Counts by tenths of a second, the last of which is the one that time stands in. Stragglers count there;
+/// time that runs back by a second or more is a clock that was set.
+#[derive(Clone, Copy, Default)]
+struct Tenths {
+    counts: [u32; 10],
+    /// Counted from the epoch.
+    latest: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -35,16 +41,12 @@ const STRAGGLING_SECONDS_MAX: u64 = 5;
 impl Traffic {
     pub(super) fn new(idea: &QuoteStuffing) -> Self {
         let (rate, worth) = (idea.prior_rate_per_s, idea.prior_worth_s);
-        let mut traffic = Self {
-            second: Window::default(),
-            five: Window::default(),
-            total: 0,
+        Self {
+            tenths: Tenths::default(),
+            messages: 0,
             usual: Baseline::supposed(rate, rate.sqrt(), worth),
             current: None,
-            rate_min: 0,
-        };
-        traffic.rate_min = traffic.rate_min_for(idea);
-        traffic
+        }
     }
 
     /// One more message.
@@ -57,9 +59,8 @@ impl Traffic {
         if let Some(second) = &mut self.current {
             second.messages += 1;
         }
-        self.second.add(mark, Count(1));
-        self.five.add(mark, Count(1));
-        self.total += 1;
+        self.tenths.add(mark.at);
+        self.messages = self.messages.wrapping_add(1);
     }
 
     /// Learns from the second that is over, and from the silence since.
@@ -74,7 +75,6 @@ impl Traffic {
                 }
                 let silent = (number - second.number - 1).min(SILENT_SECONDS_MAX);
                 self.usual.take_zeros(silent, idea.usual_span_s);
-                self.rate_min = self.rate_min_for(idea);
             }
         }
         self.current = Some(Second { number, messages: 0, disturbed: false });
@@ -83,8 +83,11 @@ impl Traffic {
     /// A surge is learned from as if it were just not one: a single one moves little, so that it still is
     /// one in its next second; a lasting one is usual after some minutes.
     fn learn(&mut self, messages: u32, idea: &QuoteStuffing) {
-        let surge = self.usual.mean() + idea.others_z_max * self.sd();
-        self.usual.take(f64::from(messages).min(surge), idea.usual_span_s);
+        let messages = f64::from(messages);
+        let surge = |sd: f64| self.usual.mean() + idea.others_z_max * sd;
+        // No deviation is less than 1, so that most seconds need no look at it.
+        let learned = if messages <= surge(1.0) { messages } else { messages.min(surge(self.sd())) };
+        self.usual.take(learned, idea.usual_span_s);
     }
 
     /// Nothing is learned from this second.
@@ -98,11 +101,11 @@ impl Traffic {
     /// Trading stops or begins: the second is broken off, and what was counted is forgotten.
     pub(super) fn pause(&mut self) {
         self.current = None;
-        self.second.clear();
-        self.five.clear();
+        self.tenths.counts = [0; 10];
     }
 
-    fn rate_min_for(&self, idea: &QuoteStuffing) -> u32 {
+    /// Messages within 1 s that make a burst.
+    pub(super) fn rate_min(&self, idea: &QuoteStuffing) -> u32 {
         let unusual = self.usual.mean() + idea.rate_sd_min * self.sd();
         idea.rate_min_per_s.max(unusual.ceil() as u32)
     }
@@ -118,37 +121,48 @@ impl Traffic {
         (f64::from(messages) - self.usual.mean()) / self.sd()
     }
 
-    /// Messages within 1 s that make a burst.
-    #[inline]
-    pub(super) fn rate_min(&self) -> u32 {
-        self.rate_min
-    }
-
     /// Messages within the last second.
-    #[inline]
     pub(super) fn messages_1s(&self) -> u32 {
-        self.second.sum().0
+        self.tenths.counts.iter().sum()
     }
 
-    /// Messages before the tenth of a second (the half, where it is longer ago) that holds `at`.
-    pub(super) fn messages_before(&self, at: Nanos, within_1s: bool) -> u64 {
-        let since = if within_1s { self.second.sum_since(at) } else { self.five.sum_since(at) };
-        self.total.saturating_sub(u64::from(since.0))
+    /// All messages so far; a day holds fewer than 2³².
+    #[inline]
+    pub(super) fn messages(&self) -> u32 {
+        self.messages
+    }
+}
+
+impl Tenths {
+    #[inline]
+    fn add(&mut self, at: Nanos) {
+        let number = at.0 / 100_000_000;
+        if number != self.latest {
+            self.turn(number);
+        }
+        self.counts[(self.latest % 10) as usize] += 1;
     }
 
-    /// Messages after the first `before`; at least 1.
-    pub(super) fn messages_since(&self, before: u64) -> u64 {
-        self.total.saturating_sub(before).max(1)
+    #[inline]
+    fn turn(&mut self, number: u64) {
+        if number.abs_diff(self.latest) >= 10 {
+            self.counts = [0; 10];
+            self.latest = number;
+        }
+        while self.latest < number {
+            self.latest += 1;
+            self.counts[(self.latest % 10) as usize] = 0;
+        }
     }
 }
 
 impl Snapshot for Traffic {
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
 
     fn save(&self, to: &mut Writer) {
-        to.part(&self.second);
-        to.part(&self.five);
-        to.u64(self.total);
+        self.tenths.counts.iter().for_each(|count| to.u32(*count));
+        to.u64(self.tenths.latest);
+        to.u32(self.messages);
         to.part(&self.usual);
         to.bool(self.current.is_some());
         if let Some(Second { number, messages, disturbed }) = self.current {
@@ -156,13 +170,14 @@ impl Snapshot for Traffic {
             to.u32(messages);
             to.bool(disturbed);
         }
-        to.u32(self.rate_min);
     }
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
-        from.part(&mut self.second)?;
-        from.part(&mut self.five)?;
-        self.total = from.u64()?;
+        for count in &mut self.tenths.counts {
+            *count = from.u32()?;
+        }
+        self.tenths.latest = from.u64()?;
+        self.messages = from.u32()?;
         from.part(&mut self.usual)?;
         self.current = match from.bool()? {
             true => {
@@ -171,7 +186,6 @@ impl Snapshot for Traffic {
             }
             false => None,
         };
-        self.rate_min = from.u32()?;
         Ok(())
     }
 }
@@ -195,9 +209,9 @@ mod tests {
 
     #[test]
     fn a_quiet_instrument_keeps_the_least_rate_and_a_busy_one_gets_its_own() {
-        assert_eq!(after_seconds(600, 20, false).rate_min(), 500);
+        assert_eq!(after_seconds(600, 20, false).rate_min(&QuoteStuffing::default()), 500);
         let busy = after_seconds(600, 400, false);
-        assert!((780..=2_500).contains(&busy.rate_min()), "{}", busy.rate_min());
+        assert!((780..=2_500).contains(&busy.rate_min(&QuoteStuffing::default())), "{}", busy.rate_min(&QuoteStuffing::default()));
         assert!(busy.z_of(400).abs() < 1.0 && busy.z_of(2_000) > 5.0);
     }
 
@@ -209,12 +223,12 @@ mod tests {
             let at = Nanos::from_secs(300) + Nanos(number * 125_000);
             traffic.take(&idea, Mark { seq: number, at });
         }
-        assert!(traffic.z_of(8_000) > 100.0 && traffic.rate_min() == 500);
+        assert!(traffic.z_of(8_000) > 100.0 && traffic.rate_min(&QuoteStuffing::default()) == 500);
     }
 
     #[test]
     fn nothing_is_learned_from_a_disturbed_second() {
-        assert_eq!(after_seconds(600, 400, true).rate_min(), 500);
+        assert_eq!(after_seconds(600, 400, true).rate_min(&QuoteStuffing::default()), 500);
     }
 
     #[test]
@@ -224,6 +238,6 @@ mod tests {
         for (seq, second) in [10, 1 << 33, 11, 12, 9, 0].into_iter().enumerate() {
             traffic.take(&idea, Mark { seq: seq as u64, at: Nanos::from_secs(second) });
         }
-        assert_eq!((traffic.rate_min(), traffic.total), (500, 6));
+        assert_eq!((traffic.rate_min(&idea), traffic.messages), (500, 6));
     }
 }
