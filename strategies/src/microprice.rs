@@ -85,8 +85,7 @@ impl Observer for Microprice {
         let (Some(microprice), Some((bid, ask))) = (touch.microprice(), touch.imbalance()) else {
             return;
         };
-        let surplus = i128::from(bid.0) - i128::from(ask.0);
-        let imbalance = surplus as f64 / (u128::from(bid.0) + u128::from(ask.0)) as f64;
+        let imbalance = imbalance(bid.0, ask.0);
         if is_news(&mut told.microprice, microprice.to_f64()) {
             out.price("microprice", microprice.to_f64());
         }
@@ -94,6 +93,15 @@ impl Observer for Microprice {
             out.signal("queue_imbalance", imbalance);
         }
     }
+}
+
+/// The difference over the sum, both as the nearest floating-point numbers.
+#[inline]
+fn imbalance(bid: u64, ask: u64) -> f64 {
+    if let (Ok(bid), Ok(ask)) = (u32::try_from(bid), u32::try_from(ask)) {
+        return (i64::from(bid) - i64::from(ask)) as f64 / (i64::from(bid) + i64::from(ask)) as f64;
+    }
+    (i128::from(bid) - i128::from(ask)) as f64 / (u128::from(bid) + u128::from(ask)) as f64
 }
 
 /// Whether the value differs from the one that was told last; from now on it is that one.

@@ -1,6 +1,7 @@
 //! Sums over the last stretches of time, by message.
 
 use engine_observer::event::{Nanos, Reader, Snapshot, SnapshotError, Writer};
+use engine_observer::prefetch;
 use std::ops::Sub;
 
 /// What runs on: counters side by side, and what one state of them is more than an earlier one.
@@ -25,6 +26,7 @@ pub(crate) struct Mark {
 /// Time that runs back by less than the longer window is a straggler, counted in the latest stretch. Time
 /// that runs back further is a clock that was set: the windows begin anew.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(crate) struct Trail<T, const WIDTH_NS: u64, const SHORT: u64, const LONG: u64> {
     /// The latest stretch, counted from the epoch.
     latest: u64,
@@ -55,7 +57,7 @@ impl<T: Counters, const WIDTH_NS: u64, const SHORT: u64, const LONG: u64>
     /// Nothing was counted.
     pub(crate) fn new() -> Self {
         let places = Vec::new();
-        Self { latest: 0, total: T::default(), places, oldest: 0, count: 0, beyond_short: 0 }
+        Self { latest: u64::MAX, total: T::default(), places, oldest: 0, count: 0, beyond_short: 0 }
     }
 
     /// Lets time pass: what is older than a window leaves it. Whether another stretch begins.
@@ -85,6 +87,15 @@ impl<T: Counters, const WIDTH_NS: u64, const SHORT: u64, const LONG: u64>
             && self.place(self.beyond_short).number + SHORT <= number
         {
             self.beyond_short += 1;
+        }
+    }
+
+    /// Sends for the places that the next message will need.
+    #[inline]
+    pub(crate) fn look_ahead(&self) {
+        if !self.places.is_empty() {
+            prefetch(&self.places, self.at(0));
+            prefetch(&self.places, self.at(self.count));
         }
     }
 

@@ -153,13 +153,7 @@ impl Collector {
     /// many, and whether those were all.
     fn merge(&mut self, seq: u64, most: usize) -> (usize, bool) {
         for count in 0..most {
-            let earliest = self
-                .lanes
-                .iter_mut()
-                .filter(|lane| lane.head().is_some_and(|head| head.place.seq <= seq));
-            let Some(lane) = earliest.min_by_key(|lane| lane.head().map(|head| head.place)) else {
-                return (count, true);
-            };
+            let Some(lane) = earliest(&mut self.lanes, seq) else { return (count, true) };
             let (finding, alert) = lane.take().expect("its head was seen");
             self.release.finding(&finding, alert.as_ref());
         }
@@ -228,6 +222,19 @@ impl Collector {
             count += 1;
         }
         count
+    }
+}
+
+/// The lane whose next finding is the earliest of all, if it is of an event up to `seq`.
+#[inline]
+fn earliest(lanes: &mut [LaneOut], seq: u64) -> Option<&mut LaneOut> {
+    let is_ready = |lane: &LaneOut| lane.head().is_some_and(|head| head.place.seq <= seq);
+    match lanes {
+        [only] => is_ready(only).then_some(only),
+        lanes => {
+            let ready = lanes.iter_mut().filter(|lane| is_ready(lane));
+            ready.min_by_key(|lane| lane.head().map(|head| head.place))
+        }
     }
 }
 

@@ -46,6 +46,7 @@ mod view;
 
 pub use books::{Books, Bounds};
 pub use change::{Change, Effect, Traded};
+pub use memory::{prefetch, prefetch_whole};
 pub use orders::Resting;
 pub use touch::{Microprice, Quote, Touch};
 pub use view::{BookView, Form, Place, Stale};

@@ -48,8 +48,18 @@ fn advise<T>(_: &mut Vec<T>) {}
 /// Sends for the line of one element without waiting for it; where there is no such element, for the line
 /// behind the last one. Whether it is there would often be guessed wrong.
 #[inline(always)]
-pub(crate) fn prefetch<T>(all: &[T], at: usize) {
+pub fn prefetch<T>(all: &[T], at: usize) {
     hint(all.as_ptr().wrapping_add(at.min(all.len())));
+}
+
+/// The same for all lines of one element, but no more than the first `lines`.
+#[inline(always)]
+pub fn prefetch_whole<T>(all: &[T], at: usize, lines: usize) {
+    const LINE: usize = 64;
+    let first = all.as_ptr().wrapping_add(at.min(all.len())).cast::<u8>();
+    for line in 0..size_of::<T>().div_ceil(LINE).min(lines) {
+        hint(first.wrapping_add(line * LINE));
+    }
 }
 
 #[cfg(target_arch = "x86_64")]

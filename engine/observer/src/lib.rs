@@ -25,6 +25,7 @@ mod view;
 mod watch;
 
 pub use engine_book as book;
+pub use engine_book::prefetch;
 pub use engine_event as event;
 pub use engine_stream as stream;
 

@@ -26,6 +26,13 @@ pub trait Observer: Clone + Send + 'static {
     /// A memory that has seen nothing.
     fn remember(&self) -> Self::Memory;
 
+    /// The subject of this memory is among those of the next few events, and the memory itself is near: a
+    /// hint to send for what lies elsewhere ([`prefetch`](crate::prefetch)).
+    #[inline]
+    fn look_ahead(&self, memory: &Self::Memory) {
+        let _ = memory;
+    }
+
     /// Looks at an event.
     fn observe(&self, memory: &mut Self::Memory, view: &View<'_>, out: &mut Outbox);
 

@@ -86,8 +86,17 @@ impl Panel {
     /// [`Books::look_ahead`].
     #[inline]
     pub fn look_ahead(&mut self, coming: &[Event], are_first: bool) {
-        if self.scope == Scope::Subject {
-            self.books.look_ahead(coming, are_first);
+        if self.scope != Scope::Subject {
+            return;
+        }
+        self.books.look_ahead(coming, are_first);
+        let lot = |from: usize, to: usize| {
+            let (from, to) = (from * Self::AHEAD, to * Self::AHEAD);
+            &coming[from.min(coming.len())..to.min(coming.len())]
+        };
+        let far = lot(if are_first { 0 } else { 1 }, 2);
+        for (_, watcher) in &self.watchers {
+            watcher.look_ahead(far, lot(0, 1));
         }
     }
 

@@ -1,7 +1,8 @@
 //! An observer together with what it remembers.
 
 use crate::{Interest, Observer, Outbox, Parameters, Scope, View};
-use engine_event::{Nanos, Reader, Snapshot, SnapshotError, SubjectId, Writer};
+use engine_book::prefetch_whole;
+use engine_event::{Event, Nanos, Reader, Snapshot, SnapshotError, SubjectId, Writer};
 
 /// An observer of any type with its memories, as a panel holds it.
 pub trait Watcher: Send {
@@ -15,6 +16,9 @@ pub trait Watcher: Send {
     fn parameters(&self) -> Parameters;
     /// Whether it remembers anything about this subject.
     fn remembers(&self, subject: SubjectId) -> bool;
+    /// Sends for its memories of these events' subjects: of the far ones for the memories, of the near ones
+    /// for what those lead to. Changes nothing.
+    fn look_ahead(&self, far: &[Event], near: &[Event]);
     /// Shows it an event; returns a new timer to keep, if there is one.
     fn observe(&mut self, subject: SubjectId, view: &View<'_>, out: &mut Outbox) -> Option<Nanos>;
     /// Tells it the time if it still waits for it; returns a new timer to keep, if there is one.
@@ -42,6 +46,7 @@ pub struct Watch<O: Observer> {
     memories: Vec<Remembered<O::Memory>>,
 }
 
+#[repr(C, align(64))]
 struct Remembered<M> {
     subject: SubjectId,
     /// The timer that it waits for.
@@ -50,6 +55,9 @@ struct Remembered<M> {
 }
 
 const NOWHERE: u32 = u32::MAX;
+
+/// Lines of a memory that are sent for: what an observer needs of every event should lie within them.
+const LINES_AHEAD: usize = 6;
 
 impl<O: Observer> Watch<O> {
     /// An observer that has seen nothing.
@@ -124,6 +132,19 @@ impl<O: Observer> Watcher for Watch<O> {
 
     fn remembers(&self, subject: SubjectId) -> bool {
         self.find(subject).is_some()
+    }
+
+    fn look_ahead(&self, far: &[Event], near: &[Event]) {
+        for event in far {
+            if let Some(place) = self.find(event.subject) {
+                prefetch_whole(&self.memories, place, LINES_AHEAD);
+            }
+        }
+        for event in near {
+            if let Some(place) = self.find(event.subject) {
+                self.observer.look_ahead(&self.memories[place].memory);
+            }
+        }
     }
 
     fn observe(&mut self, subject: SubjectId, view: &View<'_>, out: &mut Outbox) -> Option<Nanos> {

@@ -12,6 +12,9 @@ impl Lives {
     /// Upper edges of all bins but the last, in 32nds of the limit.
     const EDGES: [u64; 9] = [1, 2, 4, 8, 16, 24, 32, 48, 128];
 
+    /// Lives of so many limits or more count alike.
+    pub(crate) const LONG: u64 = Self::EDGES[Self::EDGES.len() - 1] / 32;
+
     /// One more life, of this length.
     #[inline]
     pub(crate) fn count_one(&mut self, life: Nanos, limit: Nanos) {
@@ -70,7 +73,10 @@ impl Sub for Lives {
 /// amended a thousand times a second would seem to live long. Room for a few, made when the first comes;
 /// of two orders that fall on one place the later one stays, and the other's life seems longer than it is.
 #[derive(Clone, Default, Debug)]
-pub(crate) struct LastTold(Option<Box<[Option<(OrderId, Nanos)>; 16]>>);
+pub(crate) struct LastTold {
+    latest: Nanos,
+    orders: Option<Box<[Option<(OrderId, Nanos)>; 16]>>,
+}
 
 impl LastTold {
     #[inline]
@@ -81,13 +87,17 @@ impl LastTold {
     /// The order was amended.
     #[inline]
     pub(crate) fn tell(&mut self, order: OrderId, at: Nanos) {
-        self.0.get_or_insert_default()[Self::place(order)] = Some((order, at));
+        self.latest = self.latest.max(at);
+        self.orders.get_or_insert_default()[Self::place(order)] = Some((order, at));
     }
 
-    /// When the order was last amended, as far as that is remembered.
+    /// When the order was last amended, as far as that is remembered, if any was after `since`.
     #[inline]
-    pub(crate) fn of(&self, order: OrderId) -> Option<Nanos> {
-        let (told, at) = self.0.as_ref()?[Self::place(order)]?;
+    pub(crate) fn of(&self, order: OrderId, since: Nanos) -> Option<Nanos> {
+        if self.latest <= since {
+            return None;
+        }
+        let (told, at) = self.orders.as_ref()?[Self::place(order)]?;
         (told == order).then_some(at)
     }
 }
@@ -96,8 +106,9 @@ impl Snapshot for LastTold {
     const VERSION: u16 = 2;
 
     fn save(&self, to: &mut Writer) {
-        to.bool(self.0.is_some());
-        for told in self.0.iter().flat_map(|all| all.iter()) {
+        to.u64(self.latest.0);
+        to.bool(self.orders.is_some());
+        for told in self.orders.iter().flat_map(|all| all.iter()) {
             to.bool(told.is_some());
             if let Some((order, at)) = told {
                 to.u64(order.0);
@@ -107,11 +118,11 @@ impl Snapshot for LastTold {
     }
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
-        self.0 = None;
+        *self = Self { latest: Nanos(from.u64()?), orders: None };
         if !from.bool()? {
             return Ok(());
         }
-        for told in self.0.insert(Box::default()).iter_mut() {
+        for told in self.orders.insert(Box::default()).iter_mut() {
             *told = match from.bool()? {
                 true => Some((OrderId(from.u64()?), Nanos(from.u64()?))),
                 false => None,
@@ -147,9 +158,11 @@ mod tests {
     fn a_place_taken_by_another_order_is_not_taken_for_ones_own() {
         let mut told = LastTold::default();
         (0..100).for_each(|id| told.tell(OrderId(id), Nanos(id)));
-        let known = (0..100).filter(|id| told.of(OrderId(*id)).is_some()).count();
+        let known = (0..100).filter(|id| told.of(OrderId(*id), Nanos(0)).is_some()).count();
         assert!((1..=16).contains(&known));
-        assert!((0..100).all(|id| told.of(OrderId(id)).is_none_or(|at| at == Nanos(id))));
+        let of = |id| told.of(OrderId(id), Nanos(0));
+        assert!((0..100).all(|id| of(id).is_none_or(|at| at == Nanos(id))));
+        assert!((0..100).all(|id| told.of(OrderId(id), Nanos(99)).is_none()));
     }
 
     proptest! {

@@ -118,7 +118,7 @@ pub struct QuoteStuffing {
     pub prior_worth_s: f64,
     /// The score from which an alert is raised. 60; 0 to 100. \[J\]
     pub score_min: f64,
-    /// Participants remembered for each instrument, about 2.5 KB each; the least recently active is
+    /// Participants remembered for each instrument, 0.6 to 6 KB each as they are active; the least recently active is
     /// forgotten. 256; 1 to 65,536.
     pub groups_max: u32,
 }
@@ -175,14 +175,17 @@ impl Idea for QuoteStuffing {
     }
 }
 
-/// What is known about one instrument.
+/// What is known about one instrument; first what every message needs.
+#[repr(C)]
 pub struct Instrument {
     phase: Phase,
     /// Nothing is judged or learned before this.
     settled_at: Nanos,
-    gap_at: Option<Nanos>,
     traffic: Traffic,
-    /// By participant's number; 0 for all unknown owners together.
+    /// All unknown owners together.
+    nobody: Group,
+    gap_at: Option<Nanos>,
+    /// By participant's number.
     groups: Recent<Group>,
 }
 
@@ -234,8 +237,14 @@ impl Observer for QuoteStuffing {
             settled_at: Nanos(0),
             gap_at: None,
             traffic: Traffic::new(self),
+            nobody: Group::new(false),
             groups: Recent::new(self.groups_max as usize),
         }
+    }
+
+    #[inline]
+    fn look_ahead(&self, instrument: &Instrument) {
+        instrument.nobody.look_ahead();
     }
 
     #[inline]
@@ -265,6 +274,7 @@ impl QuoteStuffing {
         }
         instrument.phase = phase;
         instrument.traffic.pause();
+        instrument.nobody.interrupt();
         instrument.groups.values_mut().for_each(Group::interrupt);
     }
 
@@ -280,11 +290,14 @@ impl QuoteStuffing {
         if !instrument.is_watched(mark.at, view) {
             return;
         }
-        let Instrument { gap_at, traffic, groups, .. } = instrument;
+        let Instrument { gap_at, traffic, nobody, groups, .. } = instrument;
         if let Some(aggressor) = action.aggressor.filter(|who| Some(*who) != action.owner) {
-            find(groups, Some(aggressor), mark, out).trade(self, mark, traffic);
+            find(groups, aggressor, out).trade(self, mark, traffic);
         }
-        let group = find(groups, action.owner, mark, out);
+        let group = match action.owner {
+            Some(owner) => find(groups, owner, out),
+            None => nobody,
+        };
         if action.act == Act::Execute {
             group.trade(self, mark, traffic);
             return;
@@ -356,17 +369,10 @@ fn severity(bursts: u32, degraded: Degraded) -> Severity {
     if degraded.is_none() { severity } else { severity.lowered() }
 }
 
-/// The owner's group; of unknown owners the one that they all share.
-#[inline]
-fn find<'a>(
-    groups: &'a mut Recent<Group>,
-    owner: Option<ParticipantId>,
-    mark: Mark,
-    out: &mut Outbox,
-) -> &'a mut Group {
+/// A participant's group.
+fn find<'a>(groups: &'a mut Recent<Group>, who: ParticipantId, out: &mut Outbox) -> &'a mut Group {
     let forgotten = groups.evicted() > 0;
-    let key = owner.map_or(0, |who| who.0.get());
-    let (group, found) = groups.find_or_begin(key, || Group::new(mark.at, forgotten));
+    let (group, found) = groups.find_or_begin(who.0.get(), || Group::new(forgotten));
     if found == Found::Evicting {
         out.fault(Fault::Evicted);
     }
@@ -473,7 +479,7 @@ impl Instrument {
 }
 
 impl Snapshot for Instrument {
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
 
     fn save(&self, to: &mut Writer) {
         to.u8(self.phase as u8);
@@ -481,6 +487,7 @@ impl Snapshot for Instrument {
         to.bool(self.gap_at.is_some());
         to.u64(self.gap_at.map_or(0, |at| at.0));
         to.part(&self.traffic);
+        to.part(&self.nobody);
         self.groups.save(to);
     }
 
@@ -490,6 +497,7 @@ impl Snapshot for Instrument {
         let gap = from.bool()?;
         self.gap_at = Some(Nanos(from.u64()?)).filter(|_| gap);
         from.part(&mut self.traffic)?;
-        self.groups.load(from, || Group::new(Nanos(0), false))
+        from.part(&mut self.nobody)?;
+        self.groups.load(from, || Group::new(false))
     }
 }

@@ -8,14 +8,13 @@ use crate::window::{Mark, Trail};
 use engine_observer::event::{Nanos, Reader, Snapshot, SnapshotError, Writer};
 use std::ops::Sub;
 
-/// What is remembered about a participant.
+/// What is remembered about a participant; first what every message needs.
+#[repr(C)]
 pub(super) struct Group {
     /// By tenths of a second: the last second, and the last five.
     trail: Trail<Counts, 100_000_000, 10, 50>,
     /// Of orders that were amended.
     last_told: LastTold,
-    /// The burst that is going on.
-    pub(super) burst: Option<Burst>,
     /// The day (UTC, from the epoch) that `bursts` and `alerted` are about.
     day: u64,
     /// Bursts of the day that met every condition.
@@ -24,6 +23,8 @@ pub(super) struct Group {
     pub(super) alerted: u32,
     /// Whether it may have been here earlier today and been forgotten.
     pub(super) forgotten: bool,
+    /// The burst that is going on.
+    pub(super) burst: Option<Burst>,
 }
 
 /// A burst, from its first message to now.
@@ -64,18 +65,27 @@ pub(super) struct Counts {
 /// An alert is raised anew at these numbers of bursts.
 const RAISED_ANEW_AT: [u32; 3] = [3, 10, 30];
 const DAY_NS: u64 = 86_400_000_000_000;
+/// No day yet.
+const DAY_NONE: u64 = u64::MAX;
 
 impl Group {
-    pub(super) fn new(at: Nanos, forgotten: bool) -> Self {
+    /// Nothing was counted; the day begins with what is.
+    pub(super) fn new(forgotten: bool) -> Self {
         Self {
             trail: Trail::new(),
             last_told: LastTold::default(),
-            burst: None,
-            day: at.0 / DAY_NS,
+            day: DAY_NONE,
             bursts: 0,
             alerted: 0,
             forgotten,
+            burst: None,
         }
+    }
+
+    /// Sends for what the next message will need besides the group itself.
+    #[inline]
+    pub(super) fn look_ahead(&self) {
+        self.trail.look_ahead();
     }
 
     /// Counts a message, which is in the traffic already, and begins a burst if it triggers one.
@@ -90,7 +100,7 @@ impl Group {
         self.pass(idea, mark.at);
         let enters = action.act != Act::Cancel;
         let takes_back = action.act != Act::Enter;
-        let life = if takes_back { self.life_of(action, mark.at) } else { None };
+        let life = if takes_back { self.life_of(idea, action, mark.at) } else { None };
         if action.act == Act::Amend && action.successor == action.order {
             self.last_told.tell(action.order, mark.at);
         }
@@ -116,10 +126,12 @@ impl Group {
         }
     }
 
-    /// How long this order, or its latest version, has been there.
+    /// How long this order, or its latest version, has been there: exactly as long as it counts.
     #[inline]
-    fn life_of(&self, action: &Action, now: Nanos) -> Option<Nanos> {
-        let born = self.last_told.of(action.order).max(action.entered_at)?;
+    fn life_of(&self, idea: &QuoteStuffing, action: &Action, now: Nanos) -> Option<Nanos> {
+        let long = Nanos::from_millis(idea.life_max_ms * Lives::LONG);
+        let since = Nanos(now.0.saturating_sub(long.0 + 1));
+        let born = self.last_told.of(action.order, since).max(action.entered_at)?;
         Some(now.since(born))
     }
 
@@ -133,9 +145,11 @@ impl Group {
     /// Lets time pass: days and bursts end.
     #[inline]
     fn pass(&mut self, idea: &QuoteStuffing, now: Nanos) {
-        if self.trail.pass(now) && now.0 / DAY_NS != self.day {
-            self.day = now.0 / DAY_NS;
-            (self.bursts, self.alerted, self.forgotten) = (0, 0, false);
+        let day = now.0 / DAY_NS;
+        if self.trail.pass(now) && day != self.day {
+            let was_here = self.day != DAY_NONE;
+            (self.day, self.bursts, self.alerted) = (day, 0, 0);
+            self.forgotten &= !was_here;
         }
         if let Some(burst) = &self.burst
             && self.is_over(burst, idea, now)
