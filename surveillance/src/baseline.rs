@@ -47,9 +47,9 @@ impl Baseline {
     fn join(&mut self, value: f64, weight: f64) {
         let total = self.weight + weight;
         if total > 0.0 {
-            let distance = value - self.mean;
-            self.mean += distance * weight / total;
-            self.squares += distance * distance * self.weight * weight / total;
+            let (distance, share) = (value - self.mean, weight / total);
+            self.mean += distance * share;
+            self.squares += distance * distance * self.weight * share;
             self.weight = total;
         }
     }

@@ -25,13 +25,19 @@ impl<V: Snapshot> Recent<V> {
         Self { keys, used, values, uses: 0, evicted: 0, places_max: places_max.max(1) }
     }
 
-    /// The key's value; a new one if it has none, for which the least recently used gives way.
+    /// The key's value; a new one if it has none. Where there is no room for that, the least recently used
+    /// gives way, and what room it has of its own is made into the new one's by `renew`.
     #[inline]
-    pub(crate) fn find_or_begin(&mut self, key: u32, begin: impl FnOnce() -> V) -> (&mut V, Found) {
+    pub(crate) fn find_or_begin(
+        &mut self,
+        key: u32,
+        begin: impl FnOnce() -> V,
+        renew: impl FnOnce(&mut V),
+    ) -> (&mut V, Found) {
         self.uses += 1;
         let (place, found) = match self.find(key) {
             Some(place) => (place, Found::There),
-            None => self.begin(key, begin()),
+            None => self.begin(key, begin, renew),
         };
         self.used[place] = self.uses;
         (&mut self.values[place], found)
@@ -50,17 +56,22 @@ impl<V: Snapshot> Recent<V> {
     }
 
     #[cold]
-    fn begin(&mut self, key: u32, value: V) -> (usize, Found) {
+    fn begin(
+        &mut self,
+        key: u32,
+        begin: impl FnOnce() -> V,
+        renew: impl FnOnce(&mut V),
+    ) -> (usize, Found) {
         if self.keys.len() < self.places_max {
             self.keys.push(key);
             self.used.push(self.uses);
-            self.values.push(value);
+            self.values.push(begin());
             return (self.keys.len() - 1, Found::New);
         }
         let oldest = (0..self.used.len()).min_by_key(|place| self.used[*place]);
         let place = oldest.expect("there is at least one place");
         self.keys[place] = key;
-        self.values[place] = value;
+        renew(&mut self.values[place]);
         self.evicted += 1;
         (place, Found::Evicting)
     }
@@ -134,10 +145,14 @@ mod tests {
     use crate::window::Count;
     use proptest::prelude::*;
 
+    fn take(table: &mut Recent<Count>, key: u32) -> (&mut Count, Found) {
+        table.find_or_begin(key, Count::default, |count| *count = Count::default())
+    }
+
     fn used(places_max: usize, keys: &[u32]) -> Recent<Count> {
         let mut table = Recent::new(places_max);
         for key in keys {
-            table.find_or_begin(*key, Count::default).0.0 += 1;
+            take(&mut table, *key).0.0 += 1;
         }
         table
     }
@@ -145,9 +160,9 @@ mod tests {
     #[test]
     fn the_least_recently_used_gives_way() {
         let mut table = used(2, &[1, 2, 1]);
-        assert_eq!(table.find_or_begin(3, Count::default).1, Found::Evicting);
-        assert_eq!(*table.find_or_begin(1, Count::default).0, Count(2));
-        assert_eq!(table.find_or_begin(2, Count::default).1, Found::Evicting);
+        assert_eq!(take(&mut table, 3).1, Found::Evicting);
+        assert_eq!(*take(&mut table, 1).0, Count(2));
+        assert_eq!(take(&mut table, 2).1, Found::Evicting);
         assert_eq!(table.evicted(), 2);
     }
 
@@ -163,7 +178,7 @@ mod tests {
             loaded.load(&mut Reader::new(&writer.into_bytes()), Count::default).unwrap();
             prop_assert_eq!(loaded.len(), map.len());
             for (key, count) in map {
-                prop_assert_eq!(loaded.find_or_begin(key, Count::default).0.0, count);
+                prop_assert_eq!(take(&mut loaded, key).0.0, count);
             }
         }
 

@@ -122,12 +122,8 @@ impl<T: Counters, const WIDTH_NS: u64, const SHORT: u64, const LONG: u64>
     #[cold]
     fn grow(&mut self) {
         let mut places: Vec<_> = (0..self.count).map(|nth| *self.place(nth)).collect();
-        let none = Place {
-            number: 0,
-            first: Mark { seq: 0, at: Nanos(0) },
-            before: T::default(),
-        };
-        places.resize((places.len() * 2).max(4), none);
+        let none = Place { number: 0, first: Mark { seq: 0, at: Nanos(0) }, before: T::default() };
+        places.resize((places.len() * 4).max(4), none);
         (self.places, self.oldest) = (places, 0);
     }
 
@@ -153,6 +149,11 @@ impl<T: Counters, const WIDTH_NS: u64, const SHORT: u64, const LONG: u64>
     #[inline]
     pub(crate) fn long(&self) -> Option<(Mark, &T)> {
         (self.count > 0).then(|| self.place(0).from())
+    }
+
+    /// Forgets everything; the room stays.
+    pub(crate) fn renew(&mut self) {
+        *self = Self { places: std::mem::take(&mut self.places), ..Self::new() };
     }
 
     /// Forgets everything but the time and the total.

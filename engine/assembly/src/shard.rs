@@ -89,19 +89,19 @@ impl Shard {
 
     /// Takes what is ready, until the batch is full or the lane is.
     fn take(&mut self) -> usize {
-        let Self { events, panel, out, lane, meter, .. } = self;
+        let Self { events, panel, out, lane, meter, number, of, .. } = self;
+        let (number, of) = (*number, *of);
         let (Some(events), Some(lane)) = (events, lane) else { return 0 };
         let mut taken = 0;
         while taken < Self::BATCH && out.is_empty() {
             let ready = events.readable();
-            panel.look_ahead(ready, taken == 0);
+            panel.look_ahead(ready, taken == 0, |subject| owns(number, of, subject));
             let ready = &ready[..ready.len().min(Panel::AHEAD)];
             let mut run = 0;
             for event in ready {
                 run += 1;
                 self.seq = event.seq;
-                let own =
-                    event.subject == SubjectId::EVERY || owns(self.number, self.of, event.subject);
+                let own = event.subject == SubjectId::EVERY || owns(number, of, event.subject);
                 if !own {
                     panel.pass(event, out);
                 } else if meter.stamps.samples(event.seq) {
@@ -131,7 +131,8 @@ impl Shard {
 /// Subjects are dealt out in turn: their ids are dense, so shards get equal numbers of them.
 #[inline]
 pub(crate) fn owns(number: u32, of: u32, subject: SubjectId) -> bool {
-    of == 1 || subject.0 % of == number
+    // A division is slow, and most numbers of shards need none.
+    if of.is_power_of_two() { subject.0 & (of - 1) == number } else { subject.0 % of == number }
 }
 
 impl Meter {

@@ -74,8 +74,8 @@ fn check(path: &Path, warm: u64) {
 fn a_million_events_without_allocating() {
     let folder = tempfile::tempdir().unwrap();
     let itch = folder.path().join("session.itch");
-    synthetic::itch::generate(4_500_000, 1, 10, File::create(&itch).unwrap()).unwrap();
-    check(&itch, 3_000_000);
+    synthetic::itch::generate(5_000_000, 1, 10, File::create(&itch).unwrap()).unwrap();
+    check(&itch, 3_500_000);
     let lobster = folder.path().join("AAPL_2012-06-21_message.csv");
     synthetic::lobster::generate(2_600_000, 1, File::create(&lobster).unwrap()).unwrap();
     check(&lobster, 1_500_000);

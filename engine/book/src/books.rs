@@ -125,14 +125,26 @@ impl Books {
     /// order, the order says which level), so each call takes a further step for three lots of events.
     #[inline]
     pub fn look_ahead(&mut self, coming: &[Event], are_first: bool) {
+        self.look_ahead_for(coming, are_first, |_| true);
+    }
+
+    /// The same where only some subjects live here, and only their events will be applied.
+    #[inline]
+    pub fn look_ahead_for(
+        &mut self,
+        coming: &[Event],
+        are_first: bool,
+        is_own: impl Fn(SubjectId) -> bool + Copy,
+    ) {
         let lot = |from: usize, to: usize| {
             let (from, to) = (from * Self::AHEAD, to * Self::AHEAD);
             &coming[from.min(coming.len())..to.min(coming.len())]
         };
         let begin = |step: usize| if are_first { 0 } else { step };
-        lot(begin(2), 3).iter().for_each(|event| self.send_for_place(event));
-        lot(begin(1), 2).chunks(Self::AHEAD).for_each(|lot| self.send_for_orders(lot));
-        self.send_for_levels(lot(0, 1));
+        let far = lot(begin(2), 3).iter().filter(|event| is_own(event.subject));
+        far.for_each(|event| self.send_for_place(event));
+        lot(begin(1), 2).chunks(Self::AHEAD).for_each(|lot| self.send_for_orders(lot, is_own));
+        self.send_for_levels(lot(0, 1), is_own);
     }
 
     #[inline(always)]
@@ -144,9 +156,9 @@ impl Books {
     }
 
     #[inline(always)]
-    fn send_for_orders(&self, lot: &[Event]) {
+    fn send_for_orders(&self, lot: &[Event], is_own: impl Fn(SubjectId) -> bool) {
         let Room { orders, levels } = &self.room;
-        let (entering, others) = Sorted::entering(lot);
+        let (entering, others) = Sorted::entering(lot, is_own);
         for event in entering.of(lot) {
             levels.prefetch_end(self.ladder(event.subject, side_of(event)));
         }
@@ -156,8 +168,8 @@ impl Books {
     }
 
     #[inline(always)]
-    fn send_for_levels(&mut self, lot: &[Event]) {
-        let (entering, others) = Sorted::entering(lot);
+    fn send_for_levels(&mut self, lot: &[Event], is_own: impl Fn(SubjectId) -> bool) {
+        let (entering, others) = Sorted::entering(lot, is_own);
         for event in entering.of(lot) {
             let (side, price) =
                 (side_of(event), event.body::<Order>().price.get().unwrap_or(Price(0)));
@@ -397,17 +409,17 @@ struct Sorted {
 }
 
 impl Sorted {
-    /// Orders that enter, and all others.
+    /// Orders that enter, and all others, of our own subjects.
     #[inline(always)]
-    fn entering(lot: &[Event]) -> (Self, Self) {
+    fn entering(lot: &[Event], is_own: impl Fn(SubjectId) -> bool) -> (Self, Self) {
         let none = || Sorted { places: [0; Books::AHEAD], count: 0 };
         let (mut entering, mut others) = (none(), none());
         for (place, event) in lot.iter().enumerate() {
-            let enters = event.kind() == Kind::Add;
+            let (enters, is_own) = (event.kind() == Kind::Add, is_own(event.subject));
             entering.places[entering.count % Books::AHEAD] = place as u8;
-            entering.count += usize::from(enters);
+            entering.count += usize::from(enters & is_own);
             others.places[others.count % Books::AHEAD] = place as u8;
-            others.count += usize::from(!enters);
+            others.count += usize::from(!enters & is_own);
         }
         (entering, others)
     }

@@ -82,14 +82,19 @@ impl Panel {
     /// How many events [`look_ahead`](Self::look_ahead) readies at a time.
     pub const AHEAD: usize = Books::AHEAD;
 
-    /// Sends for what the coming events will need, so that their cache misses overlap: see
-    /// [`Books::look_ahead`].
+    /// Sends for what the coming events about subjects that live here will need, so that their cache misses
+    /// overlap: see [`Books::look_ahead`].
     #[inline]
-    pub fn look_ahead(&mut self, coming: &[Event], are_first: bool) {
+    pub fn look_ahead(
+        &mut self,
+        coming: &[Event],
+        are_first: bool,
+        is_own: impl Fn(SubjectId) -> bool + Copy,
+    ) {
         if self.scope != Scope::Subject {
             return;
         }
-        self.books.look_ahead(coming, are_first);
+        self.books.look_ahead_for(coming, are_first, is_own);
         let lot = |from: usize, to: usize| {
             let (from, to) = (from * Self::AHEAD, to * Self::AHEAD);
             &coming[from.min(coming.len())..to.min(coming.len())]

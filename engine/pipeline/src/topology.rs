@@ -141,8 +141,9 @@ impl Plan {
         Ok(Plan { topology: Topology::Pinned, threads, reason })
     }
 
-    /// Source first, collector last, the shards dealt out between them; where there are too few cores
-    /// for that, the shards move in with the collector.
+    /// Source first, collector last, the shards dealt out between them. Where there are too few cores for
+    /// that, the source and the collector share one, and the half of the shards that is the greater has
+    /// the other: a shard is where most of the work is.
     fn group(layout: &Layout<'_>) -> Vec<Vec<usize>> {
         let place = |role| {
             layout.roles.iter().enumerate().filter(move |(_, r)| **r == role).map(|(i, _)| i)
@@ -152,7 +153,8 @@ impl Plan {
         let collector: Vec<usize> = place(Role::Collector).collect();
         let free = layout.cores.len().saturating_sub(2).min(shards.len());
         if free == 0 {
-            return vec![source, [shards, collector].concat()];
+            let (beside, apart) = shards.split_at(shards.len() / 2);
+            return vec![[&source, beside, &collector].concat(), apart.to_vec()];
         }
         let mut groups = vec![source];
         groups.extend(
@@ -196,7 +198,7 @@ mod tests {
         let plan =
             Plan::new(&layout(Topology::Pinned, &[Source, Shard, Shard, Collector], &[0, 1]))
                 .unwrap();
-        assert_eq!(stages(&plan), [vec![0], vec![1, 2, 3]]);
+        assert_eq!(stages(&plan), [vec![0, 1, 3], vec![2]]);
         assert!(plan.threads.iter().all(|thread| thread.wait == Wait::Spin));
     }
 

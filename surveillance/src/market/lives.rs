@@ -70,25 +70,30 @@ impl Sub for Lives {
 }
 
 /// When orders were last amended. The book knows only when they entered, so without this an order that is
-/// amended a thousand times a second would seem to live long. Room for a few, made when the first comes;
-/// of two orders that fall on one place the later one stays, and the other's life seems longer than it is.
+/// amended a thousand times a second would seem to live long. Of one instrument's orders there is room for
+/// a few, made when the first comes; of two that fall on one place the later one stays, and the other's
+/// life seems longer than it is.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct LastTold {
     latest: Nanos,
-    orders: Option<Box<[Option<(OrderId, Nanos)>; 16]>>,
+    orders: Option<Box<[Option<(OrderId, Nanos)>; LastTold::PLACES]>>,
 }
 
 impl LastTold {
+    const PLACES: usize = 64;
+
     #[inline]
     fn place(order: OrderId) -> usize {
-        (order.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 60) as usize
+        let scattered = order.0.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (scattered >> (u64::BITS - Self::PLACES.ilog2())) as usize
     }
 
     /// The order was amended.
     #[inline]
     pub(crate) fn tell(&mut self, order: OrderId, at: Nanos) {
         self.latest = self.latest.max(at);
-        self.orders.get_or_insert_default()[Self::place(order)] = Some((order, at));
+        self.orders.get_or_insert_with(|| Box::new([None; Self::PLACES]))[Self::place(order)] =
+            Some((order, at));
     }
 
     /// When the order was last amended, as far as that is remembered, if any was after `since`.
@@ -122,7 +127,7 @@ impl Snapshot for LastTold {
         if !from.bool()? {
             return Ok(());
         }
-        for told in self.orders.insert(Box::default()).iter_mut() {
+        for told in self.orders.insert(Box::new([None; Self::PLACES])).iter_mut() {
             *told = match from.bool()? {
                 true => Some((OrderId(from.u64()?), Nanos(from.u64()?))),
                 false => None,
@@ -159,7 +164,7 @@ mod tests {
         let mut told = LastTold::default();
         (0..100).for_each(|id| told.tell(OrderId(id), Nanos(id)));
         let known = (0..100).filter(|id| told.of(OrderId(*id), Nanos(0)).is_some()).count();
-        assert!((1..=16).contains(&known));
+        assert!((1..=LastTold::PLACES).contains(&known));
         let of = |id| told.of(OrderId(id), Nanos(0));
         assert!((0..100).all(|id| of(id).is_none_or(|at| at == Nanos(id))));
         assert!((0..100).all(|id| told.of(OrderId(id), Nanos(99)).is_none()));

@@ -57,6 +57,7 @@ mod tests;
 mod traffic;
 
 use crate::market::action::{Act, Action};
+use crate::market::lives::{LastTold, Lives};
 use crate::recent::{Found, Recent};
 use crate::window::Mark;
 use engine_observer::event::body::{Phase, Status};
@@ -184,6 +185,8 @@ pub struct Instrument {
     traffic: Traffic,
     /// All unknown owners together.
     nobody: Group,
+    /// Of orders that were amended.
+    last_told: LastTold,
     gap_at: Option<Nanos>,
     /// By participant's number.
     groups: Recent<Group>,
@@ -238,6 +241,7 @@ impl Observer for QuoteStuffing {
             gap_at: None,
             traffic: Traffic::new(self),
             nobody: Group::new(false),
+            last_told: LastTold::default(),
             groups: Recent::new(self.groups_max as usize),
         }
     }
@@ -290,7 +294,7 @@ impl QuoteStuffing {
         if !instrument.is_watched(mark.at, view) {
             return;
         }
-        let Instrument { gap_at, traffic, nobody, groups, .. } = instrument;
+        let Instrument { gap_at, traffic, nobody, last_told, groups, .. } = instrument;
         if let Some(aggressor) = action.aggressor.filter(|who| Some(*who) != action.owner) {
             find(groups, aggressor, out).trade(self, mark, traffic);
         }
@@ -303,7 +307,9 @@ impl QuoteStuffing {
             return;
         }
         traffic.take(self, mark);
-        group.take(self, mark, action, view.change.touch_price_changed, traffic);
+        let life = self.life_ended(last_told, action, mark.at);
+        let touch_changed = view.change.touch_price_changed;
+        group.take(self, mark, (action.act, life), touch_changed, traffic);
         if let Some(measured) = self.judge(group, traffic) {
             let first_at = group.burst.map_or(mark.at, |burst| burst.first.at);
             let degraded = Degraded::IDENTITY
@@ -313,6 +319,22 @@ impl QuoteStuffing {
                 .and(Degraded::MEMORY.when(group.forgotten));
             self.raise(group, &measured, action.owner, degraded, out);
         }
+    }
+
+    /// How long the order that is taken back, or its latest version, has been there: exactly as long as it
+    /// counts.
+    #[inline]
+    fn life_ended(&self, told: &mut LastTold, action: &Action, now: Nanos) -> Option<Nanos> {
+        if action.act == Act::Enter {
+            return None;
+        }
+        let long = Nanos::from_millis(self.life_max_ms * Lives::LONG);
+        let since = Nanos(now.0.saturating_sub(long.0 + 1));
+        let born = told.of(action.order, since).max(action.entered_at);
+        if action.act == Act::Amend && action.successor == action.order {
+            told.tell(action.order, now);
+        }
+        born.map(|born| now.since(born))
     }
 
     /// Whether the running burst meets every condition, and if so, what was measured if that is to be
@@ -372,7 +394,8 @@ fn severity(bursts: u32, degraded: Degraded) -> Severity {
 /// A participant's group.
 fn find<'a>(groups: &'a mut Recent<Group>, who: ParticipantId, out: &mut Outbox) -> &'a mut Group {
     let forgotten = groups.evicted() > 0;
-    let (group, found) = groups.find_or_begin(who.0.get(), || Group::new(forgotten));
+    let begin = || Group::new(forgotten);
+    let (group, found) = groups.find_or_begin(who.0.get(), begin, |other| other.renew(forgotten));
     if found == Found::Evicting {
         out.fault(Fault::Evicted);
     }
@@ -488,6 +511,7 @@ impl Snapshot for Instrument {
         to.u64(self.gap_at.map_or(0, |at| at.0));
         to.part(&self.traffic);
         to.part(&self.nobody);
+        to.part(&self.last_told);
         self.groups.save(to);
     }
 
@@ -498,6 +522,7 @@ impl Snapshot for Instrument {
         self.gap_at = Some(Nanos(from.u64()?)).filter(|_| gap);
         from.part(&mut self.traffic)?;
         from.part(&mut self.nobody)?;
+        from.part(&mut self.last_told)?;
         self.groups.load(from, || Group::new(false))
     }
 }

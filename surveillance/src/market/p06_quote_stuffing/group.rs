@@ -2,8 +2,8 @@
 
 use super::QuoteStuffing;
 use super::traffic::Traffic;
-use crate::market::action::{Act, Action};
-use crate::market::lives::{LastTold, Lives};
+use crate::market::action::Act;
+use crate::market::lives::Lives;
 use crate::window::{Mark, Trail};
 use engine_observer::event::{Nanos, Reader, Snapshot, SnapshotError, Writer};
 use std::ops::Sub;
@@ -13,8 +13,6 @@ use std::ops::Sub;
 pub(super) struct Group {
     /// By tenths of a second: the last second, and the last five.
     trail: Trail<Counts, 100_000_000, 10, 50>,
-    /// Of orders that were amended.
-    last_told: LastTold,
     /// The day (UTC, from the epoch) that `bursts` and `alerted` are about.
     day: u64,
     /// Bursts of the day that met every condition.
@@ -71,15 +69,14 @@ const DAY_NONE: u64 = u64::MAX;
 impl Group {
     /// Nothing was counted; the day begins with what is.
     pub(super) fn new(forgotten: bool) -> Self {
-        Self {
-            trail: Trail::new(),
-            last_told: LastTold::default(),
-            day: DAY_NONE,
-            bursts: 0,
-            alerted: 0,
-            forgotten,
-            burst: None,
-        }
+        Self { trail: Trail::new(), day: DAY_NONE, bursts: 0, alerted: 0, forgotten, burst: None }
+    }
+
+    /// Becomes a new one, in the room of what it was.
+    pub(super) fn renew(&mut self, forgotten: bool) {
+        let mut trail = std::mem::replace(&mut self.trail, Trail::new());
+        trail.renew();
+        *self = Self { trail, ..Self::new(forgotten) };
     }
 
     /// Sends for what the next message will need besides the group itself.
@@ -88,22 +85,19 @@ impl Group {
         self.trail.look_ahead();
     }
 
-    /// Counts a message, which is in the traffic already, and begins a burst if it triggers one.
+    /// Counts a message, which is in the traffic already, and the life of what it took back, and begins
+    /// a burst if it triggers one.
     pub(super) fn take(
         &mut self,
         idea: &QuoteStuffing,
         mark: Mark,
-        action: &Action,
+        (act, life): (Act, Option<Nanos>),
         touch_changed: bool,
         traffic: &Traffic,
     ) {
         self.pass(idea, mark.at);
-        let enters = action.act != Act::Cancel;
-        let takes_back = action.act != Act::Enter;
-        let life = if takes_back { self.life_of(idea, action, mark.at) } else { None };
-        if action.act == Act::Amend && action.successor == action.order {
-            self.last_told.tell(action.order, mark.at);
-        }
+        let enters = act != Act::Cancel;
+        let takes_back = act != Act::Enter;
         self.trail.total_mut().of_all = traffic.messages().wrapping_sub(1);
         self.trail.add(mark, |counts| {
             counts.messages = counts.messages.wrapping_add(1);
@@ -124,15 +118,6 @@ impl Group {
             burst.rate_per_s = burst.rate_per_s.max(messages_1s);
             burst.touch_changes_5s = burst.touch_changes_5s.max(touch_changes_5s);
         }
-    }
-
-    /// How long this order, or its latest version, has been there: exactly as long as it counts.
-    #[inline]
-    fn life_of(&self, idea: &QuoteStuffing, action: &Action, now: Nanos) -> Option<Nanos> {
-        let long = Nanos::from_millis(idea.life_max_ms * Lives::LONG);
-        let since = Nanos(now.0.saturating_sub(long.0 + 1));
-        let born = self.last_told.of(action.order, since).max(action.entered_at)?;
-        Some(now.since(born))
     }
 
     /// Counts an execution.
@@ -318,7 +303,6 @@ impl Snapshot for Group {
 
     fn save(&self, to: &mut Writer) {
         to.part(&self.trail);
-        to.part(&self.last_told);
         to.bool(self.burst.is_some());
         if let Some(burst) = &self.burst {
             burst.save(to);
@@ -331,7 +315,6 @@ impl Snapshot for Group {
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
         from.part(&mut self.trail)?;
-        from.part(&mut self.last_told)?;
         self.burst = if from.bool()? { Some(Burst::load(from)?) } else { None };
         self.day = from.u64()?;
         self.bursts = from.u32()?;

@@ -86,7 +86,8 @@ impl Traffic {
         let messages = f64::from(messages);
         let surge = |sd: f64| self.usual.mean() + idea.others_z_max * sd;
         // No deviation is less than 1, so that most seconds need no look at it.
-        let learned = if messages <= surge(1.0) { messages } else { messages.min(surge(self.sd())) };
+        let learned =
+            if messages <= surge(1.0) { messages } else { messages.min(surge(self.sd())) };
         self.usual.take(learned, idea.usual_span_s);
     }
 
@@ -211,7 +212,11 @@ mod tests {
     fn a_quiet_instrument_keeps_the_least_rate_and_a_busy_one_gets_its_own() {
         assert_eq!(after_seconds(600, 20, false).rate_min(&QuoteStuffing::default()), 500);
         let busy = after_seconds(600, 400, false);
-        assert!((780..=2_500).contains(&busy.rate_min(&QuoteStuffing::default())), "{}", busy.rate_min(&QuoteStuffing::default()));
+        assert!(
+            (780..=2_500).contains(&busy.rate_min(&QuoteStuffing::default())),
+            "{}",
+            busy.rate_min(&QuoteStuffing::default())
+        );
         assert!(busy.z_of(400).abs() < 1.0 && busy.z_of(2_000) > 5.0);
     }
 
