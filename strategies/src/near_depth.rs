@@ -79,6 +79,11 @@ impl Observer for NearDepth {
     }
 
     #[inline]
+    fn look_ahead(&self, near: &Near) {
+        near.bands.look_ahead();
+    }
+
+    #[inline]
     fn observe(&self, near: &mut Near, view: &View<'_>, out: &mut Outbox) {
         let Some(book) = view.book else { return };
         near.bands.follow(view.change, &book);
@@ -93,16 +98,22 @@ impl Observer for NearDepth {
         let [bid, ask] = depth;
         let [bid_told, ask_told] = told.map_or([None; 2], |told| told.map(Some));
         if bid_told != Some(bid) {
-            out.signal("near_bid_depth", bid as f64);
+            out.signal("near_bid_depth", nearest(bid));
         }
         if ask_told != Some(ask) {
-            out.signal("near_ask_depth", ask as f64);
+            out.signal("near_ask_depth", nearest(ask));
         }
         if bid + ask > 0 {
-            let surplus = if bid >= ask { (bid - ask) as f64 } else { -((ask - bid) as f64) };
-            out.signal("near_depth_imbalance", surplus / (bid + ask) as f64);
+            let surplus = if bid >= ask { nearest(bid - ask) } else { -nearest(ask - bid) };
+            out.signal("near_depth_imbalance", surplus / nearest(bid + ask));
         }
     }
+}
+
+/// The nearest floating-point number: the same in 64 bits, without a call, where those hold it.
+#[inline]
+fn nearest(quantity: u128) -> f64 {
+    i64::try_from(quantity).map_or(quantity as f64, |quantity| quantity as f64)
 }
 
 /// The band itself is not saved: the book is, and the band follows from it.

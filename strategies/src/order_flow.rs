@@ -76,6 +76,11 @@ impl Observer for OrderFlow {
     }
 
     #[inline]
+    fn look_ahead(&self, flow: &Flow) {
+        flow.touches.look_ahead();
+    }
+
+    #[inline]
     fn observe(&self, flow: &mut Flow, view: &View<'_>, out: &mut Outbox) {
         let Some(book) = view.book else { return };
         let (touch, before) = (book.touch(), view.change.before());

@@ -154,8 +154,17 @@ impl Collector {
     fn merge(&mut self, seq: u64, most: usize) -> (usize, bool) {
         for count in 0..most {
             let Some(lane) = earliest(&mut self.lanes, seq) else { return (count, true) };
-            let (finding, alert) = lane.take().expect("its head was seen");
-            self.release.finding(&finding, alert.as_ref());
+            match lane.head() {
+                // Nearly all are signals: they are not moved before they are gone.
+                Some(signal @ Finding { found: Found::Signal(_), .. }) => {
+                    self.release.finding(signal, None);
+                    lane.pass();
+                }
+                _ => {
+                    let (finding, alert) = lane.take().expect("its head was seen");
+                    self.release.finding(&finding, alert.as_ref());
+                }
+            }
         }
         (most, false)
     }

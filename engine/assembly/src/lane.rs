@@ -99,6 +99,14 @@ impl LaneOut {
         Some((finding, alert))
     }
 
+    /// Forgets the next finding, a signal that was looked at where it lies.
+    #[inline]
+    pub(crate) fn pass(&mut self) {
+        if self.spilled.pop_front().is_none() {
+            self.findings.pop();
+        }
+    }
+
     /// Makes room in a full lane whose head cannot be released yet.
     ///
     /// One event can let more timers pass than the lane holds findings. Its findings wait for the end

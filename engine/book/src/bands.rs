@@ -4,23 +4,19 @@
 //! A band is measured from the side's own best price, so that it is there as soon as the side is, and
 //! moves only when that price does. Within means `|price − best| · 10,000 ≤ |best| · basis points`.
 //!
-//! [`Bands`] holds the levels of its widest band, best first: a change of a level there is a search near
-//! the front and a sum a band; a move of the best price costs as many steps as levels enter or leave a
-//! band at its far end. [`Depth::of`] walks the book instead: for a single look, and for tests.
+//! [`Bands`] holds sums and no levels: what came to a level or left it is in the [`Change`], and where the
+//! best price moves, those levels are looked at in the book that a band's far end passes over.
+//! [`Depth::of`] walks the book instead: for a single look, and for tests.
 
-use crate::{BookView, Change, Effect, Form, Quote};
+use crate::memory::prefetch_whole;
+use crate::{BookView, Change, Effect, Form};
 use engine_event::{Price, Side};
-use std::collections::VecDeque;
 use thiserror::Error;
 
 /// How many bands there can be.
 pub const BANDS_MAX: usize = 8;
 /// How wide a band can be: from nothing to twice the best price.
 pub const BASIS_POINTS_MAX: u32 = 10_000;
-/// Levels of a side for which there is room from the beginning; where more stand in the widest band, it
-/// grows to what the busiest hour needs.
-const LEVELS_RESERVED: usize = 64;
-
 /// What stands within a band.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Depth {
@@ -36,10 +32,13 @@ pub struct Depth {
 /// The bands of one book, narrowest first.
 #[derive(Clone, Debug)]
 pub struct Bands {
-    basis_points: Vec<u32>,
-    sides: [Near; 2],
+    /// All of the bids, then all of the offers.
+    bands: Vec<Band>,
+    /// The best rank of each side, when there is one.
+    best: [Option<i64>; 2],
     /// Whether they stand for a book: from the first change on that they followed.
     is_built: bool,
+    basis_points: Vec<u32>,
 }
 
 /// Why there cannot be such bands.
@@ -49,30 +48,13 @@ pub struct Bands {
 )]
 pub struct NoSuchBands;
 
-/// One side near its best price.
-#[derive(Clone, Debug)]
-struct Near {
-    side: Side,
-    /// The levels of the widest band, best first: as many as the book has there.
-    levels: VecDeque<Shown>,
-    /// The best rank, when there is one.
-    best: Option<i64>,
-    bands: Vec<Band>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Shown {
-    rank: i64,
-    quantity: u64,
-}
-
 #[derive(Clone, Copy, Default, Debug)]
 struct Band {
     basis_points: u32,
     /// The worst rank that is within.
     limit: i64,
-    /// How many of the levels are within.
-    levels: usize,
+    /// How many levels are within.
+    levels: u32,
     quantity: u128,
     /// Of ranks instead of prices, and modulo 2^128: exact wherever the sum fits.
     notional: i128,
@@ -108,19 +90,12 @@ impl Bands {
         if !ascend || basis_points.len() > BANDS_MAX || *widest > BASIS_POINTS_MAX {
             return Err(NoSuchBands);
         }
-        let near = |side| Near {
-            side,
-            levels: VecDeque::with_capacity(LEVELS_RESERVED),
-            best: None,
-            bands: basis_points
-                .iter()
-                .map(|of| Band { basis_points: *of, ..Band::default() })
-                .collect(),
-        };
+        let band = |of: &u32| Band { basis_points: *of, ..Band::default() };
         Ok(Self {
-            basis_points: basis_points.to_vec(),
-            sides: [near(Side::Buy), near(Side::Sell)],
+            bands: [basis_points, basis_points].concat().iter().map(band).collect(),
+            best: [None; 2],
             is_built: false,
+            basis_points: basis_points.to_vec(),
         })
     }
 
@@ -139,22 +114,26 @@ impl Bands {
         if begins_anew {
             return self.build(book);
         }
-        let left = change.order.map(|order| (order.side, order.price));
-        for (side, price) in left.into_iter().chain(change.level) {
-            self.sides[side as usize].take(price, book);
+        for moved in moved(change).into_iter().flatten() {
+            self.take(moved, book);
         }
-        for near in &mut self.sides {
-            near.move_to(book);
-        }
+        self.move_to(book, Side::Buy);
+        self.move_to(book, Side::Sell);
     }
 
     /// Takes a book as it is, whatever came before.
     pub fn build(&mut self, book: &BookView<'_>) {
-        for near in &mut self.sides {
-            near.empty();
-            near.move_to(book);
-        }
+        self.best = [None; 2];
+        self.move_to(book, Side::Buy);
+        self.move_to(book, Side::Sell);
         self.is_built = true;
+    }
+
+    /// Sends for what the next change will need.
+    #[inline]
+    pub fn look_ahead(&self) {
+        prefetch_whole(&self.bands, 0, 1);
+        prefetch_whole(&self.bands, self.bands.len() / 2, 1);
     }
 
     /// Whatever was known is doubtful: the next change begins with the book as it is then.
@@ -164,8 +143,114 @@ impl Bands {
 
     /// What stands within the band of this place; nothing beyond the last.
     pub fn depth(&self, side: Side, band: usize) -> Depth {
-        let near = &self.sides[side as usize];
-        near.bands.get(band).map_or(Depth::nothing(), |band| band.depth(side, near.best))
+        let of_side = &self.bands[self.of(side)];
+        of_side
+            .get(band)
+            .map_or(Depth::nothing(), |band| band.depth(side, self.best[side as usize]))
+    }
+
+    /// Where the bands of a side lie.
+    #[inline]
+    fn of(&self, side: Side) -> std::ops::Range<usize> {
+        let count = self.bands.len() / 2;
+        let start = side as usize * count;
+        start..start + count
+    }
+
+    /// Takes what came to a level or left it. The best price is still the earlier one.
+    #[inline]
+    fn take(&mut self, moved: Moved, book: &BookView<'_>) {
+        let (side, rank) = (moved.side, rank(moved.side, moved.price));
+        let within = self.best[side as usize].is_some()
+            && self.bands[self.of(side)].last().is_some_and(|widest| rank >= widest.limit);
+        if !within {
+            return;
+        }
+        let now = book.level(side, moved.price).map_or(0, |level| level.quantity.0);
+        let appeared = moved.left == 0 && now == moved.came;
+        let vanished = now == 0;
+        let of_side = self.of(side);
+        for band in self.bands[of_side].iter_mut().filter(|band| rank >= band.limit) {
+            band.levels = band.levels + u32::from(appeared) - u32::from(vanished);
+            band.lose(rank, moved.left);
+            band.gain(rank, moved.came);
+        }
+    }
+
+    /// Moves the bands of a side to where the book's best price is now.
+    #[inline]
+    fn move_to(&mut self, book: &BookView<'_>, side: Side) {
+        let best = book.touch().of(side).map(|best| rank(side, best.price));
+        if best != self.best[side as usize] {
+            self.moved_to(book, side, best);
+        }
+    }
+
+    fn moved_to(&mut self, book: &BookView<'_>, side: Side, best: Option<i64>) {
+        let had_best = std::mem::replace(&mut self.best[side as usize], best).is_some();
+        let of_side = self.of(side);
+        for band in &mut self.bands[of_side] {
+            let Some(best) = best else {
+                band.empty();
+                continue;
+            };
+            let reach = i128::from(best).abs() * i128::from(band.basis_points) / 10_000;
+            let limit = (i128::from(best) - reach) as i64;
+            let was = std::mem::replace(&mut band.limit, limit);
+            if !had_best {
+                band.empty();
+                let within = book.levels(side).map(|level| (rank(side, level.price), level));
+                for (rank, level) in within.take_while(|(rank, _)| *rank >= limit) {
+                    band.levels += 1;
+                    band.gain(rank, level.quantity.0);
+                }
+                continue;
+            }
+            // Those between both limits, of which the better one is within no longer, or the worse one now.
+            let (better, worse) = (limit.max(was), limit.min(was));
+            let between = book.levels_behind(side, price(side, better));
+            let between = between.map(|level| (rank(side, level.price), level));
+            for (rank, level) in between.take_while(|(rank, _)| *rank >= worse) {
+                if limit < was {
+                    band.levels += 1;
+                    band.gain(rank, level.quantity.0);
+                } else {
+                    band.levels -= 1;
+                    band.lose(rank, level.quantity.0);
+                }
+            }
+        }
+    }
+}
+
+/// What came to one level, and what left it.
+#[derive(Clone, Copy, Debug)]
+struct Moved {
+    side: Side,
+    price: Price,
+    came: u64,
+    left: u64,
+}
+
+/// What a change did to levels: at most two of them, where an order moved.
+#[inline]
+fn moved(change: &Change) -> [Option<Moved>; 2] {
+    let left = change.order.filter(|order| order.is_displayed()).map(|order| Moved {
+        side: order.side,
+        price: order.price,
+        came: 0,
+        left: order.remaining.0,
+    });
+    let now = change.left.map_or(0, |left| left.0);
+    let came = change.level.map(|(side, price)| {
+        let left = change.stood.0;
+        Moved { side, price, came: now, left }
+    });
+    match (left, came) {
+        (Some(left), Some(came)) if left.side == came.side && left.price == came.price => {
+            [Some(Moved { came: came.came, ..left }), None]
+        }
+        both => both.into(),
     }
 }
 
@@ -173,7 +258,7 @@ impl Bands {
 fn rank(side: Side, price: Price) -> i64 {
     match side {
         Side::Buy => price.0,
-        Side::Sell => -price.0,
+        Side::Sell => price.0.wrapping_neg(),
     }
 }
 
@@ -181,94 +266,15 @@ fn rank(side: Side, price: Price) -> i64 {
 fn price(side: Side, rank: i64) -> Price {
     match side {
         Side::Buy => Price(rank),
-        Side::Sell => Price(-rank),
-    }
-}
-
-impl Near {
-    fn empty(&mut self) {
-        self.levels.clear();
-        self.best = None;
-        for band in &mut self.bands {
-            *band = Band { basis_points: band.basis_points, ..Band::default() };
-        }
-    }
-
-    /// Takes one level as the book has it now, if it stood or stands within the widest band. The best
-    /// price is still the earlier one.
-    fn take(&mut self, price: Price, book: &BookView<'_>) {
-        let rank = rank(self.side, price);
-        let Some(widest) = self.bands.last().filter(|_| self.best.is_some()) else { return };
-        if rank < widest.limit {
-            return;
-        }
-        let quantity = book.level(self.side, price).map_or(0, |level| level.quantity.0);
-        let at = self.find(rank);
-        let was =
-            self.levels.get(at).filter(|level| level.rank == rank).map(|level| level.quantity);
-        match (was, quantity) {
-            (None, 0) => return,
-            (Some(_), 0) => drop(self.levels.remove(at)),
-            (None, _) => self.levels.insert(at, Shown { rank, quantity }),
-            (Some(_), _) => self.levels[at].quantity = quantity,
-        }
-        for band in self.bands.iter_mut().filter(|band| rank >= band.limit) {
-            band.levels = band.levels + usize::from(was.is_none()) - usize::from(quantity == 0);
-            band.lose(rank, was.unwrap_or(0));
-            band.gain(rank, quantity);
-        }
-    }
-
-    /// Moves the bands to where the book's best price is now.
-    fn move_to(&mut self, book: &BookView<'_>) {
-        let side = self.side;
-        let best = book.touch().of(side).map(|best| rank(side, best.price));
-        if best == self.best {
-            return;
-        }
-        let Some(best) = best else { return self.empty() };
-        self.best = Some(best);
-        let Self { levels, bands, .. } = self;
-        for band in bands.iter_mut() {
-            let reach = i128::from(best).abs() * i128::from(band.basis_points) / 10_000;
-            band.limit = (i128::from(best) - reach) as i64;
-            while let Some(last) = band.levels.checked_sub(1).map(|last| levels[last])
-                && last.rank < band.limit
-            {
-                band.levels -= 1;
-                band.lose(last.rank, last.quantity);
-            }
-        }
-        let widest = bands.last().expect("there is at least one band");
-        let limit = widest.limit;
-        levels.truncate(widest.levels);
-        let shown =
-            |level: Quote| Shown { rank: rank(side, level.price), quantity: level.quantity.0 };
-        let within = |next: &Shown| next.rank >= limit;
-        match levels.back().map(|last| price(side, last.rank)) {
-            None => levels.extend(book.levels(side).map(shown).take_while(within)),
-            Some(last) => {
-                levels.extend(book.levels_behind(side, last).map(shown).take_while(within));
-            }
-        }
-        for band in bands {
-            while let Some(next) = levels.get(band.levels).filter(|next| next.rank >= band.limit) {
-                band.levels += 1;
-                band.gain(next.rank, next.quantity);
-            }
-        }
-    }
-
-    /// The place of a rank among the levels, or where it would have to be. Most changes are near the
-    /// front.
-    fn find(&self, rank: i64) -> usize {
-        const NEAR: usize = 8;
-        let near = self.levels.iter().take(NEAR).position(|level| level.rank <= rank);
-        near.unwrap_or_else(|| self.levels.partition_point(|level| level.rank > rank))
+        Side::Sell => Price(rank.wrapping_neg()),
     }
 }
 
 impl Band {
+    fn empty(&mut self) {
+        *self = Self { basis_points: self.basis_points, limit: self.limit, ..Self::default() };
+    }
+
     fn gain(&mut self, rank: i64, quantity: u64) {
         self.quantity += u128::from(quantity);
         let worth = i128::from(rank).wrapping_mul(i128::from(quantity));
@@ -288,7 +294,11 @@ impl Band {
         let bound = u128::from(farthest).checked_mul(self.quantity);
         let fits = bound.is_some_and(|bound| bound <= i128::MAX as u128);
         let worth = if side == Side::Buy { self.notional } else { self.notional.wrapping_neg() };
-        Depth { levels: self.levels, quantity: self.quantity, notional: fits.then_some(worth) }
+        Depth {
+            levels: self.levels as usize,
+            quantity: self.quantity,
+            notional: fits.then_some(worth),
+        }
     }
 }
 

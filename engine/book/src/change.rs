@@ -24,6 +24,8 @@ pub struct Change {
     /// stood when it left, or the level that was told. None for hidden orders, and for quotes. How many
     /// levels stand before it, [`BookView::depth_of`](crate::BookView::depth_of) tells.
     pub level: Option<(Side, Price)>,
+    /// Where the event told a level: what was displayed there before, 0 if nothing was.
+    pub(crate) stood: Quantity,
     /// The touch before the event: see [`before`](Self::before).
     pub(crate) before: Before,
     /// Whether the event changed a price or a quantity of the touch.
@@ -42,6 +44,7 @@ impl Change {
         left: None,
         traded: None,
         level: None,
+        stood: Quantity(0),
         before: Before::NONE,
         touch_changed: false,
         touch_price_changed: false,

@@ -351,7 +351,8 @@ impl NaiveBook {
         }
         self.form = Some(Form::Levels);
         let told = if side == Side::Buy { &mut self.told_bids } else { &mut self.told_asks };
-        let mut change = Change { effect: Effect::Restated, ..Change::NONE };
+        let stood = told.get(&price).map_or(Quantity(0), |(stood, _)| *stood);
+        let mut change = Change { effect: Effect::Restated, stood, ..Change::NONE };
         if quantity.0 > 0 {
             told.insert(price, (quantity, orders));
             (change.left, change.level) = (Some(quantity), Some((side, price)));

@@ -1,5 +1,6 @@
 //! The last changes of a book's touch.
 
+use crate::memory::{prefetch, prefetch_whole};
 use crate::{Change, Quote, Touch};
 use engine_event::{Event, Nanos, Price, Quantity, Reader, Snapshot, SnapshotError, Writer};
 use std::collections::VecDeque;
@@ -40,6 +41,15 @@ impl RecentTouches {
         let oldest = if full { self.touches.pop_front() } else { None };
         self.touches.push_back(TouchAt { seq: event.seq, at: event.event_at, touch });
         oldest
+    }
+
+    /// Sends for what the next change will need.
+    #[inline]
+    pub fn look_ahead(&self) {
+        let (older, newer) = self.touches.as_slices();
+        let last = if newer.is_empty() { older } else { newer };
+        prefetch_whole(last, last.len().saturating_sub(1), 2);
+        prefetch(last, last.len() + 1);
     }
 
     /// Begins anew.

@@ -220,11 +220,13 @@ impl Turn<'_> {
         let side = self.event.side().ok_or(Fault::IncompleteOrder)?;
         limit(price.into(), Quantity(1))?;
         self.book.expect_form(Form::Levels)?;
-        let is_new = self.book.level(self.room, side, price).is_none();
+        let stood = self.book.level(self.room, side, price).map(|level| level.quantity);
+        let is_new = stood.is_none();
         if is_new && quantity.0 > 0 && self.room.orders.is_full() {
             return Err(Fault::OrdersFull);
         }
         self.book.form = Some(Form::Levels);
+        self.change.stood = stood.unwrap_or(Quantity(0));
         let left = (quantity.0 > 0).then_some(quantity);
         match left {
             Some(quantity) => {
