@@ -4,7 +4,7 @@ use crate::lane::{LaneOut, Progress};
 use crate::{Ledger, Roll};
 use engine_event::{Clock, Event, Nanos, RealClock};
 use engine_observer::{Alert, Finding, Found, Outbox, Panel};
-use engine_pipeline::{Latency, Stage, Stamps, Turn};
+use engine_pipeline::{Meter, Stage, Stamps, Timing, Turn};
 use engine_ring::broadcast;
 use std::io;
 use std::sync::Arc;
@@ -32,8 +32,18 @@ pub struct Collector {
     release: Release,
     stamps: Stamps,
     clock: RealClock,
-    end_to_end: Latency,
+    meter: Meter,
     broken: bool,
+}
+
+/// What a collector measures of the sampled events, by its place in the meter.
+mod of {
+    /// From the observers' end to the findings' being handed to the outlet.
+    pub(super) const RELEASE: usize = 0;
+    /// From the event's beginning, wherever that is known to be, to the same.
+    pub(super) const END_TO_END: usize = 1;
+    /// From the time at which the event was due to the same.
+    pub(super) const OPEN_LOOP: usize = 2;
 }
 
 /// Where released findings go.
@@ -85,8 +95,8 @@ impl Collector {
         outlet: Box<dyn Outlet>,
         roll: Roll,
         stop: Arc<AtomicBool>,
-        stamps: Stamps,
-        clock: RealClock,
+        (stamps, clock): (Stamps, RealClock),
+        timing: Timing,
     ) -> Self {
         let release = Release {
             ledger: Ledger::default(),
@@ -96,6 +106,7 @@ impl Collector {
             error: None,
             stop,
         };
+        let open_loop = (timing == Timing::Due).then_some("open_loop");
         Self {
             events: Some(events),
             lanes,
@@ -105,7 +116,7 @@ impl Collector {
             release,
             stamps,
             clock,
-            end_to_end: Latency::new(),
+            meter: Meter::new(["release", "end_to_end"].into_iter().chain(open_loop)),
             broken: false,
         }
     }
@@ -141,8 +152,12 @@ impl Collector {
         &self.out
     }
 
-    pub(crate) fn end_to_end(&self) -> &Latency {
-        &self.end_to_end
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    pub(crate) fn meter_mut(&mut self) -> &mut Meter {
+        &mut self.meter
     }
 
     pub(crate) fn start_after(&mut self, seq: u64) {
@@ -186,7 +201,14 @@ impl Collector {
         if first <= seq {
             let now = self.clock.now();
             for sampled in (first..=seq).step_by(every as usize) {
-                self.end_to_end.record(now.since(self.stamps.get(sampled)));
+                let stamp = self.stamps.get(sampled);
+                if let Some(done) = stamp.done {
+                    self.meter.record(of::RELEASE, now.since(done));
+                }
+                self.meter.record(of::END_TO_END, now.since(stamp.began));
+                if let Some(due) = stamp.due {
+                    self.meter.record(of::OPEN_LOOP, now.since(due));
+                }
             }
         }
         self.released = seq;
@@ -244,6 +266,7 @@ impl Stage for Collector {
     }
 
     fn poll(&mut self, _: Nanos) -> Turn {
+        self.meter.turn();
         let count = self.collect();
         if count > 0 {
             return Turn::Worked(count);

@@ -9,7 +9,7 @@ use crate::wiring::Machine;
 use anyhow::{Context, anyhow};
 use engine_assembly::{Assembly, Outlet};
 use engine_event::{Directory, Nanos};
-use engine_pipeline::{FeedError, FeedTurn, Plan, PlanError, Stopped, Tally};
+use engine_pipeline::{FeedError, FeedTurn, Plan, PlanError, Stopped, Tally, Timing};
 use feeds::transport::udp::{Received, Recorded};
 use feeds::{
     AnyFeed, Arrivals, Format, Listen, LiveFeed, LiveProtocol, Merged, Paced, Speed, Until,
@@ -49,6 +49,13 @@ impl engine_pipeline::Feed for Feeds {
         match self {
             Feeds::Files(feed) => feed.tally(),
             Feeds::Live(feed) => feed.tally(),
+        }
+    }
+
+    fn timing(&self) -> Timing {
+        match self {
+            Feeds::Files(feed) => feed.timing(),
+            Feeds::Live(feed) => feed.timing(),
         }
     }
 }

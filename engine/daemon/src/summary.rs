@@ -37,8 +37,8 @@ pub(crate) struct Summary {
     live: Vec<Live>,
     books_digest: String,
     findings_digest: String,
-    latency: BTreeMap<&'static str, Latency>,
-    latency_order: Vec<&'static str>,
+    latency: BTreeMap<String, Latency>,
+    latency_order: Vec<String>,
     latency_sampled_every: u64,
 }
 
@@ -225,8 +225,8 @@ impl Summary {
             live: of.received.iter().map(Live::from).collect(),
             books_digest: outcome.books_digest.to_string(),
             findings_digest: outcome.findings_digest.to_string(),
-            latency: outcome.percentiles().map(|(stage, of)| (stage, of.into())).collect(),
-            latency_order: outcome.percentiles().map(|(stage, _)| stage).collect(),
+            latency: outcome.percentiles().map(|(stage, of)| (stage.into(), of.into())).collect(),
+            latency_order: outcome.percentiles().map(|(stage, _)| stage.into()).collect(),
             latency_sampled_every: of.sample_every,
         }
     }
@@ -306,7 +306,7 @@ impl Summary {
         heads.iter().try_for_each(|head| write!(f, "{head:>12}"))?;
         writeln!(f)?;
         let wires = self.live.iter().filter_map(|live| Some(("wire", live.wire.as_ref()?)));
-        let stages = self.latency_order.iter().map(|stage| (*stage, &self.latency[stage]));
+        let stages = self.latency_order.iter().map(|stage| (&**stage, &self.latency[stage]));
         for (stage, of) in wires.chain(stages) {
             write!(f, "  {stage:<12}{:>12}", Thousands(of.count))?;
             // A percentile that so few samples cannot have is not shown: it would only be the maximum.

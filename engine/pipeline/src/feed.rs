@@ -12,6 +12,14 @@ pub trait Sink {
 
     /// Takes an event. The caller has asked for [`room`](Self::room).
     fn push(&mut self, event: Event);
+
+    /// Takes an event that should have been here at `due`, by the clock of whoever polls the feed: it
+    /// may be late, and a sink that measures counts that in.
+    #[inline]
+    fn push_due(&mut self, event: Event, due: Nanos) {
+        let _ = due;
+        self.push(event);
+    }
 }
 
 impl Sink for Vec<Event> {
@@ -41,6 +49,22 @@ pub trait Feed: Send {
 
     /// What was read so far.
     fn tally(&self) -> Tally;
+
+    /// What is known of when its events should have been here.
+    fn timing(&self) -> Timing {
+        Timing::AsRead
+    }
+}
+
+/// What is known of when a feed's events should have been here: where their latency begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Timing {
+    /// Nothing: they are there when they are read.
+    AsRead,
+    /// `received_at` is when the kernel or the network card of this machine had them, by its time of day.
+    Received,
+    /// They are paced, and say [when they were due](Sink::push_due).
+    Due,
 }
 
 /// What came of polling a feed.

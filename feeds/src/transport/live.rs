@@ -5,7 +5,7 @@ use crate::Options;
 use crate::codec::Itch50;
 use crate::codec::iex::Iex;
 use engine_event::{Directory, Nanos};
-use engine_pipeline::{Feed, FeedError, FeedTurn, Sink, Tally};
+use engine_pipeline::{Feed, FeedError, FeedTurn, Sink, Tally, Timing};
 use std::fmt;
 use std::str::FromStr;
 
@@ -118,5 +118,9 @@ impl Feed for LiveFeed {
             LiveFeed::Itch50(feed) => feed.tally(),
             LiveFeed::Iex(feed) => feed.tally(),
         }
+    }
+
+    fn timing(&self) -> Timing {
+        Timing::Received
     }
 }
