@@ -3,6 +3,7 @@
 //! Unknown keys are errors, told with line, column and the nearest key that exists.
 
 mod feed;
+mod latency;
 
 use crate::failure::Failure;
 use crate::findings::Wanted;
@@ -22,6 +23,8 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub(crate) use latency::{Hlog, Latencies};
+
 /// A configuration, checked.
 pub(crate) struct Config {
     pub(crate) machine: Machine,
@@ -33,6 +36,7 @@ pub(crate) struct Config {
     pub(crate) bounds: Bounds,
     pub(crate) roster: Roster,
     pub(crate) sinks: Vec<Sink>,
+    pub(crate) latencies: Latencies,
 }
 
 /// One `[[feed]]`.
@@ -88,6 +92,7 @@ struct File {
     books: BooksTable,
     #[serde(default)]
     sink: Vec<Spanned<SinkTable>>,
+    latency: Option<latency::Table>,
     #[serde(default)]
     #[expect(dead_code, reason = "named here so that they are known; read by their own crates")]
     strategy: Option<IgnoredAny>,
@@ -223,6 +228,7 @@ impl Config {
             bounds: bounds(&file.books)?,
             roster,
             sinks: sinks(file.sink, written)?,
+            latencies: latency::latencies(file.latency, written)?,
         })
     }
 }

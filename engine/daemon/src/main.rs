@@ -6,6 +6,7 @@ mod command;
 mod config;
 mod failure;
 mod findings;
+mod intervals;
 mod output;
 mod session;
 mod summary;

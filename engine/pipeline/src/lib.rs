@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod feed;
+mod hlog;
 mod latency;
 mod meter;
 mod runner;
@@ -16,6 +17,7 @@ mod topology;
 mod wait;
 
 pub use feed::{Feed, FeedError, FeedTurn, Sink, Tally, Timing};
+pub use hlog::IntervalLog;
 pub use latency::{Latency, Percentiles};
 pub use meter::{Intervals, Meter, Stages};
 pub use runner::{RunError, Runner, Stopped};

@@ -57,8 +57,9 @@ pub struct Paced<F> {
     begins: Nanos,
     /// When the first event after that was released, and its own time.
     start: Option<(Nanos, Nanos)>,
-    /// How many were released since.
+    /// How many were released since, and when the last of them was due.
     released: u64,
+    last_due: Nanos,
     batch: Vec<Event>,
     at: usize,
     /// What the feed said last, once it will not be polled again.
@@ -79,6 +80,7 @@ impl<F: Feed> Paced<F> {
             begins,
             start: None,
             released: 0,
+            last_due: Nanos(0),
             batch: Vec::with_capacity(BATCH),
             at: 0,
             outcome: None,
@@ -88,6 +90,23 @@ impl<F: Feed> Paced<F> {
     /// The feed that is paced.
     pub fn feed(&self) -> &F {
         &self.feed
+    }
+
+    /// How fast it is.
+    pub fn speed(&self) -> Speed {
+        self.speed
+    }
+
+    /// How many nanoseconds after one another events were due, on average: none if they were not, or
+    /// fewer than two were released.
+    pub fn expected_interval(&self) -> Option<f64> {
+        let ((started, _), steps) = (self.start?, self.released.checked_sub(1)?);
+        match self.speed {
+            Speed::Max => None,
+            Speed::Rate(rate) => Some(1e9 / rate),
+            Speed::Times(_) if steps == 0 => None,
+            Speed::Times(_) => Some(self.last_due.since(started).0 as f64 / steps as f64),
+        }
     }
 
     /// When an event is due, the next to be released; none if at once.
@@ -138,6 +157,7 @@ impl<F: Feed> Paced<F> {
                 Some(due) => {
                     sink.push_due(event, due);
                     self.released += 1;
+                    self.last_due = due;
                 }
             }
             self.at += 1;
@@ -240,11 +260,13 @@ mod tests {
             for now in [100, 100, 1000, 1000, 2000, 2000] {
                 paced.poll(Nanos(now), &mut names, &mut sink).unwrap();
             }
-            sink.0
+            (sink.0, paced.expected_interval())
         };
-        assert_eq!(dues(Speed::Times(2.0)), [None, Some(100), Some(105), Some(110), Some(115)]);
-        let rate = Speed::Rate(1e9 / 7.0);
-        assert_eq!(dues(rate), [None, Some(100), Some(107), Some(114), Some(121)]);
+        let twice = vec![None, Some(100), Some(105), Some(110), Some(115)];
+        assert_eq!(dues(Speed::Times(2.0)), (twice, Some(5.0)));
+        let rate = vec![None, Some(100), Some(102), Some(104), Some(106)];
+        assert_eq!(dues(Speed::Rate(5e8)), (rate, Some(2.0)));
+        assert_eq!(dues(Speed::Max), (vec![None; 5], None));
     }
 
     #[test]
