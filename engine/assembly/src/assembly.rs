@@ -2,6 +2,7 @@
 
 use crate::collector::{Collector, Outlet};
 use crate::doubt::Doubt;
+use crate::figures::{Figures, figures};
 use crate::lane::lane;
 use crate::naming::herald;
 use crate::shard::{Shard, Stopwatch, owns};
@@ -191,6 +192,16 @@ impl<F: Feed> Assembly<F> {
         self.shards.iter_mut().for_each(|shard| intervals.watch(shard.meter_mut()));
         intervals.watch(self.collector.meter_mut());
         intervals
+    }
+
+    /// Lets somebody else read what the stages count, as of the last interval that was
+    /// [called](Intervals::call) for.
+    pub fn figures(&mut self) -> Figures {
+        let (tellers, figures) = figures(self.shards.len());
+        self.source.tell_to(tellers.source);
+        self.shards.iter_mut().zip(tellers.shards).for_each(|(shard, told)| shard.tell_to(told));
+        self.collector.tell_to(tellers.collector);
+        figures
     }
 
     /// How long the stages took for the sampled events, in the order of an event's way.

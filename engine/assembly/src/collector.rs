@@ -1,5 +1,6 @@
 //! The last stage: the shards' findings become one sequence.
 
+use crate::figures::{Counted, Told};
 use crate::lane::{LaneOut, Progress};
 use crate::{Ledger, Roll};
 use engine_event::{Clock, Event, Nanos, RealClock};
@@ -33,6 +34,7 @@ pub struct Collector {
     stamps: Stamps,
     clock: RealClock,
     meter: Meter,
+    told: Option<Told<Counted>>,
     broken: bool,
 }
 
@@ -117,6 +119,7 @@ impl Collector {
             stamps,
             clock,
             meter: Meter::new(["release", "end_to_end"].into_iter().chain(open_loop)),
+            told: None,
             broken: false,
         }
     }
@@ -146,6 +149,11 @@ impl Collector {
 
     pub(crate) fn panel_mut(&mut self) -> &mut Panel {
         &mut self.panel
+    }
+
+    /// From now on it tells what was found, whenever an interval begins.
+    pub(crate) fn tell_to(&mut self, told: Told<Counted>) {
+        self.told = Some(told);
     }
 
     pub(crate) fn outbox(&self) -> &Outbox {
@@ -266,7 +274,13 @@ impl Stage for Collector {
     }
 
     fn poll(&mut self, _: Nanos) -> Turn {
-        self.meter.turn();
+        if self.meter.turn()
+            && let Some(told) = &mut self.told
+        {
+            let mut faults = self.panel.faults();
+            faults.add(self.out.faults());
+            told.tell(Counted::of(self.release.ledger.tallied(), faults));
+        }
         let count = self.collect();
         if count > 0 {
             return Turn::Worked(count);

@@ -1,7 +1,8 @@
 //! The middle stage: a thread's turn around a panel.
 
+use crate::figures::Told;
 use crate::lane::{LaneIn, Progress};
-use engine_event::{Clock, Event, Nanos, RealClock, SubjectId};
+use engine_event::{Clock, Event, FaultCounts, Nanos, RealClock, SubjectId};
 use engine_observer::{Outbox, Panel};
 use engine_pipeline::{Meter, Stage, Stamps, Turn};
 use engine_ring::broadcast;
@@ -18,6 +19,7 @@ pub struct Shard {
     progress: Progress,
     seq: u64,
     watch: Stopwatch,
+    told: Option<Told<FaultCounts>>,
 }
 
 /// What a shard measures of the sampled events.
@@ -66,6 +68,7 @@ impl Shard {
             progress,
             seq: 0,
             watch,
+            told: None,
         }
     }
 
@@ -82,6 +85,11 @@ impl Shard {
 
     pub(crate) fn panel_mut(&mut self) -> &mut Panel {
         &mut self.panel
+    }
+
+    /// From now on it tells its faults, whenever an interval begins.
+    pub(crate) fn tell_to(&mut self, told: Told<FaultCounts>) {
+        self.told = Some(told);
     }
 
     pub(crate) fn outbox(&self) -> &Outbox {
@@ -165,7 +173,13 @@ impl Stage for Shard {
     }
 
     fn poll(&mut self, _: Nanos) -> Turn {
-        self.watch.meter.turn();
+        if self.watch.meter.turn()
+            && let Some(told) = &mut self.told
+        {
+            let mut faults = self.panel.faults();
+            faults.add(self.out.faults());
+            told.tell(faults);
+        }
         let Some(lane) = &mut self.lane else { return Turn::Done };
         let waited = !self.out.is_empty();
         if waited && !lane.send(&mut self.out) {

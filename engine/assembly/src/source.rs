@@ -1,5 +1,6 @@
 //! The first stage: bytes become events, and events get their place.
 
+use crate::figures::{Flow, Told};
 use crate::naming::Herald;
 use engine_event::body::End;
 use engine_event::{Clock, Directory, Event, Nanos, RealClock, SubjectId, WallClock};
@@ -18,6 +19,9 @@ pub struct Source<F> {
     error: Option<FeedError>,
     stalls: u64,
     holds_end: bool,
+    told: Option<Told<Flow>>,
+    /// For what is told.
+    tally: Tally,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,6 +49,8 @@ impl<F: Feed> Source<F> {
             error: None,
             stalls: 0,
             holds_end: false,
+            told: None,
+            tally: Tally::default(),
         }
     }
 
@@ -89,6 +95,29 @@ impl<F: Feed> Source<F> {
 
     pub(crate) fn meter_mut(&mut self) -> &mut Meter {
         &mut self.sequencer.meter
+    }
+
+    /// From now on it tells what it has taken in, whenever an interval begins.
+    pub(crate) fn tell_to(&mut self, told: Told<Flow>) {
+        self.told = Some(told);
+    }
+
+    #[cold]
+    fn tell(&mut self) {
+        let Some(told) = &mut self.told else { return };
+        self.tally.clear();
+        self.feed.tally_into(&mut self.tally);
+        let Tally { messages, bytes, gaps, unknown, faults, .. } = self.tally;
+        told.tell(Flow {
+            messages,
+            events: self.sequencer.seq,
+            bytes,
+            gaps,
+            unknown,
+            stalls: self.stalls,
+            in_ring: self.sequencer.in_ring(),
+            faults,
+        });
     }
 
     pub(crate) fn hold_end(&mut self) {
@@ -145,7 +174,9 @@ impl<F: Feed> Stage for Source<F> {
     }
 
     fn poll(&mut self, now: Nanos) -> Turn {
-        self.sequencer.meter.turn();
+        if self.sequencer.meter.turn() {
+            self.tell();
+        }
         match self.state {
             State::Open => self.take_in(now),
             State::Ending => self.end(now),
@@ -220,6 +251,14 @@ impl Sequencer {
         // Asks the consumers if less is known to be free: what is known does not grow by itself.
         self.left = if self.producer.has_room(most) { most } else { self.producer.room() };
         self.decode_from = Some(now).filter(|_| self.stamps.samples(self.seq + 1));
+    }
+
+    /// How many events somebody has still to take.
+    fn in_ring(&mut self) -> u64 {
+        let capacity = self.producer.capacity();
+        // The question makes it look how far the consumers are.
+        let room = if self.producer.has_room(capacity) { capacity } else { self.producer.room() };
+        (capacity - room) as u64
     }
 
     /// Shows everybody what was pushed.

@@ -156,11 +156,16 @@ fn intervals_are_read_while_the_pipeline_runs() {
     let feed = Recorded::new(some_events(3, 20_000));
     let mut assembly = Assembly::new(feed, names(), &Roster::new(), Box::new(Nowhere), spec);
     let mut intervals = assembly.intervals();
-    let (mut all, mut told) = (Stages::new(), 0);
+    let mut figures = assembly.figures();
+    let (mut all, mut told, mut seen) = (Stages::new(), 0, Vec::new());
     while assembly.step() {
         intervals.call();
         told += intervals.gather(&mut all);
+        let (flow, _) = figures.read();
+        assert!(flow.events <= assembly.source().seq() && flow.messages <= flow.events);
+        seen.push(flow.events);
     }
+    assert!(seen.is_sorted() && seen.last() > Some(&15_000), "{seen:?}");
     assert!(told > 100, "{told} sets");
     let read = percentiles(&all, "end_to_end").count;
     intervals.gather(&mut all); // what was under way

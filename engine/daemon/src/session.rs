@@ -53,6 +53,13 @@ impl engine_pipeline::Feed for Feeds {
         }
     }
 
+    fn tally_into(&self, all: &mut Tally) {
+        match self {
+            Feeds::Files(feed) => feed.tally_into(all),
+            Feeds::Live(feed) => feed.tally_into(all),
+        }
+    }
+
     fn timing(&self) -> Timing {
         match self {
             Feeds::Files(feed) => feed.timing(),

@@ -50,6 +50,12 @@ pub trait Feed: Send {
     /// What was read so far.
     fn tally(&self) -> Tally;
 
+    /// Adds what was read so far to a tally that is there already: for whoever asks now and then, while
+    /// events pass. Feeds that run for long do so without allocating.
+    fn tally_into(&self, all: &mut Tally) {
+        all.add(&self.tally());
+    }
+
     /// What is known of when its events should have been here.
     fn timing(&self) -> Timing {
         Timing::AsRead
@@ -131,6 +137,16 @@ impl Tally {
         self.gaps += 1;
         let missing = Gap::new(place, 0, Fault::Truncated);
         Event::new(SubjectId::EVERY, self.last_at.unwrap_or_default(), missing)
+    }
+
+    /// Forgets what was read, and keeps the memory.
+    pub fn clear(&mut self) {
+        let Self { messages, bytes, by_type, unknown, gaps, faults, .. } = self;
+        [messages, bytes, unknown, gaps].into_iter().for_each(|count| *count = 0);
+        by_type.fill(0);
+        *faults = FaultCounts::default();
+        self.first_faults.clear();
+        (self.first_at, self.last_at) = (None, None);
     }
 
     /// Adds what another feed read.

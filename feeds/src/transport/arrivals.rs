@@ -68,8 +68,12 @@ impl<F: Feed> Feed for Arrivals<F> {
 
     fn tally(&self) -> Tally {
         let mut all = Tally::default();
-        self.feeds.iter().for_each(|feed| all.add(&feed.tally()));
+        self.tally_into(&mut all);
         all
+    }
+
+    fn tally_into(&self, all: &mut Tally) {
+        self.feeds.iter().for_each(|feed| feed.tally_into(all));
     }
 
     /// That of all, if they are alike.

@@ -120,6 +120,13 @@ impl Feed for LiveFeed {
         }
     }
 
+    fn tally_into(&self, all: &mut Tally) {
+        match self {
+            LiveFeed::Itch50(feed) => feed.tally_into(all),
+            LiveFeed::Iex(feed) => feed.tally_into(all),
+        }
+    }
+
     fn timing(&self) -> Timing {
         Timing::Received
     }

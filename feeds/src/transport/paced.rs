@@ -184,6 +184,10 @@ impl<F: Feed> Feed for Paced<F> {
         self.feed.tally()
     }
 
+    fn tally_into(&self, all: &mut Tally) {
+        self.feed.tally_into(all);
+    }
+
     fn timing(&self) -> Timing {
         match self.speed {
             Speed::Max => self.feed.timing(),

@@ -489,6 +489,10 @@ impl<P: Protocol> Feed for Udp<P> {
         self.tally.clone()
     }
 
+    fn tally_into(&self, all: &mut Tally) {
+        all.add(&self.tally);
+    }
+
     fn timing(&self) -> Timing {
         Timing::Received
     }

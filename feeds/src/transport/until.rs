@@ -48,6 +48,10 @@ impl<F: Feed> Feed for Until<F> {
         self.feed.tally()
     }
 
+    fn tally_into(&self, all: &mut Tally) {
+        self.feed.tally_into(all);
+    }
+
     fn timing(&self) -> Timing {
         self.feed.timing()
     }
