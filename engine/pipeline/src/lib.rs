@@ -16,6 +16,7 @@ mod stamps;
 mod topology;
 mod wait;
 
+pub use engine_event::Nanos;
 pub use feed::{Feed, FeedError, FeedTurn, Sink, Tally, Timing};
 pub use hlog::IntervalLog;
 pub use latency::{Latency, Percentiles};
