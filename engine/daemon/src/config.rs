@@ -2,6 +2,7 @@
 //!
 //! Unknown keys are errors, told with line, column and the nearest key that exists.
 
+mod api;
 mod feed;
 mod latency;
 
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub(crate) use api::Api;
 pub(crate) use latency::{Hlog, Latencies};
 
 /// A configuration, checked.
@@ -37,6 +39,7 @@ pub(crate) struct Config {
     pub(crate) roster: Roster,
     pub(crate) sinks: Vec<Sink>,
     pub(crate) latencies: Latencies,
+    pub(crate) api: Option<Api>,
 }
 
 /// One `[[feed]]`.
@@ -93,6 +96,7 @@ struct File {
     #[serde(default)]
     sink: Vec<Spanned<SinkTable>>,
     latency: Option<latency::Table>,
+    api: Option<Spanned<api::Table>>,
     #[serde(default)]
     #[expect(dead_code, reason = "named here so that they are known; read by their own crates")]
     strategy: Option<IgnoredAny>,
@@ -229,6 +233,7 @@ impl Config {
             roster,
             sinks: sinks(file.sink, written)?,
             latencies: latency::latencies(file.latency, written)?,
+            api: api::api(file.api, written)?,
         })
     }
 }

@@ -3,6 +3,7 @@
 use crate::config::{Feed, Hlog, Sink};
 use crate::failure::Failure;
 use crate::session::{check_output, is_same_file};
+use crate::view::View;
 use anyhow::{Context, anyhow};
 use engine_event::{Clock, Nanos, WallClock};
 use engine_pipeline::{IntervalLog, Intervals, Stages};
@@ -84,6 +85,7 @@ pub(crate) struct Reader {
 struct Reading {
     intervals: Intervals,
     log: Option<Log>,
+    view: Option<View>,
     /// When the interval under way began.
     from: Nanos,
     /// Of the interval.
@@ -94,12 +96,17 @@ struct Reading {
 
 impl Reader {
     /// Begins to read, so often.
-    pub(crate) fn start(intervals: Intervals, log: Option<Log>, every: Duration) -> Self {
+    pub(crate) fn start(
+        intervals: Intervals,
+        (log, view): (Option<Log>, Option<View>),
+        every: Duration,
+    ) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let over = is_over.clone();
         let mut reading = Reading {
             intervals,
             log,
+            view,
             from: WallClock.now(),
             recent: Stages::new(),
             all: Stages::new(),
@@ -154,6 +161,9 @@ impl Reading {
     fn close(&mut self, at: Nanos) {
         if let Some(log) = &mut self.log {
             log.interval(self.from, at, &self.recent);
+        }
+        if let Some(view) = &mut self.view {
+            view.interval(at, &self.recent);
         }
         self.all.add_all(&self.recent);
         self.recent.clear();

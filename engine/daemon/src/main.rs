@@ -12,6 +12,7 @@ mod output;
 mod remote;
 mod session;
 mod summary;
+mod view;
 mod wiring;
 
 use clap::Parser;

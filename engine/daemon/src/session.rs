@@ -2,14 +2,16 @@
 
 use crate::config::{self, Config, Feed, Sink};
 use crate::failure::Failure;
-use crate::findings::{JsonLines, Outlets};
+use crate::findings::{self, JsonLines, Outlets};
 use crate::intervals::{self, Log, Reader};
 use crate::output::tell;
 use crate::summary::{Circumstances, OpenLoop, Summary};
-use crate::wiring::Machine;
+use crate::view::{self, About, View};
+use crate::wiring::{Laid, Machine};
 use anyhow::{Context, anyhow};
+use engine_api::{Server, Status};
 use engine_assembly::{Assembly, Outlet};
-use engine_event::{Directory, Nanos};
+use engine_event::{Clock, Directory, Nanos, WallClock};
 use engine_pipeline::{FeedError, FeedTurn, Plan, PlanError, Stopped, Tally, Timing};
 use feeds::transport::udp::{Received, Recorded};
 use feeds::{
@@ -18,6 +20,7 @@ use feeds::{
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -133,6 +136,7 @@ pub(crate) struct Session {
     places: Option<&'static str>,
     symbols: Vec<String>,
     log: Option<Log>,
+    view: Option<(View, Server)>,
     interval: Duration,
 }
 
@@ -141,23 +145,45 @@ impl Session {
     /// run in order; the second one ends the process at once.
     pub(crate) fn open(config: Config) -> Result<Self, Failure> {
         let plan = plan(&config).map_err(Failure::usage)?;
-        let Config { mut machine, feeds, speed, until, bounds, roster, sinks, latencies } = config;
+        let Config { mut machine, feeds, speed, until, bounds, roster, sinks, latencies, api } =
+            config;
         machine.spec.bounds = bounds;
         let (feed, places) = Feeds::open(&feeds, speed, (machine.spec.begins, until))?;
         let names = Directory::new(bounds.subjects_max);
-        let outlet = open_sinks(&sinks, &feeds)?;
+        let mut outlets = open_sinks(&sinks, &feeds)?;
         let log = latencies.hlog.as_ref().map(|hlog| {
             intervals::check(hlog, &feeds, &sinks)?;
             Log::begin(hlog)
         });
         let log = log.transpose()?;
-        let assembly = Assembly::new(feed, names, &roster, outlet, machine.spec);
+        let listener = api.as_ref().map(view::bind).transpose()?;
+        let shown = listener.map(|listener| {
+            let (shown, recent) = findings::recent(Status::ALERTS_MAX);
+            outlets.push(Box::new(shown));
+            (listener, recent)
+        });
+        let outlet = Box::new(Outlets(outlets));
+        let mut assembly = Assembly::new(feed, names, &roster, outlet, machine.spec);
+        let about = About {
+            topology: Laid(&plan).to_string(),
+            ring_capacity: machine.spec.ring_events as u64,
+            sample_every: machine.spec.sample_every,
+        };
+        let open = |(listener, recent)| {
+            View::open(listener, (assembly.figures(), recent), &about, WallClock.now())
+        };
+        let view = shown.map(open).transpose()?;
         stop_on_signals(&assembly.stop_flag())?;
         tracing::info!("topology {plan}");
         let symbols = feeds.into_iter().flat_map(|feed| feed.options.symbols.unwrap_or_default());
         let symbols = symbols.collect();
         let interval = latencies.interval;
-        Ok(Self { assembly, machine, plan, places, symbols, log, interval })
+        Ok(Self { assembly, machine, plan, places, symbols, log, view, interval })
+    }
+
+    /// Where requests are answered, if they are.
+    pub(crate) fn api(&self) -> Option<SocketAddr> {
+        self.view.as_ref().map(|(_, server)| server.address())
     }
 
     /// How the stages are laid out.
@@ -169,9 +195,11 @@ impl Session {
     ///
     /// The summary is there even if the feed broke off; how the run ended stands beside it.
     pub(crate) fn run(mut self) -> (Summary, Result<(), Ended>) {
+        // The server answers until the run is over.
+        let (view, _server) = self.view.take().unzip();
         let log = self.log.take();
-        let reader =
-            log.map(|log| Reader::start(self.assembly.intervals(), Some(log), self.interval));
+        let reader = (log.is_some() || view.is_some())
+            .then(|| Reader::start(self.assembly.intervals(), (log, view), self.interval));
         let started = Instant::now();
         let ran = self.assembly.run(&self.plan);
         let elapsed = started.elapsed();
@@ -323,15 +351,14 @@ fn nearest_beside(path: &Path) -> Option<String> {
     config::nearest(&path.file_name()?.to_string_lossy(), &names)
 }
 
-fn open_sinks(sinks: &[Sink], feeds: &[Feed]) -> Result<Box<dyn Outlet>, Failure> {
+fn open_sinks(sinks: &[Sink], feeds: &[Feed]) -> Result<Vec<Box<dyn Outlet>>, Failure> {
     let open = |sink: &Sink| -> Result<Box<dyn Outlet>, Failure> {
         let Some(path) = &sink.path else { return Ok(Box::new(JsonLines::stdout(sink.wanted))) };
         check_sink(sink, feeds)?;
         let file = JsonLines::create(path, sink.wanted).context(UNWRITTEN);
         Ok(Box::new(file.map_err(|error| Failure::from(error).placed(sink.place.as_deref()))?))
     };
-    let outlets = sinks.iter().map(open).collect::<Result<_, _>>()?;
-    Ok(Box::new(Outlets(outlets)))
+    sinks.iter().map(open).collect()
 }
 
 /// Refuses what can be told to go wrong before a sink's file begins anew.

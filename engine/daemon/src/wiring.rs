@@ -84,6 +84,7 @@ pub(crate) fn usual_config() -> Config {
         roster: usual_roster(),
         sinks: Vec::new(),
         latencies: Latencies::default(),
+        api: None,
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
     let path = arguments.config.display();
     let plan = session::plan(&config)
         .map_err(|wrong| Failure::usage(wrong).configured_at(&path.to_string()))?;
-    let Config { feeds, roster, sinks, latencies, .. } = config;
+    let Config { feeds, roster, sinks, latencies, api, .. } = config;
     let told = feeds.iter().map(tell_feed).collect::<Result<Vec<_>, _>>()?;
     sinks.iter().try_for_each(|sink| session::check_sink(sink, &feeds))?;
     if let Some(hlog) = &latencies.hlog {
@@ -38,6 +38,7 @@ pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
             "feeds": told.iter().map(|(name, _)| name).collect::<Vec<_>>(),
             "observers": observers.iter().map(|of| observer(&**of)).collect::<Vec<_>>(),
             "sinks": sinks.len(),
+            "api": api.as_ref().map(|api| api.listen.to_string()),
             "hlog": latencies.hlog.as_ref().map(|hlog| hlog.path.display().to_string()),
         });
         return print(format_args!("{checked}\n"));
@@ -49,6 +50,9 @@ pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
     if let Some(hlog) = &latencies.hlog {
         let every = latencies.interval.as_millis();
         rows.push(("latencies", format!("{}, every {every} ms", hlog.path.display())));
+    }
+    if let Some(api) = &api {
+        rows.push(("api", format!("http://{}", api.listen)));
     }
     if feeds.is_empty() {
         rows.push(("feed", "none, so this is only for replay --config".to_string()));

@@ -28,6 +28,7 @@ pub(crate) fn run(arguments: Replay) -> Result<(), Failure> {
     config.speed = rate.map_or(speed, feeds::Speed::Rate);
     config.latencies.hlog = hlog.map(|path| Hlog { path, place: None });
     config.sinks = findings.into_iter().map(sink).collect();
+    config.api = None;
     config.until = to.unwrap_or(Nanos::END);
     let machine = &mut config.machine;
     machine.spec.begins = from.unwrap_or_default();
