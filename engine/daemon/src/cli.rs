@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Checks a configuration
     Check(Check),
+    /// Shows a running daemon on the terminal: rates, ring, faults, latencies, alerts
+    Top(Top),
     /// Writes deterministic synthetic data
     Generate(Generate),
 }
@@ -206,6 +208,19 @@ pub(crate) struct Check {
     pub(crate) config: PathBuf,
     /// Print the result as one JSON object
     #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Top {
+    /// Where the daemon answers: its configuration's [api]
+    #[arg(long, default_value = crate::remote::USUAL_URL)]
+    pub(crate) url: String,
+    /// Print one frame and end
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Print the daemon's status as one JSON object and end
+    #[arg(long, conflicts_with = "once")]
     pub(crate) json: bool,
 }
 

@@ -103,14 +103,8 @@ impl Reader {
     ) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let over = is_over.clone();
-        let mut reading = Reading {
-            intervals,
-            log,
-            view,
-            from: WallClock.now(),
-            recent: Stages::new(),
-            all: Stages::new(),
-        };
+        let (recent, all) = (intervals.stages(), intervals.stages());
+        let mut reading = Reading { intervals, log, view, from: WallClock.now(), recent, all };
         let read = move || {
             let mut due = Instant::now() + every;
             while !over.load(Relaxed) {

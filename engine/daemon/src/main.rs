@@ -8,7 +8,6 @@ mod failure;
 mod findings;
 mod intervals;
 mod output;
-#[cfg_attr(not(test), expect(dead_code, reason = "asked by the next commands"))]
 mod remote;
 mod session;
 mod summary;

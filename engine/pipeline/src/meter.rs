@@ -132,6 +132,18 @@ impl Intervals {
         came
     }
 
+    /// Every name that there is, with nothing recorded, in the order in which meters were met: what is
+    /// gathered into it keeps that order, whoever answers first.
+    pub fn stages(&self) -> Stages {
+        let mut stages = Stages::new();
+        for name in self.ends.iter().flat_map(|end| end.names.iter()) {
+            if stages.get(name).is_none() {
+                stages.0.push((name.clone(), Latency::new()));
+            }
+        }
+        stages
+    }
+
     /// How many meters there are.
     pub fn len(&self) -> usize {
         self.ends.len()
@@ -246,17 +258,19 @@ mod tests {
 
     #[test]
     fn writers_of_one_name_are_one() {
+        let mut source = Meter::new(["decode"]);
         let mut shards = [Meter::new(["hop"]), Meter::new(["hop"])];
         let mut intervals = Intervals::new();
+        intervals.watch(&mut source);
         shards.iter_mut().for_each(|meter| intervals.watch(meter));
         intervals.call();
         for meter in &mut shards {
             meter.record(0, Nanos(3));
             meter.turn();
         }
-        let mut stages = Stages::new();
+        let mut stages = intervals.stages();
         assert_eq!(intervals.gather(&mut stages), 2);
-        assert_eq!(counts(&stages), [("hop", 2)]);
+        assert_eq!(counts(&stages), [("decode", 0), ("hop", 2)], "as they were met");
     }
 
     #[test]
