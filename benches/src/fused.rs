@@ -4,8 +4,11 @@ use crate::{Session, time};
 use engine_assembly::{Assembly, Outlet, Roll, Spec};
 use engine_event::Directory;
 use engine_observer::{Alert, Finding, Roster};
-use std::io;
+use engine_pipeline::Stages;
+use feeds::AnyFeed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
+use std::{io, thread};
 
 /// The time that a session takes from its first byte to its last finding, every stage polled in turn
 /// on this thread. The pipeline is made before, and has seen nothing.
@@ -13,11 +16,43 @@ use std::time::Duration;
 /// # Panics
 /// If it does not read all of the session.
 pub fn time_fused(session: &Session, roster: &Roster, spec: Spec) -> Duration {
-    let names = Directory::new(100_000);
-    let mut assembly = Assembly::new(session.open(), names, roster, Box::new(Nowhere), spec);
+    let mut assembly = assembly(session, roster, spec);
     let spent = time(|| while assembly.step() {});
     assert_eq!(assembly.source().tally().messages, session.messages());
     spent
+}
+
+/// The same while another thread reads the latencies of every interval, so many a second.
+///
+/// # Panics
+/// If it does not read all of the session, or loses a latency.
+pub fn time_fused_read(session: &Session, roster: &Roster, spec: Spec, hz: u32) -> Duration {
+    let mut assembly = assembly(session, roster, spec);
+    let mut intervals = assembly.intervals();
+    let is_over = AtomicBool::new(false);
+    let (spent, mut read) = thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut read = Stages::new();
+            while !is_over.load(Relaxed) {
+                intervals.call();
+                thread::sleep(Duration::from_secs(1) / hz);
+                intervals.gather(&mut read);
+            }
+            read
+        });
+        let spent = time(|| while assembly.step() {});
+        is_over.store(true, Relaxed);
+        (spent, reader.join().expect("the reader does not panic"))
+    });
+    read.add_all(&assembly.latency());
+    let followed = read.get("end_to_end").map_or(0, |of| of.percentiles().count);
+    assert_eq!(followed, assembly.source().seq() / spec.sample_every);
+    spent
+}
+
+fn assembly(session: &Session, roster: &Roster, spec: Spec) -> Assembly<AnyFeed> {
+    let names = Directory::new(100_000);
+    Assembly::new(session.open(), names, roster, Box::new(Nowhere), spec)
 }
 
 /// Takes findings and keeps none.

@@ -2,9 +2,10 @@
 
 use crate::collector::{Collector, Outlet};
 use crate::doubt::Doubt;
+use crate::figures::{Figures, figures};
 use crate::lane::lane;
 use crate::naming::herald;
-use crate::shard::{Meter, Shard, owns};
+use crate::shard::{Shard, Stopwatch, owns};
 use crate::source::{Sequencer, Source};
 use engine_book::Bounds;
 use engine_event::{
@@ -12,7 +13,8 @@ use engine_event::{
 };
 use engine_observer::{Panel, Roster, Scope};
 use engine_pipeline::{
-    Feed, Latency, Percentiles, Plan, Role, RunError, Runner, Stage, Stamps, Stopped, Tally, Turn,
+    Feed, Intervals, Meter, Percentiles, Plan, Role, RunError, Runner, Stage, Stages, Stamps,
+    Stopped, Tally, Turn,
 };
 use engine_ring::broadcast;
 use std::collections::BTreeMap;
@@ -69,7 +71,19 @@ impl<F: Feed> Assembly<F> {
         outlet: Box<dyn Outlet>,
         spec: Spec,
     ) -> Self {
-        Self::from_seq(feed, names, roster, outlet, spec, 0)
+        Self::with_clock(feed, names, roster, outlet, spec, RealClock::new())
+    }
+
+    /// The same with a clock that somebody else moves, for tests.
+    pub fn with_clock(
+        feed: F,
+        names: Directory,
+        roster: &Roster,
+        outlet: Box<dyn Outlet>,
+        spec: Spec,
+        clock: RealClock,
+    ) -> Self {
+        Self::from_seq(feed, names, roster, outlet, (spec, clock), 0)
     }
 
     fn from_seq(
@@ -77,10 +91,10 @@ impl<F: Feed> Assembly<F> {
         names: Directory,
         roster: &Roster,
         outlet: Box<dyn Outlet>,
-        spec: Spec,
+        (spec, clock): (Spec, RealClock),
         seq: u64,
     ) -> Self {
-        let clock = RealClock::new();
+        let timing = feed.timing();
         let stop = Arc::new(AtomicBool::new(false));
         let stamps = Stamps::new(spec.sample_every, spec.ring_events);
         let (producer, mut consumers) =
@@ -90,26 +104,27 @@ impl<F: Feed> Assembly<F> {
             feed,
             names,
             herald,
-            Sequencer::new(producer, seq, stamps.clone(), clock.clone()),
+            Sequencer::new(producer, seq, stamps.clone(), clock.clone(), timing),
         );
         let events = consumers.pop().expect("one for each shard and one for the collector");
         let (mut shards, mut lanes) = (Vec::new(), Vec::new());
         for (number, events) in (0..spec.shards).zip(consumers) {
             let (lane_in, lane_out, progress) = lane(spec.lane_findings);
             let panel = Panel::new(roster, Scope::Subject, spec.bounds).beginning_at(spec.begins);
-            let meter = Meter::new(stamps.clone(), clock.clone());
+            let watch = Stopwatch::new(stamps.clone(), clock.clone());
             shards.push(Shard::new(
                 (number, spec.shards),
                 events,
                 panel,
                 (lane_in, progress),
-                meter,
+                watch,
             ));
             lanes.push(lane_out);
         }
         let panel = Panel::new(roster, Scope::Global, spec.bounds).beginning_at(spec.begins);
+        let measured = (stamps, clock.clone());
         let mut collector =
-            Collector::new(events, lanes, panel, outlet, roll, stop.clone(), stamps, clock.clone());
+            Collector::new(events, lanes, panel, outlet, roll, stop.clone(), measured, timing);
         collector.start_after(seq);
         Self { source, shards, collector, stop, clock, earlier_faults: FaultCounts::default() }
     }
@@ -169,6 +184,39 @@ impl<F: Feed> Assembly<F> {
         &mut self.collector
     }
 
+    /// Lets somebody else read latencies by interval while the pipeline runs. From then on
+    /// [`latency`](Self::latency) is what was not read yet.
+    pub fn intervals(&mut self) -> Intervals {
+        let mut intervals = Intervals::new();
+        intervals.watch(self.source.meter_mut());
+        self.shards.iter_mut().for_each(|shard| intervals.watch(shard.meter_mut()));
+        intervals.watch(self.collector.meter_mut());
+        intervals
+    }
+
+    /// Lets somebody else read what the stages count, as of the last interval that was
+    /// [called](Intervals::call) for.
+    pub fn figures(&mut self) -> Figures {
+        let (tellers, figures) = figures(self.shards.len());
+        self.source.tell_to(tellers.source);
+        self.shards.iter_mut().zip(tellers.shards).for_each(|(shard, told)| shard.tell_to(told));
+        self.collector.tell_to(tellers.collector);
+        figures
+    }
+
+    /// How long the stages took for the sampled events, in the order of an event's way.
+    pub fn latency(&self) -> Stages {
+        let mut stages = Stages::new();
+        self.meters().for_each(|meter| meter.add_to(&mut stages));
+        stages
+    }
+
+    fn meters(&self) -> impl Iterator<Item = &Meter> {
+        let shards = self.shards.iter().map(Shard::meter);
+        let ends = (std::iter::once(self.source.meter()), std::iter::once(self.collector.meter()));
+        ends.0.chain(shards).chain(ends.1)
+    }
+
     /// What came of it, once nothing is under way.
     pub fn outcome(&self) -> Outcome {
         let tally = self.source.tally();
@@ -177,19 +225,6 @@ impl<F: Feed> Assembly<F> {
         self.shards.iter().for_each(|shard| faults.add(shard.outbox().faults()));
         faults.add(self.collector.outbox().faults());
         faults.add(&tally.faults);
-        let all = |of: fn(&Meter) -> &Latency| {
-            self.shards.iter().fold(Latency::new(), |mut sum, shard| {
-                sum.add(of(shard.meter()));
-                sum
-            })
-        };
-        let latency = [
-            ("decode", self.source.decode_latency().clone()),
-            ("hop", all(|meter| &meter.hop)),
-            ("book", all(|meter| &meter.book)),
-            ("observe", all(|meter| &meter.observe)),
-            ("end_to_end", self.collector.end_to_end().clone()),
-        ];
         let ledger = self.collector.ledger();
         let owned = |counts: BTreeMap<&str, u64>| {
             counts.into_iter().map(|(k, v)| (k.to_string(), v)).collect()
@@ -204,7 +239,7 @@ impl<F: Feed> Assembly<F> {
             signals: owned(ledger.counts(false)),
             findings_digest: ledger.digest(),
             books_digest: self.books_digest(),
-            latency: latency.to_vec(),
+            latency: self.latency(),
         }
     }
 
@@ -269,7 +304,8 @@ impl<F: Feed> Assembly<F> {
         let mut from = Reader::new(saved);
         from.part(&mut names)?;
         let seq = from.u64()?;
-        let mut assembly = Self::from_seq(feed, names, roster, outlet, spec, seq);
+        let clock = RealClock::new();
+        let mut assembly = Self::from_seq(feed, names, roster, outlet, (spec, clock), seq);
         from.part(assembly.collector.ledger_mut())?;
         from.part(&mut assembly.earlier_faults)?;
         let shards = &mut assembly.shards;
@@ -314,12 +350,12 @@ pub struct Outcome {
     /// All books at the end.
     pub books_digest: Digest,
     /// By stage, of the sampled events.
-    pub latency: Vec<(&'static str, Latency)>,
+    pub latency: Stages,
 }
 
 impl Outcome {
     /// The figures by stage.
-    pub fn percentiles(&self) -> impl Iterator<Item = (&'static str, Percentiles)> + '_ {
-        self.latency.iter().map(|(stage, latency)| (*stage, latency.percentiles()))
+    pub fn percentiles(&self) -> impl Iterator<Item = (&str, Percentiles)> + '_ {
+        self.latency.percentiles()
     }
 }

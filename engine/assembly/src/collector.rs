@@ -1,10 +1,11 @@
 //! The last stage: the shards' findings become one sequence.
 
+use crate::figures::{Counted, Told};
 use crate::lane::{LaneOut, Progress};
 use crate::{Ledger, Roll};
 use engine_event::{Clock, Event, Nanos, RealClock};
 use engine_observer::{Alert, Finding, Found, Outbox, Panel};
-use engine_pipeline::{Latency, Stage, Stamps, Turn};
+use engine_pipeline::{Meter, Stage, Stamps, Timing, Turn};
 use engine_ring::broadcast;
 use std::io;
 use std::sync::Arc;
@@ -32,8 +33,19 @@ pub struct Collector {
     release: Release,
     stamps: Stamps,
     clock: RealClock,
-    end_to_end: Latency,
+    meter: Meter,
+    told: Option<Told<Counted>>,
     broken: bool,
+}
+
+/// What a collector measures of the sampled events, by its place in the meter.
+mod of {
+    /// From the observers' end to the findings' being handed to the outlet.
+    pub(super) const RELEASE: usize = 0;
+    /// From the event's beginning, wherever that is known to be, to the same.
+    pub(super) const END_TO_END: usize = 1;
+    /// From the time at which the event was due to the same.
+    pub(super) const OPEN_LOOP: usize = 2;
 }
 
 /// Where released findings go.
@@ -85,8 +97,8 @@ impl Collector {
         outlet: Box<dyn Outlet>,
         roll: Roll,
         stop: Arc<AtomicBool>,
-        stamps: Stamps,
-        clock: RealClock,
+        (stamps, clock): (Stamps, RealClock),
+        timing: Timing,
     ) -> Self {
         let release = Release {
             ledger: Ledger::default(),
@@ -96,6 +108,7 @@ impl Collector {
             error: None,
             stop,
         };
+        let open_loop = (timing == Timing::Due).then_some("open_loop");
         Self {
             events: Some(events),
             lanes,
@@ -105,7 +118,8 @@ impl Collector {
             release,
             stamps,
             clock,
-            end_to_end: Latency::new(),
+            meter: Meter::new(["release", "end_to_end"].into_iter().chain(open_loop)),
+            told: None,
             broken: false,
         }
     }
@@ -137,12 +151,21 @@ impl Collector {
         &mut self.panel
     }
 
+    /// From now on it tells what was found, whenever an interval begins.
+    pub(crate) fn tell_to(&mut self, told: Told<Counted>) {
+        self.told = Some(told);
+    }
+
     pub(crate) fn outbox(&self) -> &Outbox {
         &self.out
     }
 
-    pub(crate) fn end_to_end(&self) -> &Latency {
-        &self.end_to_end
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    pub(crate) fn meter_mut(&mut self) -> &mut Meter {
+        &mut self.meter
     }
 
     pub(crate) fn start_after(&mut self, seq: u64) {
@@ -195,7 +218,14 @@ impl Collector {
         if first <= seq {
             let now = self.clock.now();
             for sampled in (first..=seq).step_by(every as usize) {
-                self.end_to_end.record(now.since(self.stamps.get(sampled)));
+                let stamp = self.stamps.get(sampled);
+                if let Some(done) = stamp.done {
+                    self.meter.record(of::RELEASE, now.since(done));
+                }
+                self.meter.record(of::END_TO_END, now.since(stamp.began));
+                if let Some(due) = stamp.due {
+                    self.meter.record(of::OPEN_LOOP, now.since(due));
+                }
             }
         }
         self.released = seq;
@@ -253,6 +283,13 @@ impl Stage for Collector {
     }
 
     fn poll(&mut self, _: Nanos) -> Turn {
+        if self.meter.turn()
+            && let Some(told) = &mut self.told
+        {
+            let mut faults = self.panel.faults();
+            faults.add(self.out.faults());
+            told.tell(Counted::of(self.release.ledger.tallied(), faults));
+        }
         let count = self.collect();
         if count > 0 {
             return Turn::Worked(count);

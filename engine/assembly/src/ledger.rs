@@ -40,6 +40,11 @@ impl Ledger {
         }
     }
 
+    /// How often each was found in this part of the run.
+    pub(crate) fn tallied(&self) -> &[Tallied] {
+        &self.tallied
+    }
+
     /// A digest of all findings, in order.
     pub fn digest(&self) -> Digest {
         self.digest

@@ -17,6 +17,7 @@
 mod assembly;
 mod collector;
 mod doubt;
+mod figures;
 mod lane;
 mod ledger;
 mod naming;
@@ -26,6 +27,7 @@ mod source;
 pub use assembly::{Assembly, Outcome, Spec};
 pub use collector::{Collector, Outlet};
 pub use doubt::{Doubt, Doubted};
+pub use figures::{Counted, Figures, Flow};
 pub use ledger::{Ledger, Tallied};
 pub use naming::{Naming, Roll};
 pub use shard::Shard;

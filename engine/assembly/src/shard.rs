@@ -1,9 +1,10 @@
 //! The middle stage: a thread's turn around a panel.
 
+use crate::figures::Told;
 use crate::lane::{LaneIn, Progress};
-use engine_event::{Clock, Event, Nanos, RealClock, SubjectId};
+use engine_event::{Clock, Event, FaultCounts, Nanos, RealClock, SubjectId};
 use engine_observer::{Outbox, Panel};
-use engine_pipeline::{Latency, Stage, Stamps, Turn};
+use engine_pipeline::{Meter, Stage, Stamps, Turn};
 use engine_ring::broadcast;
 
 /// Books and observers of one in so many subjects.
@@ -17,24 +18,30 @@ pub struct Shard {
     lane: Option<LaneIn>,
     progress: Progress,
     seq: u64,
-    meter: Meter,
+    watch: Stopwatch,
+    told: Option<Told<FaultCounts>>,
 }
 
 /// What a shard measures of the sampled events.
-pub(crate) struct Meter {
-    pub(crate) stamps: Stamps,
-    pub(crate) clock: RealClock,
-    /// From being sequenced to being looked at here.
-    pub(crate) hop: Latency,
-    /// The book's part.
-    pub(crate) book: Latency,
-    /// The observers' part.
-    pub(crate) observe: Latency,
+pub(crate) struct Stopwatch {
+    stamps: Stamps,
+    clock: RealClock,
+    pub(crate) meter: Meter,
 }
 
-impl Meter {
+/// By its place in the meter.
+mod of {
+    /// From being sequenced to being looked at here.
+    pub(super) const HOP: usize = 0;
+    /// The book's part.
+    pub(super) const BOOK: usize = 1;
+    /// The observers' part.
+    pub(super) const OBSERVE: usize = 2;
+}
+
+impl Stopwatch {
     pub(crate) fn new(stamps: Stamps, clock: RealClock) -> Self {
-        Self { stamps, clock, hop: Latency::new(), book: Latency::new(), observe: Latency::new() }
+        Self { stamps, clock, meter: Meter::new(["hop", "book", "observe"]) }
     }
 }
 
@@ -48,7 +55,7 @@ impl Shard {
         events: broadcast::Consumer<Event>,
         panel: Panel,
         (lane, progress): (LaneIn, Progress),
-        meter: Meter,
+        watch: Stopwatch,
     ) -> Self {
         Self {
             name: format!("shard-{number}"),
@@ -60,7 +67,8 @@ impl Shard {
             lane: Some(lane),
             progress,
             seq: 0,
-            meter,
+            watch,
+            told: None,
         }
     }
 
@@ -79,17 +87,26 @@ impl Shard {
         &mut self.panel
     }
 
+    /// From now on it tells its faults, whenever an interval begins.
+    pub(crate) fn tell_to(&mut self, told: Told<FaultCounts>) {
+        self.told = Some(told);
+    }
+
     pub(crate) fn outbox(&self) -> &Outbox {
         &self.out
     }
 
     pub(crate) fn meter(&self) -> &Meter {
-        &self.meter
+        &self.watch.meter
+    }
+
+    pub(crate) fn meter_mut(&mut self) -> &mut Meter {
+        &mut self.watch.meter
     }
 
     /// Takes what is ready, until the batch is full or the lane is.
     fn take(&mut self) -> usize {
-        let Self { events, panel, out, lane, meter, number, of, .. } = self;
+        let Self { events, panel, out, lane, watch, number, of, .. } = self;
         let (number, of) = (*number, *of);
         let (Some(events), Some(lane)) = (events, lane) else { return 0 };
         let mut taken = 0;
@@ -104,8 +121,8 @@ impl Shard {
                 let own = event.subject == SubjectId::EVERY || owns(number, of, event.subject);
                 if !own {
                     panel.pass(event, out);
-                } else if meter.stamps.samples(event.seq) {
-                    meter.observe(panel, event, out);
+                } else if watch.stamps.samples(event.seq) {
+                    watch.observe(panel, event, out);
                 } else {
                     panel.observe(event, out);
                 }
@@ -135,7 +152,7 @@ pub(crate) fn owns(number: u32, of: u32, subject: SubjectId) -> bool {
     if of.is_power_of_two() { subject.0 & (of - 1) == number } else { subject.0 % of == number }
 }
 
-impl Meter {
+impl Stopwatch {
     fn observe(&mut self, panel: &mut Panel, event: &Event, out: &mut Outbox) {
         let start = self.clock.now();
         panel.pass(event, out);
@@ -143,9 +160,10 @@ impl Meter {
         let booked = self.clock.now();
         panel.show(event, &change, out);
         let done = self.clock.now();
-        self.hop.record(start.since(self.stamps.get(event.seq)));
-        self.book.record(booked.since(start));
-        self.observe.record(done.since(booked));
+        self.stamps.done(event.seq, done);
+        self.meter.record(of::HOP, start.since(self.stamps.get(event.seq).sequenced));
+        self.meter.record(of::BOOK, booked.since(start));
+        self.meter.record(of::OBSERVE, done.since(booked));
     }
 }
 
@@ -155,6 +173,13 @@ impl Stage for Shard {
     }
 
     fn poll(&mut self, _: Nanos) -> Turn {
+        if self.watch.meter.turn()
+            && let Some(told) = &mut self.told
+        {
+            let mut faults = self.panel.faults();
+            faults.add(self.out.faults());
+            told.tell(faults);
+        }
         let Some(lane) = &mut self.lane else { return Turn::Done };
         let waited = !self.out.is_empty();
         if waited && !lane.send(&mut self.out) {

@@ -1,9 +1,12 @@
 //! The first stage: bytes become events, and events get their place.
 
+use crate::figures::{Flow, Told};
 use crate::naming::Herald;
 use engine_event::body::End;
-use engine_event::{Clock, Directory, Event, Nanos, RealClock, SubjectId};
-use engine_pipeline::{Feed, FeedError, FeedTurn, Latency, Sink, Stage, Stamps, Tally, Turn};
+use engine_event::{Clock, Directory, Event, Nanos, RealClock, SubjectId, WallClock};
+use engine_pipeline::{
+    Feed, FeedError, FeedTurn, Meter, Sink, Stage, Stamp, Stamps, Tally, Timing, Turn,
+};
 use engine_ring::broadcast;
 
 /// Polls a feed and sequences what it gives.
@@ -16,6 +19,9 @@ pub struct Source<F> {
     error: Option<FeedError>,
     stalls: u64,
     holds_end: bool,
+    told: Option<Told<Flow>>,
+    /// For what is told.
+    tally: Tally,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,10 +35,10 @@ enum State {
     Done,
 }
 
-impl<F: Feed> Source<F> {
-    /// Events in one turn, at most: short enough that stages on the same thread get theirs soon.
-    pub const BATCH: usize = 256;
+/// Events in one turn, at most: short enough that stages on the same thread get theirs soon.
+const BATCH: usize = 256;
 
+impl<F: Feed> Source<F> {
     pub(crate) fn new(feed: F, names: Directory, herald: Herald, sequencer: Sequencer) -> Self {
         Self {
             feed,
@@ -43,6 +49,8 @@ impl<F: Feed> Source<F> {
             error: None,
             stalls: 0,
             holds_end: false,
+            told: None,
+            tally: Tally::default(),
         }
     }
 
@@ -81,9 +89,35 @@ impl<F: Feed> Source<F> {
         self.stalls
     }
 
-    /// How long decoding and sequencing took, for the sampled events.
-    pub fn decode_latency(&self) -> &Latency {
-        &self.sequencer.decode
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.sequencer.meter
+    }
+
+    pub(crate) fn meter_mut(&mut self) -> &mut Meter {
+        &mut self.sequencer.meter
+    }
+
+    /// From now on it tells what it has taken in, whenever an interval begins.
+    pub(crate) fn tell_to(&mut self, told: Told<Flow>) {
+        self.told = Some(told);
+    }
+
+    #[cold]
+    fn tell(&mut self) {
+        let Some(told) = &mut self.told else { return };
+        self.tally.clear();
+        self.feed.tally_into(&mut self.tally);
+        let Tally { messages, bytes, gaps, unknown, faults, .. } = self.tally;
+        told.tell(Flow {
+            messages,
+            events: self.sequencer.seq,
+            bytes,
+            gaps,
+            unknown,
+            stalls: self.stalls,
+            in_ring: self.sequencer.in_ring(),
+            faults,
+        });
     }
 
     pub(crate) fn hold_end(&mut self) {
@@ -91,7 +125,7 @@ impl<F: Feed> Source<F> {
     }
 
     fn take_in(&mut self, now: Nanos) -> Turn {
-        self.sequencer.begin(Self::BATCH);
+        self.sequencer.begin(BATCH, now);
         if self.sequencer.room() == 0 {
             self.stalls += 1;
             return Turn::Idle;
@@ -99,7 +133,7 @@ impl<F: Feed> Source<F> {
         let before = self.sequencer.seq;
         let turn = self.feed.poll(now, &mut self.names, &mut self.sequencer);
         self.herald.tell(&self.names);
-        self.sequencer.producer.publish();
+        self.sequencer.publish();
         match turn {
             Ok(FeedTurn::Worked) => {}
             Ok(FeedTurn::Idle) if self.sequencer.seq == before => return Turn::Idle,
@@ -116,8 +150,8 @@ impl<F: Feed> Source<F> {
 
     /// Tells everybody that there will be no more. That something is missing was told by the feed, if it
     /// broke off.
-    fn end(&mut self) -> Turn {
-        self.sequencer.begin(1);
+    fn end(&mut self, now: Nanos) -> Turn {
+        self.sequencer.begin(1, now);
         if self.sequencer.room() == 0 {
             return Turn::Idle;
         }
@@ -127,7 +161,7 @@ impl<F: Feed> Source<F> {
     }
 
     fn close(&mut self) -> Turn {
-        self.sequencer.producer.publish();
+        self.sequencer.publish();
         self.sequencer.producer.close();
         self.state = State::Done;
         Turn::Done
@@ -140,9 +174,12 @@ impl<F: Feed> Stage for Source<F> {
     }
 
     fn poll(&mut self, now: Nanos) -> Turn {
+        if self.sequencer.meter.turn() {
+            self.tell();
+        }
         match self.state {
             State::Open => self.take_in(now),
-            State::Ending => self.end(),
+            State::Ending => self.end(now),
             State::Closing => self.close(),
             State::Done => Turn::Done,
         }
@@ -167,9 +204,23 @@ pub(crate) struct Sequencer {
     left: usize,
     stamps: Stamps,
     clock: RealClock,
-    /// When the event before the next sampled one was done.
+    timing: Timing,
+    /// When decoding of the next event began, if that event is sampled.
     decode_from: Option<Nanos>,
-    decode: Latency,
+    /// Sampled events that nobody sees yet, and when they were decoded.
+    unpublished: Vec<(u64, Nanos, Stamp)>,
+    meter: Meter,
+}
+
+/// What a source measures of the sampled events, by its place in the meter. Only a live feed has the
+/// first of them.
+mod of {
+    /// From the stamp of the kernel or the network card to being decoded.
+    pub(super) const RECEIVE: usize = 0;
+    /// From the event's beginning to its being decoded; the first of a turn begins with the turn.
+    pub(super) const DECODE: usize = 1;
+    /// From being decoded to being in the ring for all to see.
+    pub(super) const SEQUENCE: usize = 2;
 }
 
 impl Sequencer {
@@ -178,30 +229,92 @@ impl Sequencer {
         seq: u64,
         stamps: Stamps,
         clock: RealClock,
+        timing: Timing,
     ) -> Self {
-        let decode = Latency::new();
-        Self { producer, seq, last_at: Nanos(0), left: 0, stamps, clock, decode_from: None, decode }
+        let names = &["receive", "decode", "sequence"][usize::from(timing != Timing::Received)..];
+        Self {
+            producer,
+            seq,
+            last_at: Nanos(0),
+            left: 0,
+            stamps,
+            clock,
+            timing,
+            decode_from: None,
+            unpublished: Vec::with_capacity(BATCH),
+            meter: Meter::new(names.iter().copied()),
+        }
     }
 
     /// Opens a batch of at most `most` events.
-    fn begin(&mut self, most: usize) {
+    fn begin(&mut self, most: usize, now: Nanos) {
         // Asks the consumers if less is known to be free: what is known does not grow by itself.
         self.left = if self.producer.has_room(most) { most } else { self.producer.room() };
-        self.decode_from = None; // the time until now was not spent on decoding
+        self.decode_from = Some(now).filter(|_| self.stamps.samples(self.seq + 1));
+    }
+
+    /// How many events somebody has still to take.
+    fn in_ring(&mut self) -> u64 {
+        let capacity = self.producer.capacity();
+        // The question makes it look how far the consumers are.
+        let room = if self.producer.has_room(capacity) { capacity } else { self.producer.room() };
+        (capacity - room) as u64
+    }
+
+    /// Shows everybody what was pushed.
+    fn publish(&mut self) {
+        if !self.unpublished.is_empty() {
+            self.stamp();
+        }
+        self.producer.publish();
+    }
+
+    #[cold]
+    fn stamp(&mut self) {
+        let sequenced = self.clock.now();
+        while let Some((seq, decoded, stamp)) = self.unpublished.pop() {
+            self.record(of::SEQUENCE, sequenced.since(decoded));
+            self.stamps.set(seq, &Stamp { sequenced, ..stamp });
+        }
+    }
+
+    fn record(&mut self, what: usize, span: Nanos) {
+        let without = usize::from(self.timing != Timing::Received);
+        self.meter.record(what - without, span);
     }
 
     /// Around a sampled event: when its predecessor was done, and when it is.
     #[cold]
-    fn measure(&mut self) {
+    fn measure(&mut self, received_at: Nanos, due: Option<Nanos>) {
         let now = self.clock.now();
         if self.stamps.samples(self.seq) {
-            self.stamps.set(self.seq, now);
+            let mut began = now;
             if let Some(from) = self.decode_from {
-                self.decode.record(now.since(from));
+                self.record(of::DECODE, now.since(from));
+                began = from;
             }
-        } else {
-            self.decode_from = Some(now);
+            if self.timing == Timing::Received {
+                // Told by another clock, so that only its span says something here.
+                let way = WallClock.now().since(received_at);
+                self.record(of::RECEIVE, way);
+                began = Nanos(now.0.saturating_sub(way.0));
+            }
+            self.unpublished.push((self.seq, now, Stamp { began, due, ..Stamp::default() }));
         }
+        self.decode_from = Some(now).filter(|_| self.stamps.samples(self.seq + 1));
+    }
+
+    #[inline]
+    fn sequence(&mut self, mut event: Event, due: Option<Nanos>) {
+        self.seq += 1;
+        event.seq = self.seq;
+        self.last_at = event.event_at;
+        if self.stamps.is_near(self.seq) {
+            self.measure(event.received_at, due);
+        }
+        self.left -= 1;
+        let pushed = self.producer.push(event);
+        debug_assert!(pushed.is_ok(), "a feed has asked for room");
     }
 }
 
@@ -212,15 +325,12 @@ impl Sink for Sequencer {
     }
 
     #[inline]
-    fn push(&mut self, mut event: Event) {
-        self.seq += 1;
-        event.seq = self.seq;
-        self.last_at = event.event_at;
-        if self.stamps.is_near(self.seq) {
-            self.measure();
-        }
-        self.left -= 1;
-        let pushed = self.producer.push(event);
-        debug_assert!(pushed.is_ok(), "a feed has asked for room");
+    fn push(&mut self, event: Event) {
+        self.sequence(event, None);
+    }
+
+    #[inline]
+    fn push_due(&mut self, event: Event, due: Nanos) {
+        self.sequence(event, Some(due));
     }
 }

@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Checks a configuration
     Check(Check),
+    /// Shows a running daemon on the terminal: rates, ring, faults, latencies, alerts
+    Top(Top),
     /// Writes deterministic synthetic data
     Generate(Generate),
 }
@@ -80,6 +82,9 @@ pub(crate) struct Replay {
     /// As fast as possible, or N times real time
     #[arg(long, default_value = "max", value_name = "max|N", value_parser = str::parse::<feeds::Speed>, allow_negative_numbers = true)]
     pub(crate) speed: feeds::Speed,
+    /// Release N events a second, evenly; the open loop is measured from when each was due
+    #[arg(long, value_name = "N", value_parser = parse_rate, conflicts_with = "speed", allow_negative_numbers = true)]
+    pub(crate) rate: Option<f64>,
     /// What happened before is for the books alone: nanoseconds since the epoch, or 2012-06-21T09:30:00.5
     #[arg(long, value_name = "TIME", value_parser = crate::wiring::parse_time)]
     pub(crate) from: Option<engine_event::Nanos>,
@@ -101,6 +106,9 @@ pub(crate) struct Replay {
     /// Write findings here as JSON lines (`-` for stdout; the summary then goes to stderr)
     #[arg(long, value_name = "OUT.jsonl")]
     pub(crate) findings: Option<PathBuf>,
+    /// Write the latencies of each second here by stage, as HdrHistogram's interval log
+    #[arg(long, value_name = "OUT.hlog")]
+    pub(crate) hlog: Option<PathBuf>,
     /// Take machine, bounds, strategies and surveillance from this configuration
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -200,6 +208,19 @@ pub(crate) struct Check {
     pub(crate) config: PathBuf,
     /// Print the result as one JSON object
     #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Top {
+    /// Where the daemon answers: its configuration's [api]
+    #[arg(long, default_value = crate::remote::USUAL_URL)]
+    pub(crate) url: String,
+    /// Print one frame and end
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Print the daemon's status as one JSON object and end
+    #[arg(long, conflicts_with = "once")]
     pub(crate) json: bool,
 }
 

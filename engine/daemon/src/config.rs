@@ -2,7 +2,9 @@
 //!
 //! Unknown keys are errors, told with line, column and the nearest key that exists.
 
+mod api;
 mod feed;
+mod latency;
 
 use crate::failure::Failure;
 use crate::findings::Wanted;
@@ -22,6 +24,9 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub(crate) use api::Api;
+pub(crate) use latency::{Hlog, Latencies};
+
 /// A configuration, checked.
 pub(crate) struct Config {
     pub(crate) machine: Machine,
@@ -33,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) bounds: Bounds,
     pub(crate) roster: Roster,
     pub(crate) sinks: Vec<Sink>,
+    pub(crate) latencies: Latencies,
+    pub(crate) api: Option<Api>,
 }
 
 /// One `[[feed]]`.
@@ -88,6 +95,8 @@ struct File {
     books: BooksTable,
     #[serde(default)]
     sink: Vec<Spanned<SinkTable>>,
+    latency: Option<latency::Table>,
+    api: Option<Spanned<api::Table>>,
     #[serde(default)]
     #[expect(dead_code, reason = "named here so that they are known; read by their own crates")]
     strategy: Option<IgnoredAny>,
@@ -223,6 +232,8 @@ impl Config {
             bounds: bounds(&file.books)?,
             roster,
             sinks: sinks(file.sink, written)?,
+            latencies: latency::latencies(file.latency, written)?,
+            api: api::api(file.api, written)?,
         })
     }
 }

@@ -59,6 +59,14 @@ impl Failure {
         Self { kind, error: self.error.context(place.to_string()) }
     }
 
+    /// The same, as the fault of this place in a configuration, if it is one's.
+    pub(crate) fn placed(self, place: Option<&str>) -> Self {
+        match place {
+            Some(place) => self.configured_at(place),
+            None => self,
+        }
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.kind as u8)
     }

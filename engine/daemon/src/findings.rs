@@ -3,11 +3,14 @@
 use engine_assembly::{Outlet, Roll};
 use engine_event::Directory;
 use engine_observer::{Alert, Feature, Finding, Found, Signal, Unit};
+use engine_ring::spsc;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// What a place for findings wants to have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,6 +68,49 @@ impl<W: Write + Send> Outlet for JsonLines<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.to.flush().map_err(|error| named(&self.name, &error))
+    }
+}
+
+/// Shows alerts to who looks into a running daemon: the latest ones, while there is room on their way.
+pub(crate) struct Shown {
+    to: spsc::Producer<String>,
+    left_out: Arc<AtomicU64>,
+}
+
+/// The other end of [`Shown`].
+pub(crate) struct Recent {
+    pub(crate) alerts: spsc::Consumer<String>,
+    /// Alerts that found no room.
+    pub(crate) left_out: Arc<AtomicU64>,
+}
+
+/// A way for so many alerts.
+pub(crate) fn recent(alerts: usize) -> (Shown, Recent) {
+    let (to, from) = spsc(alerts);
+    let left_out = Arc::new(AtomicU64::new(0));
+    (Shown { to, left_out: left_out.clone() }, Recent { alerts: from, left_out })
+}
+
+impl Outlet for Shown {
+    fn take(
+        &mut self,
+        finding: &Finding,
+        alert: Option<&Alert>,
+        roll: &mut Roll,
+    ) -> io::Result<()> {
+        if alert.is_none() {
+            return Ok(());
+        }
+        // Asked first: a text that has no place is not made.
+        let line = self.to.has_room(1).then(|| Line { finding, alert, names: roll.call() });
+        let text = line.map(|line| serde_json::to_string(&line)).transpose()?;
+        let shown = text.is_some_and(|text| self.to.push(text).is_ok());
+        self.left_out.fetch_add(u64::from(!shown), Relaxed);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

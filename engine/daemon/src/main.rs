@@ -6,9 +6,12 @@ mod command;
 mod config;
 mod failure;
 mod findings;
+mod intervals;
 mod output;
+mod remote;
 mod session;
 mod summary;
+mod view;
 mod wiring;
 
 use clap::Parser;

@@ -2,14 +2,17 @@
 
 use crate::config::{self, Config, Feed, Sink};
 use crate::failure::Failure;
-use crate::findings::{JsonLines, Outlets};
+use crate::findings::{self, JsonLines, Outlets};
+use crate::intervals::{self, Log, Reader};
 use crate::output::tell;
-use crate::summary::{Circumstances, Summary};
-use crate::wiring::Machine;
+use crate::summary::{Circumstances, OpenLoop, Summary};
+use crate::view::{self, About, View};
+use crate::wiring::{Laid, Machine};
 use anyhow::{Context, anyhow};
+use engine_api::{Server, Status};
 use engine_assembly::{Assembly, Outlet};
-use engine_event::{Directory, Nanos};
-use engine_pipeline::{FeedError, FeedTurn, Plan, PlanError, Stopped, Tally};
+use engine_event::{Clock, Directory, Nanos, WallClock};
+use engine_pipeline::{FeedError, FeedTurn, Plan, PlanError, Stopped, Tally, Timing};
 use feeds::transport::udp::{Received, Recorded};
 use feeds::{
     AnyFeed, Arrivals, Format, Listen, LiveFeed, LiveProtocol, Merged, Paced, Speed, Until,
@@ -17,11 +20,12 @@ use feeds::{
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// All feeds of a run, as one.
 pub(crate) enum Feeds {
@@ -49,6 +53,20 @@ impl engine_pipeline::Feed for Feeds {
         match self {
             Feeds::Files(feed) => feed.tally(),
             Feeds::Live(feed) => feed.tally(),
+        }
+    }
+
+    fn tally_into(&self, all: &mut Tally) {
+        match self {
+            Feeds::Files(feed) => feed.tally_into(all),
+            Feeds::Live(feed) => feed.tally_into(all),
+        }
+    }
+
+    fn timing(&self) -> Timing {
+        match self {
+            Feeds::Files(feed) => feed.timing(),
+            Feeds::Live(feed) => feed.timing(),
         }
     }
 }
@@ -82,6 +100,13 @@ impl Feeds {
         Ok((Feeds::Live(Arrivals::new(opened)), Some("packet")))
     }
 
+    /// How events were paced, if they were.
+    fn open_loop(&self) -> Option<OpenLoop> {
+        let Feeds::Files(files) = self else { return None };
+        let expected_interval = files.feed().expected_interval()?;
+        Some(OpenLoop { speed: files.feed().speed(), expected_interval })
+    }
+
     /// Why feeds broke off, besides the first of them, whose reason ended the run.
     fn more_errors(&mut self) -> &[FeedError] {
         match self {
@@ -99,10 +124,7 @@ impl Feeds {
 }
 
 fn placed(feed: &Feed, failure: Failure) -> Failure {
-    match &feed.place {
-        Some(place) => failure.configured_at(place),
-        None => failure,
-    }
+    failure.placed(feed.place.as_deref())
 }
 
 /// A pipeline about to run.
@@ -113,6 +135,9 @@ pub(crate) struct Session {
     /// By what the places of faults are counted, if all feeds count alike.
     places: Option<&'static str>,
     symbols: Vec<String>,
+    log: Option<Log>,
+    view: Option<(View, Server)>,
+    interval: Duration,
 }
 
 impl Session {
@@ -120,16 +145,45 @@ impl Session {
     /// run in order; the second one ends the process at once.
     pub(crate) fn open(config: Config) -> Result<Self, Failure> {
         let plan = plan(&config).map_err(Failure::usage)?;
-        let Config { mut machine, feeds, speed, until, bounds, roster, sinks } = config;
+        let Config { mut machine, feeds, speed, until, bounds, roster, sinks, latencies, api } =
+            config;
         machine.spec.bounds = bounds;
         let (feed, places) = Feeds::open(&feeds, speed, (machine.spec.begins, until))?;
         let names = Directory::new(bounds.subjects_max);
-        let outlet = open_sinks(&sinks, &feeds)?;
-        let assembly = Assembly::new(feed, names, &roster, outlet, machine.spec);
+        let mut outlets = open_sinks(&sinks, &feeds)?;
+        let log = latencies.hlog.as_ref().map(|hlog| {
+            intervals::check(hlog, &feeds, &sinks)?;
+            Log::begin(hlog)
+        });
+        let log = log.transpose()?;
+        let listener = api.as_ref().map(view::bind).transpose()?;
+        let shown = listener.map(|listener| {
+            let (shown, recent) = findings::recent(Status::ALERTS_MAX);
+            outlets.push(Box::new(shown));
+            (listener, recent)
+        });
+        let outlet = Box::new(Outlets(outlets));
+        let mut assembly = Assembly::new(feed, names, &roster, outlet, machine.spec);
+        let about = About {
+            topology: Laid(&plan).to_string(),
+            ring_capacity: machine.spec.ring_events as u64,
+            sample_every: machine.spec.sample_every,
+        };
+        let open = |(listener, recent)| {
+            View::open(listener, (assembly.figures(), recent), &about, WallClock.now())
+        };
+        let view = shown.map(open).transpose()?;
         stop_on_signals(&assembly.stop_flag())?;
         tracing::info!("topology {plan}");
         let symbols = feeds.into_iter().flat_map(|feed| feed.options.symbols.unwrap_or_default());
-        Ok(Self { assembly, machine, plan, places, symbols: symbols.collect() })
+        let symbols = symbols.collect();
+        let interval = latencies.interval;
+        Ok(Self { assembly, machine, plan, places, symbols, log, view, interval })
+    }
+
+    /// Where requests are answered, if they are.
+    pub(crate) fn api(&self) -> Option<SocketAddr> {
+        self.view.as_ref().map(|(_, server)| server.address())
     }
 
     /// How the stages are laid out.
@@ -141,9 +195,19 @@ impl Session {
     ///
     /// The summary is there even if the feed broke off; how the run ended stands beside it.
     pub(crate) fn run(mut self) -> (Summary, Result<(), Ended>) {
+        // The server answers until the run is over.
+        let (view, _server) = self.view.take().unzip();
+        let log = self.log.take();
+        let reader = (log.is_some() || view.is_some())
+            .then(|| Reader::start(self.assembly.intervals(), (log, view), self.interval));
         let started = Instant::now();
         let ran = self.assembly.run(&self.plan);
         let elapsed = started.elapsed();
+        let mut outcome = self.assembly.outcome();
+        let mut logged = None;
+        if let Some(reader) = reader {
+            (outcome.latency, logged) = reader.end(&outcome.latency);
+        }
         let unwritten = self.assembly.collector().take_error();
         let broken_feed = self.assembly.source().take_error();
         self.warn_of_unknown_symbols();
@@ -154,6 +218,7 @@ impl Session {
         };
         let received = self.assembly.source().feed().received();
         let unrecorded = received.iter().find_map(|of| unrecorded(of.recorded.as_ref()?));
+        let unrecorded = unrecorded.or_else(|| logged.as_ref()?.failure());
         let more_errors = self.assembly.source().feed().more_errors();
         let errors = broken_feed.iter().chain(more_errors).map(FeedError::to_string).collect();
         let circumstances = Circumstances {
@@ -165,8 +230,10 @@ impl Session {
             elapsed,
             stopped,
             places: self.places,
+            logged: logged.as_ref(),
+            open_loop: self.assembly.source().feed().open_loop(),
         };
-        let summary = Summary::new(&self.assembly.outcome(), circumstances);
+        let summary = Summary::new(&outcome, circumstances);
         let ended = match (ran, unwritten, broken_feed) {
             (Err(error), ..) => Err(Ended::Failed(anyhow::Error::from(error).into())),
             (_, Some(error), _) => Err(Ended::Unwritten(error)),
@@ -284,25 +351,33 @@ fn nearest_beside(path: &Path) -> Option<String> {
     config::nearest(&path.file_name()?.to_string_lossy(), &names)
 }
 
-fn open_sinks(sinks: &[Sink], feeds: &[Feed]) -> Result<Box<dyn Outlet>, Failure> {
+fn open_sinks(sinks: &[Sink], feeds: &[Feed]) -> Result<Vec<Box<dyn Outlet>>, Failure> {
     let open = |sink: &Sink| -> Result<Box<dyn Outlet>, Failure> {
         let Some(path) = &sink.path else { return Ok(Box::new(JsonLines::stdout(sink.wanted))) };
         check_sink(sink, feeds)?;
         let file = JsonLines::create(path, sink.wanted).context(UNWRITTEN);
-        Ok(Box::new(file.map_err(|error| at_place(sink, error.into()))?))
+        Ok(Box::new(file.map_err(|error| Failure::from(error).placed(sink.place.as_deref()))?))
     };
-    let outlets = sinks.iter().map(open).collect::<Result<_, _>>()?;
-    Ok(Box::new(Outlets(outlets)))
+    sinks.iter().map(open).collect()
 }
 
-/// Refuses what can be told to go wrong before a sink's file begins anew: above all, that it is one of
-/// the files that are read.
+/// Refuses what can be told to go wrong before a sink's file begins anew.
 pub(crate) fn check_sink(sink: &Sink, feeds: &[Feed]) -> Result<(), Failure> {
     let Some(path) = &sink.path else { return Ok(()) };
+    check_output(path, sink.place.as_deref(), feeds, "findings")
+}
+
+/// Refuses a file to write `what` into: above all, one of the files that are read.
+pub(crate) fn check_output(
+    path: &Path,
+    place: Option<&str>,
+    feeds: &[Feed],
+    what: &str,
+) -> Result<(), Failure> {
     let mut inputs = feeds.iter().filter_map(Feed::path);
     if let Some(input) = inputs.find(|input| is_same_file(input, path)) {
-        let what = format!("{}: findings would overwrite the input", input.display());
-        return Err(at_place(sink, Failure::usage(anyhow!(what))));
+        let wrong = anyhow!("{}: {what} would overwrite the input", input.display());
+        return Err(Failure::usage(wrong).placed(place));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let wrong = match folder {
@@ -310,14 +385,8 @@ pub(crate) fn check_sink(sink: &Sink, feeds: &[Feed]) -> Result<(), Failure> {
         _ if path.is_dir() => "is a folder, not a file".to_string(),
         _ => return Ok(()),
     };
-    Err(at_place(sink, anyhow!("{UNWRITTEN}: {}: {wrong}", path.display()).into()))
-}
-
-fn at_place(sink: &Sink, failure: Failure) -> Failure {
-    match &sink.place {
-        Some(place) => failure.configured_at(place),
-        None => failure,
-    }
+    let wrong = anyhow!("{what} cannot be written: {}: {wrong}", path.display());
+    Err(Failure::from(wrong).placed(place))
 }
 
 /// Whether both are one plain file, by whatever names.

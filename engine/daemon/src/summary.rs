@@ -1,11 +1,13 @@
 //! What a run came to, for people and for programs.
 
+use crate::intervals::Logged;
 use crate::output::{Bytes, Thousands};
 use engine_assembly::{Doubt, Doubted, Outcome};
 use engine_event::Nanos;
 use engine_pipeline::{Percentiles, Plan, Topology};
+use feeds::Speed;
 use feeds::transport::udp::Received;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -37,9 +39,53 @@ pub(crate) struct Summary {
     live: Vec<Live>,
     books_digest: String,
     findings_digest: String,
-    latency: BTreeMap<&'static str, Latency>,
-    latency_order: Vec<&'static str>,
+    latency: BTreeMap<String, Latency>,
+    latency_order: Vec<String>,
     latency_sampled_every: u64,
+    /// How events were paced, if they were: `open_loop` is measured from when they were due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open_loop: Option<OpenLoop>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hlog: Option<Hlog>,
+}
+
+/// How events were paced.
+#[derive(Clone, Copy, Serialize)]
+pub(crate) struct OpenLoop {
+    #[serde(rename = "pace", serialize_with = "in_words")]
+    pub(crate) speed: Speed,
+    /// How long after one another events were due, on average.
+    #[serde(rename = "expected_interval_ns")]
+    pub(crate) expected_interval: f64,
+}
+
+fn in_words<S: Serializer>(speed: &Speed, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&Pace(*speed))
+}
+
+/// A speed, so that it can be read without the flag that gave it.
+struct Pace(Speed);
+
+impl fmt::Display for Pace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Speed::Max => f.write_str("as fast as possible"),
+            Speed::Times(times) => write!(f, "{times} times real time"),
+            Speed::Rate(rate) => write!(f, "{rate} events/s"),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Hlog {
+    path: String,
+    intervals: u64,
+}
+
+impl From<&Logged> for Hlog {
+    fn from(of: &Logged) -> Self {
+        Self { path: of.path.display().to_string(), intervals: of.intervals }
+    }
 }
 
 #[derive(Serialize)]
@@ -193,6 +239,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) received: &'a [Received],
     /// Why feeds broke off, a line for each.
     pub(crate) errors: Vec<String>,
+    pub(crate) logged: Option<&'a Logged>,
+    pub(crate) open_loop: Option<OpenLoop>,
 }
 
 impl Summary {
@@ -225,9 +273,11 @@ impl Summary {
             live: of.received.iter().map(Live::from).collect(),
             books_digest: outcome.books_digest.to_string(),
             findings_digest: outcome.findings_digest.to_string(),
-            latency: outcome.percentiles().map(|(stage, of)| (stage, of.into())).collect(),
-            latency_order: outcome.percentiles().map(|(stage, _)| stage).collect(),
+            latency: outcome.percentiles().map(|(stage, of)| (stage.into(), of.into())).collect(),
+            latency_order: outcome.percentiles().map(|(stage, _)| stage.into()).collect(),
             latency_sampled_every: of.sample_every,
+            open_loop: of.open_loop,
+            hlog: of.logged.map(Hlog::from),
         }
     }
 
@@ -294,6 +344,14 @@ impl fmt::Display for Summary {
         row("signals", &Counts(&self.findings.signal))?;
         row("digests", &format_args!("books    {}", self.books_digest))?;
         row("", &format_args!("findings {}", self.findings_digest))?;
+        if let Some(Hlog { path, intervals }) = &self.hlog {
+            row("latencies", &format_args!("{intervals} intervals in {path}"))?;
+        }
+        if let Some(OpenLoop { speed, expected_interval }) = self.open_loop {
+            let each = Thousands(expected_interval.round() as u64);
+            let pace = Pace(speed);
+            row("open loop", &format_args!("an event was due every {each} ns ({pace})"))?;
+        }
         self.latencies(f)
     }
 }
@@ -306,7 +364,7 @@ impl Summary {
         heads.iter().try_for_each(|head| write!(f, "{head:>12}"))?;
         writeln!(f)?;
         let wires = self.live.iter().filter_map(|live| Some(("wire", live.wire.as_ref()?)));
-        let stages = self.latency_order.iter().map(|stage| (*stage, &self.latency[stage]));
+        let stages = self.latency_order.iter().map(|stage| (&**stage, &self.latency[stage]));
         for (stage, of) in wires.chain(stages) {
             write!(f, "  {stage:<12}{:>12}", Thousands(of.count))?;
             // A percentile that so few samples cannot have is not shown: it would only be the maximum.

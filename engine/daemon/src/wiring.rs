@@ -1,6 +1,6 @@
 //! From flags and configuration to a pipeline that runs.
 
-use crate::config::Config;
+use crate::config::{Config, Latencies};
 use engine_assembly::{Assembly, Spec};
 use engine_event::Nanos;
 use engine_observer::Roster;
@@ -83,6 +83,8 @@ pub(crate) fn usual_config() -> Config {
         bounds: Spec::default().bounds,
         roster: usual_roster(),
         sinks: Vec::new(),
+        latencies: Latencies::default(),
+        api: None,
     }
 }
 

@@ -86,6 +86,11 @@ fn a_rough_line_gives_what_the_file_gives() {
     assert!(told.contains(replayed["books_digest"].as_str().unwrap()), "{told}");
     assert!(told.contains(replayed["findings_digest"].as_str().unwrap()), "{told}");
     assert!(told.contains("  received    ") && told.contains("  wire "), "{told}");
+    let received: u64 = number_after(&told, "receive ").replace(',', "").parse().unwrap();
+    assert!(
+        received >= MESSAGES / 64,
+        "one event in 64 is followed from the kernel's stamp: {told}"
+    );
 }
 
 #[test]

@@ -68,9 +68,15 @@ fn the_summary_is_one_document_with_every_key() {
         assert_eq!(summary["bytes"], folder.read(file).len(), "{file}");
         assert_eq!(summary["faults"], serde_json::json!({}), "{file}");
         assert_eq!(summary["stopped"], "end", "{file}");
-        let of_stage = &summary["latency"]["end_to_end"];
-        for key in ["count", "p50", "p90", "p99", "p99.9", "max"] {
-            assert!(of_stage[key].is_u64(), "{file}: {key} of {of_stage}");
+        let stages = ["decode", "sequence", "hop", "book", "observe", "release", "end_to_end"];
+        assert_eq!(summary["latency_order"], serde_json::json!(stages), "{file}");
+        for stage in stages {
+            let of_stage = &summary["latency"][stage];
+            for key in ["count", "p50", "p90", "p99", "p99.9", "max"] {
+                assert!(of_stage[key].is_u64(), "{file}: {key} of {of_stage}");
+            }
+            let followed = summary["events"].as_u64().unwrap() / 64;
+            assert!(of_stage["count"].as_u64().unwrap() >= followed * 9 / 10, "{file}: {stage}");
         }
     }
 }

@@ -7,6 +7,7 @@ use bytemuck::{Pod, Zeroable};
 use std::cell::Cell;
 use std::fmt;
 use std::ops::Add;
+use std::sync::Arc;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Nanoseconds since the Unix epoch, as an event carries them. Feeds that give only the time of day
@@ -83,7 +84,16 @@ pub struct RealClock {
 impl RealClock {
     /// Calibrates the counter (some milliseconds, the first time in a process) and starts.
     pub fn new() -> Self {
-        let counter = quanta::Clock::new();
+        Self::of(quanta::Clock::new())
+    }
+
+    /// A clock that stands still but for what its hands are moved: for tests of whoever measures.
+    pub fn with_hands() -> (Self, Hands) {
+        let (counter, hands) = quanta::Clock::mock();
+        (Self::of(counter), Hands(hands))
+    }
+
+    fn of(counter: quanta::Clock) -> Self {
         let since_epoch = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .expect("the machine's clock stands after 1970");
@@ -103,6 +113,17 @@ impl Clock for RealClock {
     fn now(&self) -> Nanos {
         let elapsed = self.counter.now().duration_since(self.started);
         Nanos(self.started_at.0 + elapsed.as_nanos() as u64)
+    }
+}
+
+/// The hands of a [`RealClock::with_hands`].
+#[derive(Clone, Debug)]
+pub struct Hands(Arc<quanta::Mock>);
+
+impl Hands {
+    /// So much time passes.
+    pub fn advance(&self, span: Nanos) {
+        self.0.increment(span.0);
     }
 }
 
@@ -153,6 +174,15 @@ mod tests {
             assert!(now >= last);
             last = now;
         }
+    }
+
+    #[test]
+    fn a_clock_with_hands_stands_still_by_itself() {
+        let (clock, hands) = RealClock::with_hands();
+        let begun = clock.now();
+        assert_eq!(clock.clone().now(), begun);
+        hands.advance(Nanos(7));
+        assert_eq!(clock.now(), begun + Nanos(7));
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod fault;
 pub mod id;
 pub mod snapshot;
 
-pub use clock::{Clock, ManualClock, Nanos, RealClock, WallClock};
+pub use clock::{Clock, Hands, ManualClock, Nanos, RealClock, WallClock};
 pub use decimal::{Decimal, DecimalError};
 pub use digest::Digest;
 pub use directory::{Definition, Directory, DirectoryFull, Names};

@@ -12,6 +12,14 @@ pub trait Sink {
 
     /// Takes an event. The caller has asked for [`room`](Self::room).
     fn push(&mut self, event: Event);
+
+    /// Takes an event that should have been here at `due`, by the clock of whoever polls the feed: it
+    /// may be late, and a sink that measures counts that in.
+    #[inline]
+    fn push_due(&mut self, event: Event, due: Nanos) {
+        let _ = due;
+        self.push(event);
+    }
 }
 
 impl Sink for Vec<Event> {
@@ -41,6 +49,28 @@ pub trait Feed: Send {
 
     /// What was read so far.
     fn tally(&self) -> Tally;
+
+    /// Adds what was read so far to a tally that is there already: for whoever asks now and then, while
+    /// events pass. Feeds that run for long do so without allocating.
+    fn tally_into(&self, all: &mut Tally) {
+        all.add(&self.tally());
+    }
+
+    /// What is known of when its events should have been here.
+    fn timing(&self) -> Timing {
+        Timing::AsRead
+    }
+}
+
+/// What is known of when a feed's events should have been here: where their latency begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Timing {
+    /// Nothing: they are there when they are read.
+    AsRead,
+    /// `received_at` is when the kernel or the network card of this machine had them, by its time of day.
+    Received,
+    /// They are paced, and say [when they were due](Sink::push_due).
+    Due,
 }
 
 /// What came of polling a feed.
@@ -107,6 +137,16 @@ impl Tally {
         self.gaps += 1;
         let missing = Gap::new(place, 0, Fault::Truncated);
         Event::new(SubjectId::EVERY, self.last_at.unwrap_or_default(), missing)
+    }
+
+    /// Forgets what was read, and keeps the memory.
+    pub fn clear(&mut self) {
+        let Self { messages, bytes, by_type, unknown, gaps, faults, .. } = self;
+        [messages, bytes, unknown, gaps].into_iter().for_each(|count| *count = 0);
+        by_type.fill(0);
+        *faults = FaultCounts::default();
+        self.first_faults.clear();
+        (self.first_at, self.last_at) = (None, None);
     }
 
     /// Adds what another feed read.

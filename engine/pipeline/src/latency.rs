@@ -1,11 +1,9 @@
-//! How long things took: single-writer histograms, and the stamps that travel beside the events.
+//! How long things took: histograms of one writer, and the figures that are told of them.
 
 use engine_event::Nanos;
 use hdrhistogram::Histogram;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// A stage's latencies, written by that stage alone: 1 ns to 1 minute, three significant digits.
+/// Latencies written by one thread alone: 1 ns to 1 minute, three significant digits.
 #[derive(Clone, Debug)]
 pub struct Latency(Histogram<u64>);
 
@@ -27,6 +25,16 @@ impl Latency {
     /// Adds what another writer recorded.
     pub fn add(&mut self, other: &Latency) {
         self.0.add(&other.0).expect("all histograms have the same bounds");
+    }
+
+    /// Forgets what was recorded, and keeps the memory.
+    pub fn clear(&mut self) {
+        self.0.reset();
+    }
+
+    /// Whether nothing was recorded.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The histogram itself, for plots and logs.
@@ -68,60 +76,6 @@ pub struct Percentiles {
     pub max: u64,
 }
 
-/// When sampled events were sequenced, in the engine's own time, kept beside the ring.
-///
-/// One event in [`every`](Self::every) is followed through the stages; the others cost nothing. An
-/// event's stamp is written before the event is published and read by those who gate the ring, so it
-/// cannot be overwritten before they have read it, and the ring's own ordering covers it.
-#[derive(Clone, Debug)]
-pub struct Stamps {
-    slots: Arc<[AtomicU64]>,
-    every: u64,
-}
-
-impl Stamps {
-    /// Stamps for one event in `every` (a power of two) of a ring of `ring_capacity` events.
-    pub fn new(every: u64, ring_capacity: usize) -> Self {
-        assert!(every.is_power_of_two(), "sampling is by a mask");
-        let slots = (ring_capacity / every as usize).next_power_of_two() * 2;
-        Self { slots: (0..slots).map(|_| AtomicU64::new(0)).collect(), every }
-    }
-
-    /// One event in how many is sampled.
-    pub fn every(&self) -> u64 {
-        self.every
-    }
-
-    /// Whether the event with this sequence number is followed.
-    #[inline]
-    pub fn samples(&self, seq: u64) -> bool {
-        seq & (self.every - 1) == 0
-    }
-
-    /// Whether this event or the next one is followed.
-    #[inline]
-    pub fn is_near(&self, seq: u64) -> bool {
-        (seq + 1) & (self.every - 1) <= 1
-    }
-
-    #[inline]
-    fn slot(&self, seq: u64) -> &AtomicU64 {
-        &self.slots[(seq / self.every) as usize & (self.slots.len() - 1)]
-    }
-
-    /// Notes when a sampled event was sequenced.
-    #[inline]
-    pub fn set(&self, seq: u64, at: Nanos) {
-        self.slot(seq).store(at.0, Relaxed); // ordered by the ring's publication
-    }
-
-    /// When a sampled event was sequenced.
-    #[inline]
-    pub fn get(&self, seq: u64) -> Nanos {
-        Nanos(self.slot(seq).load(Relaxed)) // ordered by the ring's publication
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,14 +89,5 @@ mod tests {
         assert_eq!(told.count, 2);
         assert_eq!(told.p50, 1);
         assert!(told.max >= Latency::MAX.0);
-    }
-
-    #[test]
-    fn stamps_of_a_whole_ring_stay_apart() {
-        let stamps = Stamps::new(4, 16);
-        for seq in (0..16).filter(|seq| stamps.samples(*seq)) {
-            stamps.set(seq, Nanos(seq + 1));
-        }
-        assert_eq!([0, 4, 8, 12].map(|seq| stamps.get(seq).0), [1, 5, 9, 13]);
     }
 }

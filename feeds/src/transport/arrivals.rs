@@ -4,7 +4,7 @@
 //! feeds are polled in turn, and what one gives goes on at once.
 
 use engine_event::{Directory, Event, Nanos, SourceId};
-use engine_pipeline::{Feed, FeedError, FeedTurn, Sink, Tally};
+use engine_pipeline::{Feed, FeedError, FeedTurn, Sink, Tally, Timing};
 
 /// Feeds polled in turn. Each event carries its feed's place as its source.
 #[derive(Debug)]
@@ -68,8 +68,19 @@ impl<F: Feed> Feed for Arrivals<F> {
 
     fn tally(&self) -> Tally {
         let mut all = Tally::default();
-        self.feeds.iter().for_each(|feed| all.add(&feed.tally()));
+        self.tally_into(&mut all);
         all
+    }
+
+    fn tally_into(&self, all: &mut Tally) {
+        self.feeds.iter().for_each(|feed| feed.tally_into(all));
+    }
+
+    /// That of all, if they are alike.
+    fn timing(&self) -> Timing {
+        let mut timings = self.feeds.iter().map(Feed::timing);
+        let first = timings.next().unwrap_or(Timing::AsRead);
+        if timings.all(|timing| timing == first) { first } else { Timing::AsRead }
     }
 }
 
@@ -88,6 +99,11 @@ impl<S: Sink> Sink for Signed<'_, S> {
     #[inline]
     fn push(&mut self, event: Event) {
         self.sink.push(event.from_source(self.source));
+    }
+
+    #[inline]
+    fn push_due(&mut self, event: Event, due: Nanos) {
+        self.sink.push_due(event.from_source(self.source), due);
     }
 }
 

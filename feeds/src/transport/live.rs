@@ -5,7 +5,7 @@ use crate::Options;
 use crate::codec::Itch50;
 use crate::codec::iex::Iex;
 use engine_event::{Directory, Nanos};
-use engine_pipeline::{Feed, FeedError, FeedTurn, Sink, Tally};
+use engine_pipeline::{Feed, FeedError, FeedTurn, Sink, Tally, Timing};
 use std::fmt;
 use std::str::FromStr;
 
@@ -118,5 +118,16 @@ impl Feed for LiveFeed {
             LiveFeed::Itch50(feed) => feed.tally(),
             LiveFeed::Iex(feed) => feed.tally(),
         }
+    }
+
+    fn tally_into(&self, all: &mut Tally) {
+        match self {
+            LiveFeed::Itch50(feed) => feed.tally_into(all),
+            LiveFeed::Iex(feed) => feed.tally_into(all),
+        }
+    }
+
+    fn timing(&self) -> Timing {
+        Timing::Received
     }
 }

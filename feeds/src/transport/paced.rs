@@ -1,7 +1,11 @@
-//! A feed slowed down to the speed at which its events happened, or a multiple of it.
+//! A feed slowed down to the speed at which its events happened, a multiple of it, or an even rate.
+//!
+//! When each event is due follows from the first one alone: whoever is late with one does not put off
+//! the next. So an event says when it was due, and what is measured from there leaves out nothing of a
+//! stall, however few events got through it.
 
 use engine_event::{Directory, Event, Nanos};
-use engine_pipeline::{Feed, FeedError, FeedTurn, Sink, Tally};
+use engine_pipeline::{Feed, FeedError, FeedTurn, Sink, Tally, Timing};
 use std::fmt;
 use std::str::FromStr;
 
@@ -12,6 +16,8 @@ pub enum Speed {
     Max,
     /// So many times as fast as they happened; above 0.
     Times(f64),
+    /// So many events a second, one after the other at even distances; above 0.
+    Rate(f64),
 }
 
 impl FromStr for Speed {
@@ -33,6 +39,7 @@ impl fmt::Display for Speed {
         match self {
             Speed::Max => f.write_str("max"),
             Speed::Times(times) => times.fmt(f),
+            Speed::Rate(rate) => write!(f, "{rate} events/s"),
         }
     }
 }
@@ -50,6 +57,9 @@ pub struct Paced<F> {
     begins: Nanos,
     /// When the first event after that was released, and its own time.
     start: Option<(Nanos, Nanos)>,
+    /// How many were released since, and when the last of them was due.
+    released: u64,
+    last_due: Nanos,
     batch: Vec<Event>,
     at: usize,
     /// What the feed said last, once it will not be polled again.
@@ -69,6 +79,8 @@ impl<F: Feed> Paced<F> {
             speed,
             begins,
             start: None,
+            released: 0,
+            last_due: Nanos(0),
             batch: Vec::with_capacity(BATCH),
             at: 0,
             outcome: None,
@@ -80,13 +92,35 @@ impl<F: Feed> Paced<F> {
         &self.feed
     }
 
-    fn is_due(&mut self, event: &Event, now: Nanos, times: f64) -> bool {
+    /// How fast it is.
+    pub fn speed(&self) -> Speed {
+        self.speed
+    }
+
+    /// How many nanoseconds after one another events were due, on average: none if they were not, or
+    /// fewer than two were released.
+    pub fn expected_interval(&self) -> Option<f64> {
+        let ((started, _), steps) = (self.start?, self.released.checked_sub(1)?);
+        match self.speed {
+            Speed::Max => None,
+            Speed::Rate(rate) => Some(1e9 / rate),
+            Speed::Times(_) if steps == 0 => None,
+            Speed::Times(_) => Some(self.last_due.since(started).0 as f64 / steps as f64),
+        }
+    }
+
+    /// When an event is due, the next to be released; none if at once.
+    fn due(&mut self, event: &Event, now: Nanos) -> Option<Nanos> {
         if event.event_at < self.begins {
-            return true;
+            return None;
         }
         let (started, first) = *self.start.get_or_insert((now, event.event_at));
-        let passed = now.since(started).0 as f64 * times;
-        event.event_at.since(first).0 as f64 <= passed
+        let after = match self.speed {
+            Speed::Max => return None,
+            Speed::Times(times) => event.event_at.since(first).0 as f64 / times,
+            Speed::Rate(rate) => self.released as f64 * 1e9 / rate,
+        };
+        Some(started + Nanos(after.ceil() as u64))
     }
 
     /// Decodes the next events; says whether the feed has more to do now.
@@ -103,7 +137,6 @@ impl<F: Feed> Paced<F> {
 
     fn release<S: Sink>(
         &mut self,
-        times: f64,
         now: Nanos,
         names: &mut Directory,
         sink: &mut S,
@@ -118,10 +151,15 @@ impl<F: Feed> Paced<F> {
         }
         for _ in 0..sink.room() {
             let Some(&event) = self.batch.get(self.at) else { break };
-            if !self.is_due(&event, now, times) {
-                break;
+            match self.due(&event, now) {
+                None => sink.push(event),
+                Some(due) if due > now => break,
+                Some(due) => {
+                    sink.push_due(event, due);
+                    self.released += 1;
+                    self.last_due = due;
+                }
             }
-            sink.push(event);
             self.at += 1;
             turn = FeedTurn::Worked;
         }
@@ -138,12 +176,23 @@ impl<F: Feed> Feed for Paced<F> {
     ) -> Result<FeedTurn, FeedError> {
         match self.speed {
             Speed::Max => self.feed.poll(now, names, sink),
-            Speed::Times(times) => self.release(times, now, names, sink),
+            Speed::Times(_) | Speed::Rate(_) => self.release(now, names, sink),
         }
     }
 
     fn tally(&self) -> Tally {
         self.feed.tally()
+    }
+
+    fn tally_into(&self, all: &mut Tally) {
+        self.feed.tally_into(all);
+    }
+
+    fn timing(&self) -> Timing {
+        match self.speed {
+            Speed::Max => self.feed.timing(),
+            Speed::Times(_) | Speed::Rate(_) => Timing::Due,
+        }
     }
 }
 
@@ -181,6 +230,47 @@ mod tests {
         assert_eq!(released(Speed::Times(1.0), &times, &[7, 16, 17, 26, 27]), [1, 1, 2, 2, 3]);
         assert_eq!(released(Speed::Times(2.0), &times, &[7, 11, 12, 17]), [1, 1, 2, 3]);
         assert_eq!(released(Speed::Max, &times, &[7]), [3]);
+    }
+
+    #[test]
+    fn a_rate_puts_events_at_even_distances_whatever_their_times() {
+        let times = [5, 5, 6, 1_000_000, 2];
+        let rate = Speed::Rate(100_000_000.0); // one in 10 ns
+        assert_eq!(released(rate, &times, &[7, 16, 17, 36, 37, 47]), [1, 1, 2, 3, 4, 5]);
+    }
+
+    /// A sink that notes when events were due.
+    struct Dues(Vec<Option<u64>>);
+
+    impl Sink for Dues {
+        fn room(&mut self) -> usize {
+            2
+        }
+
+        fn push(&mut self, _: Event) {
+            self.0.push(None);
+        }
+
+        fn push_due(&mut self, _: Event, due: Nanos) {
+            self.0.push(Some(due.0));
+        }
+    }
+
+    #[test]
+    fn who_is_late_does_not_put_off_the_next() {
+        let dues = |speed| {
+            let mut paced = Paced::from(Listed::at(&[1, 10, 20, 30, 40]), speed, Nanos(10));
+            let (mut names, mut sink) = (Directory::new(1), Dues(Vec::new()));
+            for now in [100, 100, 1000, 1000, 2000, 2000] {
+                paced.poll(Nanos(now), &mut names, &mut sink).unwrap();
+            }
+            (sink.0, paced.expected_interval())
+        };
+        let twice = vec![None, Some(100), Some(105), Some(110), Some(115)];
+        assert_eq!(dues(Speed::Times(2.0)), (twice, Some(5.0)));
+        let rate = vec![None, Some(100), Some(102), Some(104), Some(106)];
+        assert_eq!(dues(Speed::Rate(5e8)), (rate, Some(2.0)));
+        assert_eq!(dues(Speed::Max), (vec![None; 5], None));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::codec::channels::{Arrival, Channels, Counters, Protocol, Refusal, Tur
 use crate::codec::framing::moldudp64::Header;
 use batches::Batches;
 use engine_event::{Clock, Directory, Fault, Nanos, WallClock};
-use engine_pipeline::{Feed, FeedError, FeedTurn, Latency, Sink, Tally};
+use engine_pipeline::{Feed, FeedError, FeedTurn, Latency, Sink, Tally, Timing};
 use record::Recording;
 use sockets::{Wish, buffer_bytes, connect, listen};
 use std::fmt;
@@ -487,6 +487,14 @@ impl<P: Protocol> Feed for Udp<P> {
 
     fn tally(&self) -> Tally {
         self.tally.clone()
+    }
+
+    fn tally_into(&self, all: &mut Tally) {
+        all.add(&self.tally);
+    }
+
+    fn timing(&self) -> Timing {
+        Timing::Received
     }
 }
 

@@ -1,7 +1,7 @@
 //! A feed that ends before its input does.
 
 use engine_event::{Directory, Event, Nanos};
-use engine_pipeline::{Feed, FeedError, FeedTurn, Sink, Tally};
+use engine_pipeline::{Feed, FeedError, FeedTurn, Sink, Tally, Timing};
 
 /// A feed up to a time: it ends with its first event after that. The tally counts what was read, which
 /// may be some messages more.
@@ -47,6 +47,14 @@ impl<F: Feed> Feed for Until<F> {
     fn tally(&self) -> Tally {
         self.feed.tally()
     }
+
+    fn tally_into(&self, all: &mut Tally) {
+        self.feed.tally_into(all);
+    }
+
+    fn timing(&self) -> Timing {
+        self.feed.timing()
+    }
 }
 
 struct Before<'a, S> {
@@ -55,15 +63,28 @@ struct Before<'a, S> {
     is_over: &'a mut bool,
 }
 
+impl<S: Sink> Before<'_, S> {
+    /// Whether the event is wanted.
+    fn wants(&mut self, event: &Event) -> bool {
+        *self.is_over |= event.event_at > self.until;
+        !*self.is_over
+    }
+}
+
 impl<S: Sink> Sink for Before<'_, S> {
     fn room(&mut self) -> usize {
         if *self.is_over { 0 } else { self.sink.room() }
     }
 
     fn push(&mut self, event: Event) {
-        *self.is_over |= event.event_at > self.until;
-        if !*self.is_over {
+        if self.wants(&event) {
             self.sink.push(event);
+        }
+    }
+
+    fn push_due(&mut self, event: Event, due: Nanos) {
+        if self.wants(&event) {
+            self.sink.push_due(event, due);
         }
     }
 }

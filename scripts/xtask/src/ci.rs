@@ -29,6 +29,7 @@ fn plan(workspace: &Workspace) -> Vec<Step<'_>> {
         Step::new("fmt", "rustfmt would change nothing", fmt),
         Step::new("clippy", "no warning in any target, fuzz targets included", clippy),
         Step::new("test", "every test", test),
+        Step::new("hlog", "Python's hdrh reads our interval logs", hlog),
         Step::new("doctest", "every example in the documentation", doctest),
         Step::new("doc", "the documentation builds without a warning", doc),
         Step::new("bench", "every bench runs once", || bench::smoke(workspace)),
@@ -68,6 +69,17 @@ fn test() -> Result<Outcome> {
     must_have_nextest()?;
     cargo("nextest run --workspace --no-fail-fast").run()?;
     Ok(Outcome::Done)
+}
+
+/// Among the tests already, where one that could not run says so to nobody.
+fn hlog() -> Result<Outcome> {
+    let words = "test --package engine-daemon --test hlog hdrh -- --nocapture";
+    let (succeeded, said) = cargo(words).outcome()?;
+    if !succeeded {
+        bail!("{said}");
+    }
+    let why = said.lines().find_map(|line| line.strip_prefix("not run: "));
+    Ok(why.map_or(Outcome::Done, |why| Outcome::NotRun(why.to_owned())))
 }
 
 fn doctest() -> Result<Outcome> {

@@ -3,6 +3,7 @@
 use crate::cli::Check;
 use crate::config::{Config, Feed, Origin};
 use crate::failure::Failure;
+use crate::intervals;
 use crate::output::print;
 use crate::session;
 use crate::wiring::Laid;
@@ -15,9 +16,12 @@ pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
     let path = arguments.config.display();
     let plan = session::plan(&config)
         .map_err(|wrong| Failure::usage(wrong).configured_at(&path.to_string()))?;
-    let Config { feeds, roster, sinks, .. } = config;
+    let Config { feeds, roster, sinks, latencies, api, .. } = config;
     let told = feeds.iter().map(tell_feed).collect::<Result<Vec<_>, _>>()?;
     sinks.iter().try_for_each(|sink| session::check_sink(sink, &feeds))?;
+    if let Some(hlog) = &latencies.hlog {
+        intervals::check(hlog, &feeds, &sinks)?;
+    }
     let observers = roster.all();
     let sinks = sinks.iter().map(|sink| match &sink.path {
         Some(path) => path.display().to_string(),
@@ -34,6 +38,8 @@ pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
             "feeds": told.iter().map(|(name, _)| name).collect::<Vec<_>>(),
             "observers": observers.iter().map(|of| observer(&**of)).collect::<Vec<_>>(),
             "sinks": sinks.len(),
+            "api": api.as_ref().map(|api| api.listen.to_string()),
+            "hlog": latencies.hlog.as_ref().map(|hlog| hlog.path.display().to_string()),
         });
         return print(format_args!("{checked}\n"));
     }
@@ -41,6 +47,13 @@ pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
     rows.extend(told.iter().map(|(name, format)| ("feed", format!("{name} ({format})"))));
     rows.extend(observers.iter().map(|of| ("observer", of.parameters().to_string())));
     rows.extend(sinks.map(|sink| ("sink", sink)));
+    if let Some(hlog) = &latencies.hlog {
+        let every = latencies.interval.as_millis();
+        rows.push(("latencies", format!("{}, every {every} ms", hlog.path.display())));
+    }
+    if let Some(api) = &api {
+        rows.push(("api", format!("http://{}", api.listen)));
+    }
     if feeds.is_empty() {
         rows.push(("feed", "none, so this is only for replay --config".to_string()));
     }

@@ -6,6 +6,7 @@ mod decode;
 mod generate;
 mod replay;
 mod run;
+mod top;
 
 use crate::cli::Command;
 use crate::failure::Failure;
@@ -21,6 +22,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Book(arguments) => book::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Top(arguments) => top::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
     }
 }

@@ -1,7 +1,7 @@
 //! `tapewatch replay`: files through the whole pipeline.
 
 use crate::cli::{Input, Replay};
-use crate::config::{Config, Feed, Origin, Sink};
+use crate::config::{Config, Feed, Hlog, Origin, Sink};
 use crate::failure::Failure;
 use crate::findings::Wanted;
 use crate::output::{print, tell};
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 pub(crate) fn run(arguments: Replay) -> Result<(), Failure> {
     let Replay { files, input, speed, topology, shards, spread, force, .. } = arguments;
-    let Replay { from, to, findings, config, json, .. } = arguments;
+    let Replay { rate, from, to, findings, hlog, config, json, .. } = arguments;
     let mut config = match config {
         Some(path) => Config::read(&path)?,
         None => wiring::usual_config(),
@@ -25,8 +25,10 @@ pub(crate) fn run(arguments: Replay) -> Result<(), Failure> {
             Feed { origin, place: None, options: options(&input) }
         })
         .collect();
-    config.speed = speed;
+    config.speed = rate.map_or(speed, feeds::Speed::Rate);
+    config.latencies.hlog = hlog.map(|path| Hlog { path, place: None });
     config.sinks = findings.into_iter().map(sink).collect();
+    config.api = None;
     config.until = to.unwrap_or(Nanos::END);
     let machine = &mut config.machine;
     machine.spec.begins = from.unwrap_or_default();

@@ -17,6 +17,9 @@ pub(crate) fn run(arguments: &Run) -> Result<(), Failure> {
     session::plan(&config)
         .map_err(|wrong| Failure::usage(wrong).configured_at(&path.to_string()))?;
     let session = Session::open(config)?;
+    if let Some(address) = session.api() {
+        tell(format_args!("tapewatch: answers at http://{address}\n"));
+    }
     tell(format_args!("tapewatch: running, {}\n", Laid(session.plan())));
     let (summary, ended) = session.run();
     tell(summary); // standard output belongs to the findings

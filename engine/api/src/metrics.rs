@@ -1,0 +1,92 @@
+//! The status as Prometheus reads it: OpenMetrics' text.
+
+use crate::status::{Figures, Status};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use std::sync::atomic::AtomicU64;
+
+pub(crate) const KIND: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+type Labels = Vec<(&'static str, String)>;
+type Counters = Family<Labels, Counter>;
+type Gauges = Family<Labels, Gauge<f64, AtomicU64>>;
+
+/// What is told of one status. A registry is made for each request: there is one a few seconds.
+pub(crate) fn text(status: &Status) -> String {
+    let mut registry = Registry::with_prefix("tapewatch");
+    let figures = &status.figures;
+    counts(figures, &mut registry);
+    let faults = counter(&mut registry, "faults", "What could not be taken as it came");
+    for (reason, count) in &figures.faults {
+        add(&faults, &vec![("reason", reason.clone())], *count);
+    }
+    let findings = counter(&mut registry, "findings", "Signals by name and alerts by pattern");
+    for (kind, names) in &figures.findings {
+        for (name, count) in names {
+            add(&findings, &vec![("kind", kind.clone()), ("name", name.clone())], *count);
+        }
+    }
+    let quantiles = gauge(&mut registry, "latency_seconds", "Percentiles since the start");
+    let measured = counter(&mut registry, "latency_samples", "Sampled events behind them");
+    for (stage, of) in status.latency.percentiles() {
+        add(&measured, &vec![("stage", stage.to_string())], of.count);
+        let told = [
+            ("0.5", of.p50),
+            ("0.9", of.p90),
+            ("0.99", of.p99),
+            ("0.999", of.p99_9),
+            ("1", of.max),
+        ];
+        for (quantile, nanos) in told {
+            let labels = vec![("stage", stage.to_string()), ("quantile", quantile.to_string())];
+            quantiles.get_or_create(&labels).set(nanos as f64 / 1e9);
+        }
+    }
+    let mut text = String::new();
+    encode(&mut text, &registry).expect("a string takes everything");
+    text
+}
+
+fn counts(figures: &Figures, registry: &mut Registry) {
+    let Figures { messages, events, bytes, gaps, unknown, stalls, ring, .. } = figures;
+    for (name, help, count) in [
+        ("messages", "Messages read", *messages),
+        ("events", "Events sequenced", *events),
+        ("bytes", "Bytes read", *bytes),
+        ("gaps", "Gaps declared", *gaps),
+        ("unknown", "Messages of an unknown type", *unknown),
+        ("stalls", "Turns in which the feed was held back", *stalls),
+    ] {
+        let counter: Counter = Counter::default();
+        counter.inc_by(count);
+        registry.register(name, help, counter);
+    }
+    for (name, help, value) in [
+        ("ring_depth", "Events that somebody has still to take", ring.depth as f64),
+        ("ring_capacity", "Events that the ring holds", ring.capacity as f64),
+        ("uptime_seconds", "Since the start", figures.uptime_seconds),
+    ] {
+        let gauge = Gauge::<f64, AtomicU64>::default();
+        gauge.set(value);
+        registry.register(name, help, gauge);
+    }
+}
+
+fn counter(registry: &mut Registry, name: &str, help: &str) -> Counters {
+    let family = Counters::default();
+    registry.register(name, help, family.clone());
+    family
+}
+
+fn gauge(registry: &mut Registry, name: &str, help: &str) -> Gauges {
+    let family = Gauges::default();
+    registry.register(name, help, family.clone());
+    family
+}
+
+fn add(counters: &Counters, labels: &Labels, count: u64) {
+    counters.get_or_create(labels).inc_by(count);
+}
