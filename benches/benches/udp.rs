@@ -4,13 +4,18 @@
 //! the socket's buffer before the clock starts, so that no sender takes part; ours decodes them into
 //! events besides. *Sustained*: a sender on another core keeps a rate, in bursts that the kernel cuts
 //! into packets, and all packets must arrive. *Wire to event*: from the kernel's stamp to the moment
-//! that the feed takes the packet, at 100,000 packets a second; the peer does nothing but receive.
+//! that the feed takes the packet, at 100,000 packets a second; the peer does nothing but receive. *Wire
+//! to finding*: at the same rate, from the kernel's stamp to the moment that whatever was found because of
+//! the packet has left the engine: each packet is an order that enters at the touch or leaves it, so each
+//! changes the book, moves both signals of `microprice` and is looked at by P06. All stages share one core.
 
 #![forbid(unsafe_code)]
 
-use benches::{Contest, Cores, Options, Overwritten, Target, tell};
+use benches::{Contest, Cores, Nowhere, Options, Overwritten, Target, tell};
+use engine_assembly::{Assembly, Spec};
 use engine_event::{Clock, Directory, Nanos, RealClock, WallClock};
-use engine_pipeline::{Feed, FeedTurn, Latency, Percentiles};
+use engine_observer::Roster;
+use engine_pipeline::{Feed, FeedTurn, Latency, Percentiles, Plan, ThreadPlan, Topology, Wait};
 use feeds::codec::Itch50;
 use feeds::codec::framing::moldudp64::{Builder, PACKET_BYTES_MAX};
 use feeds::transport::udp::{Receive, Received};
@@ -23,6 +28,8 @@ use std::io::IoSliceMut;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
+use strategies::Microprice;
+use surveillance::QuoteStuffing;
 
 const LOOPBACK: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// Room for all packets of a round, each with what the kernel keeps beside it.
@@ -55,7 +62,14 @@ fn main() {
         .ours("io_uring", || wire(cores, paced, Receive::Auto))
         .ours("recvmmsg", || wire(cores, paced, Receive::Batches))
         .play(rounds);
-    tell(options, "udp", "as the group says", &[drained, sustained, wire]);
+    let found = Contest::with_columns("wire to finding, µs", &["p50", "p99"])
+        .peer("recvmsg, which finds nothing", || wire_bare(cores, paced))
+        .ours("io_uring, books, microprice, P06", || wire_to_finding(cores, paced, Receive::Auto))
+        .ours("recvmmsg, books, microprice, P06", || {
+            wire_to_finding(cores, paced, Receive::Batches)
+        })
+        .play(rounds);
+    tell(options, "udp", "as the group says", &[drained, sustained, wire, found]);
 }
 
 fn may_have_a_large_buffer() -> bool {
@@ -69,7 +83,7 @@ fn group() -> SocketAddr {
     SocketAddr::new(Ipv4Addr::new(239, 255, 90, 1).into(), free.expect("loopback").port())
 }
 
-/// Deletions, each in a packet of its own, and the end of the session.
+/// Messages, each in a packet of its own, and the end of the session.
 struct Sender {
     socket: UdpSocket,
     to: SocketAddr,
@@ -99,19 +113,38 @@ impl Sender {
         self.socket.send_to(&packet, self.to).expect("loopback takes it");
     }
 
+    /// The next of: an offer that stays, then a bid that enters, leaves, enters, leaves, …
+    fn send_order(&mut self) {
+        let number = self.builder.sequence();
+        let (is_offer, leaves) = (number == 1, number > 1 && !number.is_multiple_of(2));
+        let mut message = [0; 36];
+        message[0] = if leaves { b'D' } else { b'A' };
+        message[1..3].copy_from_slice(&1_u16.to_be_bytes());
+        message[5..11].copy_from_slice(&(number * 10_000).to_be_bytes()[2..]);
+        message[11..19].copy_from_slice(&(number - u64::from(leaves)).to_be_bytes());
+        message[19] = if is_offer { b'S' } else { b'B' };
+        message[20..24].copy_from_slice(&(100 + number as u32 % 1000).to_be_bytes());
+        message[24..32].copy_from_slice(b"STOCK   ");
+        message[32..36]
+            .copy_from_slice(&(if is_offer { 10_200_u32 } else { 10_000 }).to_be_bytes());
+        self.builder.push(&message[..if leaves { 19 } else { 36 }]);
+        let packet = self.builder.take();
+        self.socket.send_to(&packet, self.to).expect("loopback takes it");
+    }
+
     /// Several packets with one call.
     fn burst(&mut self, count: u64) {
         let packets: Vec<u8> = (0..count).flat_map(|_| self.packet()).collect();
         self.socket.send_to(&packets, self.to).expect("loopback takes it");
     }
 
-    fn send_at(&mut self, count: u64, rate: f64) {
+    fn send_at(&mut self, count: u64, rate: f64, send: fn(&mut Self)) {
         let start = Instant::now();
         for sent in 0..count {
             while start.elapsed().as_secs_f64() * rate < sent as f64 {
                 std::hint::spin_loop();
             }
-            self.send();
+            send(self);
         }
     }
 
@@ -211,14 +244,36 @@ fn sustain(cores: Cores, packets: u64, rate: f64, receive: Receive) -> Vec<f64> 
 fn wire(cores: Cores, packets: u64, receive: Receive) -> Vec<f64> {
     let group = group();
     let mut feed = open(group, receive);
-    let duel = cores.duel(|| send_paced(group, packets), || run(&mut feed));
+    let duel = cores.duel(|| send_paced(group, packets, Sender::send), || run(&mut feed));
     micros(duel.target.wire.expect("packets are stamped"))
 }
 
-fn send_paced(group: SocketAddr, packets: u64) {
+fn send_paced(group: SocketAddr, packets: u64, send: fn(&mut Sender)) {
     let mut sender = Sender::new(group);
-    sender.send_at(packets, 100_000.0);
+    sender.send_at(packets, 100_000.0, send);
     sender.end();
+}
+
+fn wire_to_finding(cores: Cores, packets: u64, receive: Receive) -> Vec<f64> {
+    let group = group();
+    let spec = Spec { sample_every: Udp::<Itch50>::WIRE_SAMPLED, ..Spec::default() };
+    let roster = Roster::new().with(Microprice::default()).with(QuoteStuffing::default());
+    let feed = open(group, receive);
+    let mut assembly = Assembly::new(feed, Directory::new(1000), &roster, Box::new(Nowhere), spec);
+    let thread = ThreadPlan { core: None, wait: Wait::Spin, stages: vec![0, 1, 2] };
+    let plan =
+        Plan { topology: Topology::Fused, threads: vec![thread], reason: "a bench".to_string() };
+    let pipeline = || {
+        assembly.run(&plan).expect("no stage fails");
+        let delivered = assembly.source().feed().received().lines.delivered;
+        assert_eq!(delivered, packets, "packets were lost");
+        let outcome = assembly.outcome();
+        let signals = outcome.signals.values().sum::<u64>();
+        assert!(signals > packets / 2, "every other packet moves both signals: {signals}");
+        let stages = assembly.latency();
+        stages.get("end_to_end").expect("it is always measured").percentiles()
+    };
+    micros(cores.duel(|| send_paced(group, packets, Sender::send_order), pipeline).target)
 }
 
 fn wire_bare(cores: Cores, packets: u64) -> Vec<f64> {
@@ -251,7 +306,7 @@ fn wire_bare(cores: Cores, packets: u64) -> Vec<f64> {
         }
         latency.percentiles()
     };
-    let duel = cores.duel(|| send_paced(group, packets), receive);
+    let duel = cores.duel(|| send_paced(group, packets, Sender::send), receive);
     micros(duel.target)
 }
 

@@ -56,7 +56,7 @@ fn assembly(session: &Session, roster: &Roster, spec: Spec) -> Assembly<AnyFeed>
 }
 
 /// Takes findings and keeps none.
-struct Nowhere;
+pub struct Nowhere;
 
 impl Outlet for Nowhere {
     fn take(&mut self, _: &Finding, _: Option<&Alert>, _: &mut Roll) -> io::Result<()> {

@@ -25,7 +25,7 @@ mod session;
 
 pub use contest::Contest;
 pub use cores::{Cores, Duel};
-pub use fused::{time_fused, time_fused_read};
+pub use fused::{Nowhere, time_fused, time_fused_read};
 pub use options::Options;
 pub use results::{Results, Target, tell};
 pub use rival::Rival;
