@@ -6,11 +6,14 @@ mod command;
 mod config;
 mod failure;
 mod findings;
+mod hlog;
 mod intervals;
 mod output;
+mod plot;
 mod remote;
 mod session;
 mod summary;
+mod terminal;
 mod view;
 mod wiring;
 
