@@ -13,8 +13,8 @@ use engine_event::{
 };
 use engine_observer::{Panel, Roster, Scope};
 use engine_pipeline::{
-    Feed, Intervals, Meter, Percentiles, Plan, Role, RunError, Runner, Stage, Stages, Stamps,
-    Stopped, Tally, Turn,
+    Feed, Intervals, Jitter, Meter, Percentiles, Plan, Role, RunError, Runner, Stage, Stages,
+    Stamps, Stopped, Tally, Turn,
 };
 use engine_ring::broadcast;
 use std::collections::BTreeMap;
@@ -60,6 +60,8 @@ pub struct Assembly<F> {
     clock: RealClock,
     /// Faults of an earlier part of the run, from a checkpoint.
     earlier_faults: FaultCounts,
+    /// What the machine took from the threads of the run.
+    jitter: Vec<Jitter>,
 }
 
 impl<F: Feed> Assembly<F> {
@@ -126,7 +128,8 @@ impl<F: Feed> Assembly<F> {
         let mut collector =
             Collector::new(events, lanes, panel, outlet, roll, stop.clone(), measured, timing);
         collector.start_after(seq);
-        Self { source, shards, collector, stop, clock, earlier_faults: FaultCounts::default() }
+        let (earlier_faults, jitter) = (FaultCounts::default(), Vec::new());
+        Self { source, shards, collector, stop, clock, earlier_faults, jitter }
     }
 
     /// What makes the pipeline drain when it becomes true: for a signal handler.
@@ -148,7 +151,10 @@ impl<F: Feed> Assembly<F> {
         let mut stages: Vec<&mut dyn Stage> = vec![&mut self.source];
         stages.extend(self.shards.iter_mut().map(|shard| shard as &mut dyn Stage));
         stages.push(&mut self.collector);
-        Runner::new(self.clock.clone(), &self.stop).run(plan, stages)
+        let runner = Runner::new(self.clock.clone(), &self.stop);
+        let ended = runner.run(plan, stages);
+        self.jitter = runner.into_jitter();
+        ended
     }
 
     /// Polls every stage once, on this thread. Returns whether any of them did something: after a turn
@@ -240,6 +246,7 @@ impl<F: Feed> Assembly<F> {
             findings_digest: ledger.digest(),
             books_digest: self.books_digest(),
             latency: self.latency(),
+            jitter: self.jitter.clone(),
         }
     }
 
@@ -351,6 +358,8 @@ pub struct Outcome {
     pub books_digest: Digest,
     /// By stage, of the sampled events.
     pub latency: Stages,
+    /// What the machine took from the threads, in the order of the plan.
+    pub jitter: Vec<Jitter>,
 }
 
 impl Outcome {

@@ -8,6 +8,7 @@ mod failure;
 mod findings;
 mod hlog;
 mod intervals;
+mod jitter;
 mod output;
 mod plot;
 mod remote;

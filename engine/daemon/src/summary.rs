@@ -1,6 +1,7 @@
 //! What a run came to, for people and for programs.
 
 use crate::intervals::Logged;
+use crate::jitter::{self, Jitter};
 use crate::output::{Bytes, Thousands};
 use engine_assembly::{Doubt, Doubted, Outcome};
 use engine_event::Nanos;
@@ -47,6 +48,8 @@ pub(crate) struct Summary {
     open_loop: Option<OpenLoop>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hlog: Option<Hlog>,
+    /// What the machine took from each thread.
+    jitter: Vec<Jitter>,
 }
 
 /// How events were paced.
@@ -206,7 +209,7 @@ struct Findings {
 }
 
 #[derive(Serialize)]
-struct Latency {
+pub(crate) struct Latency {
     count: u64,
     p50: u64,
     p90: u64,
@@ -278,6 +281,7 @@ impl Summary {
             latency_sampled_every: of.sample_every,
             open_loop: of.open_loop,
             hlog: of.logged.map(Hlog::from),
+            jitter: outcome.jitter.iter().map(Jitter::from).collect(),
         }
     }
 
@@ -352,7 +356,8 @@ impl fmt::Display for Summary {
             let pace = Pace(speed);
             row("open loop", &format_args!("an event was due every {each} ns ({pace})"))?;
         }
-        self.latencies(f)
+        self.latencies(f)?;
+        jitter::tell(&self.jitter, f)
     }
 }
 
