@@ -1,7 +1,7 @@
 //! What can be typed.
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use engine_pipeline::Topology;
 use feeds::Format;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ pub(crate) enum Command {
     Book(Book),
     /// Runs the daemon that a configuration describes
     Run(Run),
-    /// Checks a configuration
+    /// Checks a configuration, or what this machine is like for threads that never wait
     Check(Check),
     /// Shows the latencies in interval logs: percentiles by stage, bars, a picture, two logs compared
     Latency(Latency),
@@ -204,10 +204,14 @@ pub(crate) struct Run {
 }
 
 #[derive(Args)]
+#[command(group = ArgGroup::new("checked").required(true).multiple(true).args(["config", "machine"]))]
 pub(crate) struct Check {
     /// The configuration
     #[arg(long)]
-    pub(crate) config: PathBuf,
+    pub(crate) config: Option<PathBuf>,
+    /// Cores, clock, memory, network card and limits: what each costs, and how to change it (a second)
+    #[arg(long)]
+    pub(crate) machine: bool,
     /// Print the result as one JSON object
     #[arg(long)]
     pub(crate) json: bool,

@@ -9,6 +9,7 @@ mod findings;
 mod hlog;
 mod intervals;
 mod jitter;
+mod machine;
 mod output;
 mod plot;
 mod remote;
