@@ -220,8 +220,11 @@ pub(crate) struct Check {
 #[derive(Args)]
 pub(crate) struct Latency {
     /// Interval logs of HdrHistogram (.hlog); two of them are compared
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "url", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// Ask a running daemon what it has measured so far, besides the files (http://127.0.0.1:9100)
+    #[arg(long)]
+    pub(crate) url: Option<String>,
     /// Only intervals that begin so many seconds after the log did, or later
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, allow_negative_numbers = true)]
     pub(crate) from: Option<f64>,

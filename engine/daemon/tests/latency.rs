@@ -6,6 +6,9 @@ use expect_test::expect;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 use tapewatch::{Folder, keys};
 
@@ -117,6 +120,35 @@ fn pictures_are_written_and_named() {
     }
     assert!(folder.read("a.svg").starts_with(b"<svg"));
     assert!(folder.read("a.png").starts_with(b"\x89PNG"));
+}
+
+/// Answers one request for the latencies with this.
+fn daemon(log: Vec<u8>) -> (String, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let answer = move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 1024];
+        let read = stream.read(&mut request).unwrap();
+        assert!(request[..read].starts_with(b"GET /latency?hlog HTTP/1.1\r\n"));
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", log.len());
+        stream.write_all(&[head.into_bytes(), log].concat()).unwrap();
+    };
+    (address, thread::spawn(answer))
+}
+
+#[test]
+fn a_running_daemon_is_compared_with_a_log() {
+    let (address, answered) = daemon(log(3));
+    let ran = folder().run(&format!("latency a.hlog --url {address} --json")).succeeded();
+    let told = ran.json();
+    assert_eq!(told["logs"][1]["name"], address);
+    assert_eq!(told["ratios"]["book"]["max"].as_f64().unwrap().round(), 3.0);
+    answered.join().unwrap();
+    let (address, _answered) = daemon(b"<html>\n".to_vec());
+    let ran = folder().run(&format!("latency --url {address}"));
+    let expected = "1: an interval is start,length,max,histogram: 1 of 4 are here";
+    assert_eq!(ran.failed(65), format!("{address}:{expected}"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::hlog::{Log, Stage, Window};
 use crate::output::{Moment, Thousands, print, tell};
 use crate::plot;
+use crate::remote;
 use crate::terminal::{Canvas, bars};
 use anyhow::anyhow;
 use engine_event::Nanos;
@@ -35,6 +36,10 @@ pub(crate) fn run(arguments: &Latency) -> Result<(), Failure> {
     let mut logs = Vec::new();
     for path in &arguments.files {
         logs.push(Log::open(path, window)?);
+    }
+    if let Some(url) = &arguments.url {
+        let text = remote::fetch(url, "/latency?hlog")?;
+        logs.push(Log::read(text.as_slice(), url, window)?);
     }
     choose(&mut logs, &arguments.stages)?;
     if let Some(path) = &arguments.plot {
