@@ -13,8 +13,8 @@ use engine_event::{
 };
 use engine_observer::{Panel, Roster, Scope};
 use engine_pipeline::{
-    Feed, Intervals, Jitter, Meter, Percentiles, Plan, Role, RunError, Runner, Stage, Stages,
-    Stamps, Stopped, Tally, Turn,
+    Feed, Hiccups, Intervals, Jitter, Meter, Percentiles, Plan, Role, RunError, Runner, Stage,
+    Stages, Stamps, Stopped, Tally, Turn,
 };
 use engine_ring::broadcast;
 use std::collections::BTreeMap;
@@ -60,8 +60,10 @@ pub struct Assembly<F> {
     clock: RealClock,
     /// Faults of an earlier part of the run, from a checkpoint.
     earlier_faults: FaultCounts,
-    /// What the machine took from the threads of the run.
-    jitter: Vec<Jitter>,
+    /// Where the threads of the next run note the gaps in their time.
+    hiccups: Vec<Hiccups>,
+    /// What the machine took from the threads of the last one.
+    jitter: Arc<[Jitter]>,
 }
 
 impl<F: Feed> Assembly<F> {
@@ -128,8 +130,8 @@ impl<F: Feed> Assembly<F> {
         let mut collector =
             Collector::new(events, lanes, panel, outlet, roll, stop.clone(), measured, timing);
         collector.start_after(seq);
-        let (earlier_faults, jitter) = (FaultCounts::default(), Vec::new());
-        Self { source, shards, collector, stop, clock, earlier_faults, jitter }
+        let (earlier_faults, hiccups, jitter) = Default::default();
+        Self { source, shards, collector, stop, clock, earlier_faults, hiccups, jitter }
     }
 
     /// What makes the pipeline drain when it becomes true: for a signal handler.
@@ -152,8 +154,9 @@ impl<F: Feed> Assembly<F> {
         stages.extend(self.shards.iter_mut().map(|shard| shard as &mut dyn Stage));
         stages.push(&mut self.collector);
         let runner = Runner::new(self.clock.clone(), &self.stop);
+        let runner = runner.with_hiccups(std::mem::take(&mut self.hiccups));
         let ended = runner.run(plan, stages);
-        self.jitter = runner.into_jitter();
+        self.jitter = runner.into_jitter().into();
         ended
     }
 
@@ -210,10 +213,18 @@ impl<F: Feed> Assembly<F> {
         figures
     }
 
+    /// Lets the same reader see the gaps in the threads' time, in the next run, which follows this plan.
+    pub fn watch_hiccups(&mut self, plan: &Plan, intervals: &mut Intervals) {
+        let threads = plan.threads.iter().enumerate();
+        let hiccups = threads.map(|(place, of)| Hiccups::watched_by(intervals, place, of));
+        self.hiccups = hiccups.collect();
+    }
+
     /// How long the stages took for the sampled events, in the order of an event's way.
     pub fn latency(&self) -> Stages {
         let mut stages = Stages::new();
         self.meters().for_each(|meter| meter.add_to(&mut stages));
+        self.jitter.iter().for_each(|of| of.hiccups.add_rest_to(&mut stages));
         stages
     }
 
@@ -359,7 +370,7 @@ pub struct Outcome {
     /// By stage, of the sampled events.
     pub latency: Stages,
     /// What the machine took from the threads, in the order of the plan.
-    pub jitter: Vec<Jitter>,
+    pub jitter: Arc<[Jitter]>,
 }
 
 impl Outcome {

@@ -142,12 +142,12 @@ mod tests {
         ];
         let told = threads.each_ref().map(Jitter::from);
         expect![[r#"
-
+            summary
               the machine's own jitter in ns: gaps over 1,000 in a thread's time
               thread           watched      stolen        gaps         p50         p99         max   preempted      queued page faults
               core 2            41.1 %    99.805 %           2       5,003           -     200,063           3           -       1,200  source
               no core            0.0 %           -           0           -           -           -           -           -           -  shard-0, collector
-        "#]].assert_eq(&Told(&told).to_string());
+        "#]].assert_eq(&format!("summary{}", Told(&told)));
         let json = serde_json::to_string(&told[0]).unwrap();
         expect![[r#"{"thread":"source","core":2,"ran_ns":500000,"watched_ns":205400,"stolen_ns":205000,"gaps":{"count":2,"p50":5003,"p90":200063,"p99":200063,"p99.9":200063,"p99.99":200063,"max":200063},"kernel":{"preempted":3,"yielded":0,"minor_faults":1200,"major_faults":0,"queued_ns":null}}"#]].assert_eq(&json);
     }

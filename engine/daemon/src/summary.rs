@@ -5,7 +5,7 @@ use crate::jitter::{self, Jitter};
 use crate::output::{Bytes, Thousands};
 use engine_assembly::{Doubt, Doubted, Outcome};
 use engine_event::Nanos;
-use engine_pipeline::{Percentiles, Plan, Topology};
+use engine_pipeline::{Hiccups, Percentiles, Plan, Topology};
 use feeds::Speed;
 use feeds::transport::udp::Received;
 use serde::{Serialize, Serializer};
@@ -250,6 +250,8 @@ impl Summary {
     pub(crate) fn new(outcome: &Outcome, of: Circumstances<'_>) -> Self {
         let seconds = of.elapsed.as_secs_f64();
         let tally = &outcome.tally;
+        // What the machine took stands apart.
+        let stages = || outcome.percentiles().filter(|(name, _)| !name.starts_with(Hiccups::NAME));
         let place = |(fault, at): &(engine_event::Fault, u64)| Place {
             fault: fault.word(),
             at: *at,
@@ -276,8 +278,8 @@ impl Summary {
             live: of.received.iter().map(Live::from).collect(),
             books_digest: outcome.books_digest.to_string(),
             findings_digest: outcome.findings_digest.to_string(),
-            latency: outcome.percentiles().map(|(stage, of)| (stage.into(), of.into())).collect(),
-            latency_order: outcome.percentiles().map(|(stage, _)| stage.into()).collect(),
+            latency: stages().map(|(stage, of)| (stage.into(), of.into())).collect(),
+            latency_order: stages().map(|(stage, _)| stage.into()).collect(),
             latency_sampled_every: of.sample_every,
             open_loop: of.open_loop,
             hlog: of.logged.map(Hlog::from),

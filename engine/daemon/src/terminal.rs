@@ -155,6 +155,11 @@ mod tests {
         some
     }
 
+    /// With a line that is not indented, so that the others keep their blanks.
+    fn shown(of: &Histogram<u64>, unit: u64, canvas: Canvas) -> String {
+        format!("bars\n{}", bars(of, unit, canvas))
+    }
+
     #[test]
     fn bars_are_as_long_as_there_are_values() {
         let mut few = some();
@@ -166,6 +171,7 @@ mod tests {
         .unwrap();
         let canvas = Canvas { width: 80, colours: false, unicode: true };
         expect![[r#"
+            bars
                   100 ns – 200 ns ██████████████████████         80,000   80.806 %  80.806 %
                   200 ns – 500 ns █████▎                         19,000   19.191 %  99.997 %
                     500 ns – 1 µs                                     0    0.000 %  99.997 %
@@ -176,9 +182,10 @@ mod tests {
                     20 µs – 50 µs                                     0    0.000 %  99.997 %
                    50 µs – 100 µs ▏                                   3    0.003 % 100.000 %
         "#]]
-        .assert_eq(&bars(&few, 1, canvas));
+        .assert_eq(&shown(&few, 1, canvas));
         let canvas = Canvas { width: 70, colours: false, unicode: false };
         expect![[r#"
+            bars
                   100 us - 200 us ############         80,000   80.806 %  80.806 %
                   200 us - 500 us ###                  19,000   19.191 %  99.997 %
                     500 us - 1 ms                           0    0.000 %  99.997 %
@@ -189,7 +196,7 @@ mod tests {
                     20 ms - 50 ms                           0    0.000 %  99.997 %
                    50 ms - 100 ms #                         3    0.003 % 100.000 %
         "#]]
-        .assert_eq(&bars(&few, 1000, canvas));
+        .assert_eq(&shown(&few, 1000, canvas));
     }
 
     #[test]
@@ -199,6 +206,7 @@ mod tests {
         wide.auto(true);
         wide.record(60_000_000_000).unwrap();
         expect![[r#"
+            bars
                      1 ns - 10 ns [36m#[0m                     1    0.001 %   0.001 %
                    10 ns - 100 ns                       0    0.000 %   0.001 %
                     100 ns - 1 us [36m########[0m         99,000   99.995 %  99.996 %
@@ -211,7 +219,7 @@ mod tests {
                        1 s - 10 s                       0    0.000 %  99.999 %
                      10 s - 100 s [36m#[0m                     1    0.001 % 100.000 %
         "#]]
-        .assert_eq(&bars(&wide, 1, canvas));
+        .assert_eq(&shown(&wide, 1, canvas));
     }
 
     #[test]

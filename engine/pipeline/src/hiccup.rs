@@ -5,14 +5,16 @@
 //! waits looks at the clock alone for a moment of each millisecond instead. Both tell the jitter that
 //! belongs to the machine, to be held against the pipeline's own tail.
 
-use crate::Latency;
+use crate::{Intervals, Latency, Meter, Stages, ThreadPlan};
 use engine_event::{Clock, Nanos};
 use std::fs;
 
 /// Gaps in a thread's time, written by that thread alone.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Hiccups {
     gaps: Latency,
+    /// The same for somebody who reads them by interval.
+    meter: Option<Meter>,
     stolen: Nanos,
     watched: Nanos,
     /// The shortest idle round so far: what one costs if nobody disturbs it.
@@ -33,10 +35,39 @@ impl Hiccups {
     pub fn new() -> Self {
         Self {
             gaps: Latency::new(),
+            meter: None,
             stolen: Nanos(0),
             watched: Nanos(0),
             usual: Nanos::END,
             look_at: Nanos(0),
+        }
+    }
+
+    /// What all names of hiccups begin with where they stand beside stages.
+    pub const NAME: &str = "hiccup ";
+
+    /// Those of a plan's thread, which are also read by interval: as `hiccup core 2`.
+    pub fn watched_by(intervals: &mut Intervals, place: usize, thread: &ThreadPlan) -> Self {
+        let mut meter = Meter::new([match thread.core {
+            Some(core) => format!("{}core {core}", Self::NAME),
+            None => format!("{}thread {place}", Self::NAME),
+        }]);
+        intervals.watch(&mut meter);
+        Self { meter: Some(meter), ..Self::new() }
+    }
+
+    /// Answers who reads by interval; to be called once a round.
+    #[inline]
+    pub fn turn(&mut self) {
+        if let Some(meter) = &mut self.meter {
+            meter.turn();
+        }
+    }
+
+    /// Adds what a reader by interval was not given yet.
+    pub fn add_rest_to(&self, stages: &mut Stages) {
+        if let Some(meter) = &self.meter {
+            meter.add_to(stages);
         }
     }
 
@@ -85,6 +116,9 @@ impl Hiccups {
     fn record(&mut self, gap: Nanos) {
         self.stolen.0 += gap.0;
         self.gaps.record(gap);
+        if let Some(meter) = &mut self.meter {
+            meter.record(0, gap);
+        }
     }
 
     /// The gaps.
@@ -164,7 +198,7 @@ impl Counts {
 }
 
 /// What the machine took from a thread of a run.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Jitter {
     /// Its stages, joined by `+`.
     pub thread: String,
@@ -197,6 +231,30 @@ mod tests {
         assert_eq!(told(&hiccups), (2, 1001 + 50_000, 52_576));
         let gaps = hiccups.gaps().percentiles();
         assert!((50_000..50_100).contains(&gaps.max), "{gaps:?}");
+    }
+
+    #[test]
+    fn hiccups_are_read_by_interval_as_stages_are() {
+        let mut intervals = Intervals::new();
+        let thread = |core| ThreadPlan { core, wait: crate::Wait::Spin, stages: vec![] };
+        let mut pinned = Hiccups::watched_by(&mut intervals, 0, &thread(Some(2)));
+        let mut loose = Hiccups::watched_by(&mut intervals, 1, &thread(None));
+        for round in [100, 5100] {
+            pinned.waited(Nanos(round), Nanos(0));
+            loose.waited(Nanos(round), Nanos(0));
+        }
+        intervals.call();
+        pinned.turn();
+        pinned.waited(Nanos(7100), Nanos(0));
+        let mut stages = Stages::new();
+        intervals.gather(&mut stages);
+        let counts = |stages: &Stages| -> Vec<_> {
+            stages.percentiles().map(|(name, of)| (name.to_string(), of.count)).collect()
+        };
+        assert_eq!(counts(&stages), [("hiccup core 2".to_string(), 1)]);
+        [pinned, loose].iter().for_each(|of| of.add_rest_to(&mut stages));
+        let all = [("hiccup core 2".to_string(), 2), ("hiccup thread 1".to_string(), 1)];
+        assert_eq!(counts(&stages), all);
     }
 
     /// A clock whose readings are a list; the last one stays.

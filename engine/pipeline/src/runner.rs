@@ -3,6 +3,7 @@
 use crate::{Backoff, Counts, Hiccups, Jitter, Plan, Stage, Turn};
 use engine_event::{Clock, Nanos};
 use std::any::Any;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -14,6 +15,8 @@ use thiserror::Error;
 pub struct Runner<'a, C> {
     clock: C,
     stop: &'a AtomicBool,
+    /// For the threads of the plan, in order; those that are missing begin anew.
+    hiccups: Mutex<VecDeque<Hiccups>>,
     /// By the thread's place in the plan.
     jitter: Mutex<Vec<(usize, Jitter)>>,
 }
@@ -49,7 +52,12 @@ pub enum RunError {
 impl<'a, C: Clock + Clone> Runner<'a, C> {
     /// A runner that reads `clock` and drains when `stop` becomes true.
     pub fn new(clock: C, stop: &'a AtomicBool) -> Self {
-        Self { clock, stop, jitter: Mutex::default() }
+        Self { clock, stop, hiccups: Mutex::default(), jitter: Mutex::default() }
+    }
+
+    /// Where the threads of the next run's plan, in their order, note the gaps in their time.
+    pub fn with_hiccups(self, hiccups: impl IntoIterator<Item = Hiccups>) -> Self {
+        Self { hiccups: Mutex::new(hiccups.into_iter().collect()), ..self }
     }
 
     /// Runs until every stage is done. The stages are in the order of the plan's numbers.
@@ -59,6 +67,7 @@ impl<'a, C: Clock + Clone> Runner<'a, C> {
         let failure = Mutex::new(None);
         let halt = AtomicBool::new(false);
         let all_jitter = &self.jitter;
+        let mut hiccups = std::mem::take(&mut *self.hiccups.lock().expect(UNPOISONED));
         let mut stages: Vec<Option<&mut dyn Stage>> = stages.into_iter().map(Some).collect();
         std::thread::scope(|scope| {
             for (place, thread) in plan.threads.iter().enumerate() {
@@ -74,7 +83,7 @@ impl<'a, C: Clock + Clone> Runner<'a, C> {
                     halt: &halt,
                     failure: &failure,
                     backoff: Backoff::new(thread.wait),
-                    hiccups: Hiccups::new(),
+                    hiccups: hiccups.pop_front().unwrap_or_default(),
                 };
                 std::thread::Builder::new()
                     .name(name.chars().take(15).collect())
@@ -100,7 +109,7 @@ impl<'a, C: Clock + Clone> Runner<'a, C> {
     }
 }
 
-const UNPOISONED: &str = "no thread panics while it hands over its jitter";
+const UNPOISONED: &str = "no thread panics while it hands over its hiccups";
 
 /// One thread's share of the run.
 struct Rounds<'a, C> {
@@ -136,6 +145,7 @@ impl<C: Clock> Rounds<'_, C> {
                 draining = true;
                 stages.iter_mut().for_each(|stage| stage.drain());
             }
+            self.hiccups.turn();
             let now = self.clock.now();
             if let Some(from) = idle_from {
                 self.hiccups.waited(now.since(from), now);
