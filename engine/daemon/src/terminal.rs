@@ -2,6 +2,7 @@
 
 use crate::output::Thousands;
 use hdrhistogram::Histogram;
+use ratatui::crossterm::terminal::size;
 use std::env;
 use std::fmt::{self, Write};
 use std::io::{IsTerminal, stdout};
@@ -22,7 +23,7 @@ impl Canvas {
         let terminal = stdout().is_terminal();
         let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
         let told = set("COLUMNS").and_then(|columns| columns.parse().ok());
-        let asked = || terminal_size::terminal_size_of(stdout()).map(|(width, _)| width.0.into());
+        let asked = || size().ok().filter(|_| terminal).map(|(width, _)| width.into());
         let plain = set("TERM").is_some_and(|term| term == "dumb");
         let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG"));
         let locale = locale.unwrap_or_default().to_uppercase();
