@@ -81,7 +81,7 @@ pub(crate) fn tell(threads: &[Jitter], f: &mut fmt::Formatter<'_>) -> fmt::Resul
     writeln!(f, "\n  the machine's own jitter in ns: gaps over {least} in a thread's time")?;
     write!(f, "  {:<12}{:>12}{:>12}", "thread", "watched", "stolen")?;
     write!(f, "{:>12}{:>12}{:>12}{:>12}", "gaps", "p50", "p99", "max")?;
-    writeln!(f, "{:>12}{:>12}{:>12}", "preempted", "queued", "page faults")?;
+    writeln!(f, "{:>12}{:>16}{:>13}", "preempted", "queued", "page faults")?;
     for thread in threads {
         let watched = thread.watched_ns as f64 * 100.0 / thread.ran_ns.max(1) as f64;
         let (watched, stolen) = (format!("{watched:.1} %"), thread.share());
@@ -99,9 +99,9 @@ pub(crate) fn tell(threads: &[Jitter], f: &mut fmt::Formatter<'_>) -> fmt::Resul
                 let faults = Thousands(of.minor_faults + of.major_faults);
                 let queued =
                     of.queued_ns.map_or("-".into(), |queued| Thousands(queued).to_string());
-                write!(f, "{:>12}{queued:>12}{faults:>12}", Thousands(of.preempted))?;
+                write!(f, "{:>12}{queued:>16}{faults:>13}", Thousands(of.preempted))?;
             }
-            None => write!(f, "{:>12}{:>12}{:>12}", "-", "-", "-")?,
+            None => write!(f, "{:>12}{:>16}{:>13}", "-", "-", "-")?,
         }
         writeln!(f, "  {}", thread.thread.replace('+', ", "))?;
     }
@@ -144,9 +144,9 @@ mod tests {
         expect![[r#"
             summary
               the machine's own jitter in ns: gaps over 1,000 in a thread's time
-              thread           watched      stolen        gaps         p50         p99         max   preempted      queued page faults
-              core 2            41.1 %    99.805 %           2       5,003           -     200,063           3           -       1,200  source
-              no core            0.0 %           -           0           -           -           -           -           -           -  shard-0, collector
+              thread           watched      stolen        gaps         p50         p99         max   preempted          queued  page faults
+              core 2            41.1 %    99.805 %           2       5,003           -     200,063           3               -        1,200  source
+              no core            0.0 %           -           0           -           -           -           -               -            -  shard-0, collector
         "#]].assert_eq(&format!("summary{}", Told(&told)));
         let json = serde_json::to_string(&told[0]).unwrap();
         expect![[r#"{"thread":"source","core":2,"ran_ns":500000,"watched_ns":205400,"stolen_ns":205000,"gaps":{"count":2,"p50":5003,"p90":200063,"p99":200063,"p99.9":200063,"p99.99":200063,"max":200063},"kernel":{"preempted":3,"yielded":0,"minor_faults":1200,"major_faults":0,"queued_ns":null}}"#]].assert_eq(&json);
