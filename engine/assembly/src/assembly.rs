@@ -13,8 +13,8 @@ use engine_event::{
 };
 use engine_observer::{Panel, Roster, Scope};
 use engine_pipeline::{
-    Feed, Intervals, Meter, Percentiles, Plan, Role, RunError, Runner, Stage, Stages, Stamps,
-    Stopped, Tally, Turn,
+    Feed, Hiccups, Intervals, Jitter, Meter, Percentiles, Plan, Role, RunError, Runner, Stage,
+    Stages, Stamps, Stopped, Tally, Turn,
 };
 use engine_ring::broadcast;
 use std::collections::BTreeMap;
@@ -60,6 +60,10 @@ pub struct Assembly<F> {
     clock: RealClock,
     /// Faults of an earlier part of the run, from a checkpoint.
     earlier_faults: FaultCounts,
+    /// Where the threads of the next run note the gaps in their time.
+    hiccups: Vec<Hiccups>,
+    /// What the machine took from the threads of the last one.
+    jitter: Arc<[Jitter]>,
 }
 
 impl<F: Feed> Assembly<F> {
@@ -126,7 +130,8 @@ impl<F: Feed> Assembly<F> {
         let mut collector =
             Collector::new(events, lanes, panel, outlet, roll, stop.clone(), measured, timing);
         collector.start_after(seq);
-        Self { source, shards, collector, stop, clock, earlier_faults: FaultCounts::default() }
+        let (earlier_faults, hiccups, jitter) = Default::default();
+        Self { source, shards, collector, stop, clock, earlier_faults, hiccups, jitter }
     }
 
     /// What makes the pipeline drain when it becomes true: for a signal handler.
@@ -148,7 +153,11 @@ impl<F: Feed> Assembly<F> {
         let mut stages: Vec<&mut dyn Stage> = vec![&mut self.source];
         stages.extend(self.shards.iter_mut().map(|shard| shard as &mut dyn Stage));
         stages.push(&mut self.collector);
-        Runner::new(self.clock.clone(), &self.stop).run(plan, stages)
+        let runner = Runner::new(self.clock.clone(), &self.stop);
+        let runner = runner.with_hiccups(std::mem::take(&mut self.hiccups));
+        let ended = runner.run(plan, stages);
+        self.jitter = runner.into_jitter().into();
+        ended
     }
 
     /// Polls every stage once, on this thread. Returns whether any of them did something: after a turn
@@ -204,10 +213,18 @@ impl<F: Feed> Assembly<F> {
         figures
     }
 
+    /// Lets the same reader see the gaps in the threads' time, in the next run, which follows this plan.
+    pub fn watch_hiccups(&mut self, plan: &Plan, intervals: &mut Intervals) {
+        let threads = plan.threads.iter().enumerate();
+        let hiccups = threads.map(|(place, of)| Hiccups::watched_by(intervals, place, of));
+        self.hiccups = hiccups.collect();
+    }
+
     /// How long the stages took for the sampled events, in the order of an event's way.
     pub fn latency(&self) -> Stages {
         let mut stages = Stages::new();
         self.meters().for_each(|meter| meter.add_to(&mut stages));
+        self.jitter.iter().for_each(|of| of.hiccups.add_rest_to(&mut stages));
         stages
     }
 
@@ -240,6 +257,7 @@ impl<F: Feed> Assembly<F> {
             findings_digest: ledger.digest(),
             books_digest: self.books_digest(),
             latency: self.latency(),
+            jitter: self.jitter.clone(),
         }
     }
 
@@ -351,6 +369,8 @@ pub struct Outcome {
     pub books_digest: Digest,
     /// By stage, of the sampled events.
     pub latency: Stages,
+    /// What the machine took from the threads, in the order of the plan.
+    pub jitter: Arc<[Jitter]>,
 }
 
 impl Outcome {

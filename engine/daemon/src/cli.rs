@@ -1,7 +1,7 @@
 //! What can be typed.
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use engine_pipeline::Topology;
 use feeds::Format;
 use std::path::PathBuf;
@@ -28,8 +28,10 @@ pub(crate) enum Command {
     Book(Book),
     /// Runs the daemon that a configuration describes
     Run(Run),
-    /// Checks a configuration
+    /// Checks a configuration, or what this machine is like for threads that never wait
     Check(Check),
+    /// Shows the latencies in interval logs: percentiles by stage, bars, a picture, two logs compared
+    Latency(Latency),
     /// Shows a running daemon on the terminal: rates, ring, faults, latencies, alerts
     Top(Top),
     /// Writes deterministic synthetic data
@@ -202,13 +204,74 @@ pub(crate) struct Run {
 }
 
 #[derive(Args)]
+#[command(group = ArgGroup::new("checked").required(true).multiple(true).args(["config", "machine"]))]
 pub(crate) struct Check {
     /// The configuration
     #[arg(long)]
-    pub(crate) config: PathBuf,
+    pub(crate) config: Option<PathBuf>,
+    /// Cores, clock, memory, network card and limits: what each costs, and how to change it (a second)
+    #[arg(long)]
+    pub(crate) machine: bool,
     /// Print the result as one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Latency {
+    /// Interval logs of HdrHistogram (.hlog); two of them are compared
+    #[arg(required_unless_present = "url", value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Ask a running daemon what it has measured so far, besides the files (http://127.0.0.1:9100)
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// Only intervals that begin so many seconds after the log did, or later
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, allow_negative_numbers = true)]
+    pub(crate) from: Option<f64>,
+    /// Only intervals that begin before so many seconds after the log did
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, allow_negative_numbers = true)]
+    pub(crate) to: Option<f64>,
+    /// Only these stages (tags), separated by commas; `untagged` is what has no tag
+    #[arg(long = "stage", value_delimiter = ',', value_name = "A,B", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) stages: Vec<String>,
+    /// What a value in the logs counts, which they do not tell; ours count nanoseconds
+    #[arg(long, value_enum, default_value = "ns")]
+    pub(crate) unit: Unit,
+    /// Draw latency by percentile into this file
+    #[arg(long, value_name = "OUT.svg|OUT.png")]
+    pub(crate) plot: Option<PathBuf>,
+    /// Only the table, no bars
+    #[arg(long)]
+    pub(crate) table: bool,
+    /// Print everything as one JSON object, in nanoseconds
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What a value in a log counts.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Unit {
+    /// Nanoseconds
+    Ns,
+    /// Microseconds
+    Us,
+    /// Milliseconds
+    Ms,
+}
+
+impl Unit {
+    pub(crate) fn nanos(self) -> u64 {
+        match self {
+            Unit::Ns => 1,
+            Unit::Us => 1000,
+            Unit::Ms => 1_000_000,
+        }
+    }
+}
+
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds: &f64| (0.0..=1e12).contains(seconds));
+    seconds.ok_or_else(|| "a number of seconds, 0 or more".to_string())
 }
 
 #[derive(Args)]

@@ -29,6 +29,11 @@ impl Failure {
         Self { kind: FailureKind::Usage, error: error.into() }
     }
 
+    /// Input that is not what it should be.
+    pub(crate) fn data(error: impl Into<anyhow::Error>) -> Self {
+        Self { kind: FailureKind::Data, error: error.into() }
+    }
+
     pub(crate) fn configuration(error: impl Into<anyhow::Error>) -> Self {
         Self { kind: FailureKind::Configuration, error: error.into() }
     }

@@ -6,11 +6,16 @@ mod command;
 mod config;
 mod failure;
 mod findings;
+mod hlog;
 mod intervals;
+mod jitter;
+mod machine;
 mod output;
+mod plot;
 mod remote;
 mod session;
 mod summary;
+mod terminal;
 mod view;
 mod wiring;
 

@@ -198,8 +198,11 @@ impl Session {
         // The server answers until the run is over.
         let (view, _server) = self.view.take().unzip();
         let log = self.log.take();
-        let reader = (log.is_some() || view.is_some())
-            .then(|| Reader::start(self.assembly.intervals(), (log, view), self.interval));
+        let reader = (log.is_some() || view.is_some()).then(|| {
+            let mut intervals = self.assembly.intervals();
+            self.assembly.watch_hiccups(&self.plan, &mut intervals);
+            Reader::start(intervals, (log, view), self.interval)
+        });
         let started = Instant::now();
         let ran = self.assembly.run(&self.plan);
         let elapsed = started.elapsed();

@@ -1,10 +1,11 @@
 //! What a run came to, for people and for programs.
 
 use crate::intervals::Logged;
+use crate::jitter::{self, Jitter};
 use crate::output::{Bytes, Thousands};
 use engine_assembly::{Doubt, Doubted, Outcome};
 use engine_event::Nanos;
-use engine_pipeline::{Percentiles, Plan, Topology};
+use engine_pipeline::{Hiccups, Percentiles, Plan, Topology};
 use feeds::Speed;
 use feeds::transport::udp::Received;
 use serde::{Serialize, Serializer};
@@ -47,6 +48,8 @@ pub(crate) struct Summary {
     open_loop: Option<OpenLoop>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hlog: Option<Hlog>,
+    /// What the machine took from each thread.
+    jitter: Vec<Jitter>,
 }
 
 /// How events were paced.
@@ -206,7 +209,7 @@ struct Findings {
 }
 
 #[derive(Serialize)]
-struct Latency {
+pub(crate) struct Latency {
     count: u64,
     p50: u64,
     p90: u64,
@@ -247,6 +250,8 @@ impl Summary {
     pub(crate) fn new(outcome: &Outcome, of: Circumstances<'_>) -> Self {
         let seconds = of.elapsed.as_secs_f64();
         let tally = &outcome.tally;
+        // What the machine took stands apart.
+        let stages = || outcome.percentiles().filter(|(name, _)| !name.starts_with(Hiccups::NAME));
         let place = |(fault, at): &(engine_event::Fault, u64)| Place {
             fault: fault.word(),
             at: *at,
@@ -273,11 +278,12 @@ impl Summary {
             live: of.received.iter().map(Live::from).collect(),
             books_digest: outcome.books_digest.to_string(),
             findings_digest: outcome.findings_digest.to_string(),
-            latency: outcome.percentiles().map(|(stage, of)| (stage.into(), of.into())).collect(),
-            latency_order: outcome.percentiles().map(|(stage, _)| stage.into()).collect(),
+            latency: stages().map(|(stage, of)| (stage.into(), of.into())).collect(),
+            latency_order: stages().map(|(stage, _)| stage.into()).collect(),
             latency_sampled_every: of.sample_every,
             open_loop: of.open_loop,
             hlog: of.logged.map(Hlog::from),
+            jitter: outcome.jitter.iter().map(Jitter::from).collect(),
         }
     }
 
@@ -352,7 +358,8 @@ impl fmt::Display for Summary {
             let pace = Pace(speed);
             row("open loop", &format_args!("an event was due every {each} ns ({pace})"))?;
         }
-        self.latencies(f)
+        self.latencies(f)?;
+        jitter::tell(&self.jitter, f)
     }
 }
 

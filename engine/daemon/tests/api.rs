@@ -73,7 +73,9 @@ fn a_run_tells_what_it_does_while_it_does_it() {
     assert_eq!(told["faults"], serde_json::json!({}));
     let stages = told["latency_order"].as_array().unwrap();
     assert!(stages.contains(&Value::from("open_loop")), "a file at its own speed is an open loop");
-    for stage in stages {
+    // Hiccups there may be none.
+    let is_hiccup = |stage: &Value| stage.as_str().unwrap().starts_with("hiccup ");
+    for stage in stages.iter().filter(|stage| !is_hiccup(stage)) {
         let of = &told["latency"][stage.as_str().unwrap()];
         assert!(of["count"].as_u64() > Some(0) && of["max"].as_u64() >= of["p50"].as_u64());
     }

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod feed;
+mod hiccup;
 mod hlog;
 mod latency;
 mod meter;
@@ -18,6 +19,7 @@ mod wait;
 
 pub use engine_event::Nanos;
 pub use feed::{Feed, FeedError, FeedTurn, Sink, Tally, Timing};
+pub use hiccup::{Counts, Hiccups, Jitter};
 pub use hlog::IntervalLog;
 pub use latency::{Latency, Percentiles};
 pub use meter::{Intervals, Meter, Stages};

@@ -1,8 +1,9 @@
 //! Threads for stages, from the first poll to the orderly end.
 
-use crate::{Backoff, Plan, Stage, Turn};
-use engine_event::Clock;
+use crate::{Backoff, Counts, Hiccups, Jitter, Plan, Stage, Turn};
+use engine_event::{Clock, Nanos};
 use std::any::Any;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -14,6 +15,10 @@ use thiserror::Error;
 pub struct Runner<'a, C> {
     clock: C,
     stop: &'a AtomicBool,
+    /// For the threads of the plan, in order; those that are missing begin anew.
+    hiccups: Mutex<VecDeque<Hiccups>>,
+    /// By the thread's place in the plan.
+    jitter: Mutex<Vec<(usize, Jitter)>>,
 }
 
 /// How a run came to its end.
@@ -47,7 +52,12 @@ pub enum RunError {
 impl<'a, C: Clock + Clone> Runner<'a, C> {
     /// A runner that reads `clock` and drains when `stop` becomes true.
     pub fn new(clock: C, stop: &'a AtomicBool) -> Self {
-        Self { clock, stop }
+        Self { clock, stop, hiccups: Mutex::default(), jitter: Mutex::default() }
+    }
+
+    /// Where the threads of the next run's plan, in their order, note the gaps in their time.
+    pub fn with_hiccups(self, hiccups: impl IntoIterator<Item = Hiccups>) -> Self {
+        Self { hiccups: Mutex::new(hiccups.into_iter().collect()), ..self }
     }
 
     /// Runs until every stage is done. The stages are in the order of the plan's numbers.
@@ -56,9 +66,11 @@ impl<'a, C: Clock + Clone> Runner<'a, C> {
     pub fn run(&self, plan: &Plan, stages: Vec<&mut dyn Stage>) -> Result<Stopped, RunError> {
         let failure = Mutex::new(None);
         let halt = AtomicBool::new(false);
+        let all_jitter = &self.jitter;
+        let mut hiccups = std::mem::take(&mut *self.hiccups.lock().expect(UNPOISONED));
         let mut stages: Vec<Option<&mut dyn Stage>> = stages.into_iter().map(Some).collect();
         std::thread::scope(|scope| {
-            for thread in &plan.threads {
+            for (place, thread) in plan.threads.iter().enumerate() {
                 let own: Vec<_> = thread
                     .stages
                     .iter()
@@ -71,10 +83,14 @@ impl<'a, C: Clock + Clone> Runner<'a, C> {
                     halt: &halt,
                     failure: &failure,
                     backoff: Backoff::new(thread.wait),
+                    hiccups: hiccups.pop_front().unwrap_or_default(),
                 };
                 std::thread::Builder::new()
                     .name(name.chars().take(15).collect())
-                    .spawn_scoped(scope, move || turn.run(thread.core, own))
+                    .spawn_scoped(scope, move || {
+                        let jitter = turn.run(thread.core, own, name);
+                        all_jitter.lock().expect(UNPOISONED).push((place, jitter));
+                    })
                     .expect("the machine has a thread to give");
             }
         });
@@ -84,7 +100,16 @@ impl<'a, C: Clock + Clone> Runner<'a, C> {
             None => Ok(Stopped::Finished),
         }
     }
+
+    /// What the machine took from the threads of the runs so far, in the order of their plan.
+    pub fn into_jitter(self) -> Vec<Jitter> {
+        let mut jitter = self.jitter.into_inner().expect(UNPOISONED);
+        jitter.sort_by_key(|(place, _)| *place);
+        jitter.into_iter().map(|(_, jitter)| jitter).collect()
+    }
 }
+
+const UNPOISONED: &str = "no thread panics while it hands over its hiccups";
 
 /// One thread's share of the run.
 struct Rounds<'a, C> {
@@ -95,22 +120,36 @@ struct Rounds<'a, C> {
     halt: &'a AtomicBool,
     failure: &'a Mutex<Option<RunError>>,
     backoff: Backoff,
+    hiccups: Hiccups,
 }
 
 impl<C: Clock> Rounds<'_, C> {
-    fn run(mut self, core: Option<usize>, mut stages: Vec<&mut dyn Stage>) {
+    fn run(
+        mut self,
+        core: Option<usize>,
+        mut stages: Vec<&mut dyn Stage>,
+        thread: String,
+    ) -> Jitter {
         if let Some(core) = core
             && !core_affinity::set_for_current(core_affinity::CoreId { id: core })
         {
             self.fail(RunError::Unpinnable { core });
         }
+        let counts = Counts::of_this_thread();
         let mut draining = false;
+        let began = self.clock.now();
+        // When the round before began, if it found nothing to do and kept the core.
+        let mut idle_from = None;
         while !stages.is_empty() {
             if !draining && (self.stop.load(Relaxed) || self.halt.load(Relaxed)) {
                 draining = true;
                 stages.iter_mut().for_each(|stage| stage.drain());
             }
+            self.hiccups.turn();
             let now = self.clock.now();
+            if let Some(from) = idle_from {
+                self.hiccups.waited(now.since(from), now);
+            }
             let mut worked = false;
             stages.retain_mut(|stage| match self.poll(*stage, now) {
                 Some(Turn::Worked(_)) => {
@@ -123,12 +162,26 @@ impl<C: Clock> Rounds<'_, C> {
                     false
                 }
             });
-            if worked { self.backoff.reset() } else { self.backoff.idle() }
+            if worked {
+                self.backoff.reset();
+                self.hiccups.worked(now, &self.clock);
+                idle_from = None;
+            } else {
+                idle_from = self.backoff.idle().then_some(now);
+            }
+        }
+        let counted = counts.zip(Counts::of_this_thread());
+        Jitter {
+            thread,
+            core,
+            ran: self.clock.now().since(began),
+            hiccups: self.hiccups,
+            counts: counted.map(|(before, after)| after.since(&before)),
         }
     }
 
     /// Polls a stage; none if it panicked.
-    fn poll(&self, stage: &mut dyn Stage, now: engine_event::Nanos) -> Option<Turn> {
+    fn poll(&self, stage: &mut dyn Stage, now: Nanos) -> Option<Turn> {
         // A stage that has panicked is never polled again, so its broken insides are seen by nobody.
         match catch_unwind(AssertUnwindSafe(|| stage.poll(now))) {
             Ok(turn) => Some(turn),
@@ -165,8 +218,9 @@ fn told_by(panic: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topology::{Layout, Role, Topology, allowed_cores};
-    use engine_event::{Nanos, RealClock};
+    use crate::topology::{Layout, Role, ThreadPlan, Topology, allowed_cores};
+    use crate::wait::Wait;
+    use engine_event::RealClock;
     use engine_ring::spsc;
 
     /// Counts up into a ring.
@@ -260,6 +314,41 @@ mod tests {
             let stopped = run(topology, &mut source, &mut sum, &AtomicBool::new(false));
             assert_eq!((stopped, sum.sum), (Ok(Stopped::Finished), 49_995_000), "{topology:?}");
         }
+    }
+
+    #[test]
+    fn each_thread_tells_what_the_machine_took_from_it() {
+        let stop = AtomicBool::new(false);
+        let threads = |plan: &[(Option<usize>, &[usize])]| {
+            let (mut source, mut sum) = path(u64::MAX, None);
+            let threads = plan.iter().map(|(core, stages)| ThreadPlan {
+                core: *core,
+                wait: Wait::Yield,
+                stages: stages.to_vec(),
+            });
+            let topology = Topology::Pinned;
+            let plan = Plan { topology, threads: threads.collect(), reason: String::new() };
+            let runner = Runner::new(RealClock::new(), &stop);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    std::thread::sleep(std::time::Duration::from_millis(30));
+                    stop.store(true, Relaxed);
+                });
+                runner.run(&plan, vec![&mut source, &mut sum]).unwrap();
+            });
+            stop.store(false, Relaxed);
+            runner.into_jitter()
+        };
+        let core = allowed_cores().last().copied();
+        let jitter = threads(&[(core, &[0]), (None, &[1])]);
+        assert_eq!(jitter.iter().map(|of| &of.thread[..]).collect::<Vec<_>>(), ["source", "sum"]);
+        assert_eq!((jitter[0].core, jitter[1].core), (core, None));
+        let jitter = threads(&[(None, &[0, 1])]);
+        let [one] = &jitter[..] else { panic!("{jitter:?}") };
+        assert_eq!(one.thread, "source+sum");
+        let (ran, watched) = (one.ran.0, one.hiccups.watched().0);
+        assert!(ran > 25_000_000 && watched > 0 && watched < ran, "{watched} of {ran}");
+        assert!(one.counts.is_some());
     }
 
     #[test]

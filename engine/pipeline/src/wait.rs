@@ -39,17 +39,19 @@ impl Backoff {
         self.idle_rounds = 0;
     }
 
-    /// There was none: waits as its kind does.
+    /// There was none: waits as its kind does. Returns whether the thread has kept its core.
     #[inline]
-    pub fn idle(&mut self) {
+    pub fn idle(&mut self) -> bool {
         self.idle_rounds = self.idle_rounds.saturating_add(1);
-        match self.wait {
-            Wait::Spin => std::hint::spin_loop(),
-            _ if self.idle_rounds <= Self::SPINS => std::hint::spin_loop(),
-            Wait::Park if self.idle_rounds > Self::SPINS + Self::YIELDS => {
-                std::thread::sleep(Self::NAP);
-            }
-            Wait::Yield | Wait::Park => std::thread::yield_now(),
+        if self.wait == Wait::Spin || self.idle_rounds <= Self::SPINS {
+            std::hint::spin_loop();
+            return true;
         }
+        if self.wait == Wait::Park && self.idle_rounds > Self::SPINS + Self::YIELDS {
+            std::thread::sleep(Self::NAP);
+        } else {
+            std::thread::yield_now();
+        }
+        false
     }
 }

@@ -10,6 +10,7 @@
 //! comes does the clock decide what is lost, and the recording notes when it did.
 
 mod batches;
+mod card;
 mod record;
 mod sockets;
 
@@ -32,8 +33,14 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use zerocopy::IntoBytes;
 
+pub use card::{CardStamps, card_stamps};
 pub use record::Recorded;
 pub(super) use sockets::{Beside, address};
+
+/// Whether the kernel allows the io_uring that live feeds are read through, or why not.
+pub fn allows_io_uring() -> io::Result<()> {
+    Uring::new(Vec::new(), 2048).map(drop).map_err(|refused| refused.error)
+}
 
 /// What to listen to, and how.
 #[derive(Clone, Debug)]

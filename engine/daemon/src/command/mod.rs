@@ -4,6 +4,7 @@ mod book;
 mod check;
 mod decode;
 mod generate;
+mod latency;
 mod replay;
 mod run;
 mod top;
@@ -22,6 +23,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Book(arguments) => book::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Latency(arguments) => latency::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
     }

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What `replay --json` always has.
-pub(crate) const SUMMARY_KEYS: [&str; 13] = [
+pub(crate) const SUMMARY_KEYS: [&str; 14] = [
     "messages",
     "events",
     "bytes",
@@ -31,6 +31,7 @@ pub(crate) const SUMMARY_KEYS: [&str; 13] = [
     "books_digest",
     "findings_digest",
     "latency",
+    "jitter",
 ];
 
 /// A folder in which commands run, so that messages show bare file names.

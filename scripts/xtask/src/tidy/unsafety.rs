@@ -12,6 +12,7 @@ const ALLOWED: &[&str] = &[
     "engine/pipeline/src/pin*.rs",
     "feeds/src/transport/mapped.rs",
     "feeds/src/transport/udp/batches.rs",
+    "feeds/src/transport/udp/card.rs",
     "feeds/src/transport/uring*.rs",
 ];
 
