@@ -2,8 +2,9 @@
 
 use crate::figures::{Counted, Told};
 use crate::lane::{LaneOut, Progress};
+use crate::source::received_at;
 use crate::{Ledger, Roll};
-use engine_event::{Clock, Event, Nanos, RealClock};
+use engine_event::{Clock, Event, Nanos, RealClock, WallClock};
 use engine_observer::{Alert, Finding, Found, Outbox, Panel};
 use engine_pipeline::{Meter, Stage, Stamps, Timing, Turn};
 use engine_ring::broadcast;
@@ -34,6 +35,7 @@ pub struct Collector {
     stamps: Stamps,
     clock: RealClock,
     meter: Meter,
+    timing: Timing,
     told: Option<Told<Counted>>,
     broken: bool,
 }
@@ -44,8 +46,10 @@ mod of {
     pub(super) const RELEASE: usize = 0;
     /// From the event's beginning, wherever that is known to be, to the same.
     pub(super) const END_TO_END: usize = 1;
-    /// From the time at which the event was due to the same.
+    /// Of a paced feed: from the time at which the event was due to the same.
     pub(super) const OPEN_LOOP: usize = 2;
+    /// Of a live feed: of every alert, from when the last event of its evidence was received to the same.
+    pub(super) const ALERT: usize = 2;
 }
 
 /// Where released findings go.
@@ -108,7 +112,11 @@ impl Collector {
             error: None,
             stop,
         };
-        let open_loop = (timing == Timing::Due).then_some("open_loop");
+        let more = match timing {
+            Timing::AsRead => None,
+            Timing::Received => Some("alert"),
+            Timing::Due => Some("open_loop"),
+        };
         Self {
             events: Some(events),
             lanes,
@@ -118,7 +126,8 @@ impl Collector {
             release,
             stamps,
             clock,
-            meter: Meter::new(["release", "end_to_end"].into_iter().chain(open_loop)),
+            meter: Meter::new(["release", "end_to_end"].into_iter().chain(more)),
+            timing,
             told: None,
             broken: false,
         }
@@ -184,8 +193,11 @@ impl Collector {
                     lane.pass();
                 }
                 _ => {
-                    let (finding, alert) = lane.take().expect("its head was seen");
-                    self.release.finding(&finding, alert.as_ref());
+                    let (finding, raised) = lane.take().expect("its head was seen");
+                    self.release.finding(&finding, raised.as_ref().map(|raised| &raised.alert));
+                    if let Some(raised) = raised {
+                        self.alerted(raised.received_at);
+                    }
                 }
             }
         }
@@ -196,12 +208,24 @@ impl Collector {
     fn show(&mut self, event: &Event) {
         self.panel.observe(event, &mut self.out);
         let (findings, alerts) = self.out.contents();
-        let mut alerts = alerts.iter();
+        let (mut alerts, mut raised) = (alerts.iter(), 0);
         for finding in findings {
             let alert = if finding.found == Found::Alert { alerts.next() } else { None };
             self.release.finding(finding, alert);
+            raised += u32::from(alert.is_some());
         }
         self.out.clear();
+        (0..raised).for_each(|_| self.alerted(received_at(event)));
+    }
+
+    /// An alert was handed to the outlet. It is no sample: every one of them counts.
+    fn alerted(&mut self, received_at: Option<Nanos>) {
+        if self.timing == Timing::Received
+            && let Some(received_at) = received_at
+        {
+            // By the clock that stamped it.
+            self.meter.record(of::ALERT, WallClock.now().since(received_at));
+        }
     }
 
     /// Takes leave of the events up to `seq`, whose findings have all been released.

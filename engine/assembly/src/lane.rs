@@ -1,6 +1,7 @@
 //! The way of findings from one shard to the collector.
 
 use crossbeam_utils::CachePadded;
+use engine_event::Nanos;
 use engine_observer::{Alert, Finding, Found, Outbox};
 use engine_ring::spsc;
 use std::collections::VecDeque;
@@ -24,10 +25,18 @@ impl Progress {
     }
 }
 
+/// An alert on its way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Raised {
+    pub(crate) alert: Alert,
+    /// When the event was received that completed its evidence, if it was.
+    pub(crate) received_at: Option<Nanos>,
+}
+
 /// The shard's end.
 pub(crate) struct LaneIn {
     findings: spsc::Producer<Finding>,
-    alerts: spsc::Producer<Alert>,
+    alerts: spsc::Producer<Raised>,
     /// What of the outbox is on its way already.
     sent: (usize, usize),
 }
@@ -35,10 +44,10 @@ pub(crate) struct LaneIn {
 /// The collector's end.
 pub(crate) struct LaneOut {
     findings: spsc::Consumer<Finding>,
-    alerts: spsc::Consumer<Alert>,
+    alerts: spsc::Consumer<Raised>,
     capacity: (usize, usize),
     spilled: VecDeque<Finding>,
-    spilled_alerts: VecDeque<Alert>,
+    spilled_alerts: VecDeque<Raised>,
     pub(crate) progress: Progress,
 }
 
@@ -60,13 +69,15 @@ pub(crate) fn lane(capacity: usize) -> (LaneIn, LaneOut, Progress) {
 }
 
 impl LaneIn {
-    /// Sends what is in the outbox, an alert's evidence before the word of it. Returns whether all of
-    /// it found room; if not, it is called again later with the same outbox.
-    pub(crate) fn send(&mut self, out: &mut Outbox) -> bool {
+    /// Sends what an event, received at `received_at`, has left in the outbox, an alert's evidence before
+    /// the word of it. Returns whether all of it found room; if not, it is called again later with the
+    /// same outbox.
+    pub(crate) fn send(&mut self, out: &mut Outbox, received_at: Option<Nanos>) -> bool {
         let (findings, alerts) = out.contents();
         for finding in &findings[self.sent.0..] {
             if finding.found == Found::Alert {
-                if !self.findings.has_room(1) || self.alerts.push(alerts[self.sent.1]).is_err() {
+                let raised = Raised { alert: alerts[self.sent.1], received_at };
+                if !self.findings.has_room(1) || self.alerts.push(raised).is_err() {
                     return false;
                 }
                 self.sent.1 += 1;
@@ -90,7 +101,7 @@ impl LaneOut {
     }
 
     /// Takes the next finding, with its evidence if it is an alert.
-    pub(crate) fn take(&mut self) -> Option<(Finding, Option<Alert>)> {
+    pub(crate) fn take(&mut self) -> Option<(Finding, Option<Raised>)> {
         let finding = self.spilled.pop_front().or_else(|| self.findings.pop())?;
         let alert = match finding.found {
             Found::Signal(_) => None,

@@ -2,6 +2,7 @@
 
 use crate::figures::Told;
 use crate::lane::{LaneIn, Progress};
+use crate::source::received_at;
 use engine_event::{Clock, Event, FaultCounts, Nanos, RealClock, SubjectId};
 use engine_observer::{Outbox, Panel};
 use engine_pipeline::{Meter, Stage, Stamps, Turn};
@@ -18,6 +19,8 @@ pub struct Shard {
     lane: Option<LaneIn>,
     progress: Progress,
     seq: u64,
+    /// When the event was received whose findings are in the outbox.
+    received_at: Option<Nanos>,
     watch: Stopwatch,
     told: Option<Told<FaultCounts>>,
 }
@@ -67,6 +70,7 @@ impl Shard {
             lane: Some(lane),
             progress,
             seq: 0,
+            received_at: None,
             watch,
             told: None,
         }
@@ -126,8 +130,11 @@ impl Shard {
                 } else {
                     panel.observe(event, out);
                 }
-                if !out.is_empty() && !lane.send(out) {
-                    break;
+                if !out.is_empty() {
+                    self.received_at = received_at(event);
+                    if !lane.send(out, self.received_at) {
+                        break;
+                    }
                 }
             }
             if run == 0 {
@@ -182,7 +189,7 @@ impl Stage for Shard {
         }
         let Some(lane) = &mut self.lane else { return Turn::Done };
         let waited = !self.out.is_empty();
-        if waited && !lane.send(&mut self.out) {
+        if waited && !lane.send(&mut self.out, self.received_at) {
             return Turn::Idle;
         }
         let taken = self.take();

@@ -196,6 +196,11 @@ impl<F: Feed> Stage for Source<F> {
     }
 }
 
+/// When an event was received; none of those that the engine made itself, whose times are the same.
+pub(crate) fn received_at(event: &Event) -> Option<Nanos> {
+    Some(event.received_at).filter(|at| *at != event.event_at)
+}
+
 /// Gives events their sequence numbers on their way into the ring: the sink that feeds push into.
 pub(crate) struct Sequencer {
     producer: broadcast::Producer<Event>,
@@ -285,7 +290,7 @@ impl Sequencer {
 
     /// Around a sampled event: when its predecessor was done, and when it is.
     #[cold]
-    fn measure(&mut self, received_at: Nanos, due: Option<Nanos>) {
+    fn measure(&mut self, received_at: Option<Nanos>, due: Option<Nanos>) {
         let now = self.clock.now();
         if self.stamps.samples(self.seq) {
             let mut began = now;
@@ -293,7 +298,9 @@ impl Sequencer {
                 self.record(of::DECODE, now.since(from));
                 began = from;
             }
-            if self.timing == Timing::Received {
+            if self.timing == Timing::Received
+                && let Some(received_at) = received_at
+            {
                 // Told by another clock, so that only its span says something here.
                 let way = WallClock.now().since(received_at);
                 self.record(of::RECEIVE, way);
@@ -310,7 +317,7 @@ impl Sequencer {
         event.seq = self.seq;
         self.last_at = event.event_at;
         if self.stamps.is_near(self.seq) {
-            self.measure(event.received_at, due);
+            self.measure(received_at(&event), due);
         }
         self.left -= 1;
         let pushed = self.producer.push(event);

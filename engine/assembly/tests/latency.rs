@@ -3,11 +3,13 @@
 mod recorded;
 
 use engine_assembly::{Assembly, Outlet, Roll, Spec};
-use engine_event::{Directory, Event, Hands, Nanos, RealClock};
+use engine_event::{Clock, Directory, Event, Hands, Nanos, RealClock, WallClock};
 use engine_observer::{Alert, Finding, Interest, Observer, Outbox, Parameters, Roster, View};
-use engine_pipeline::{Feed, FeedError, FeedTurn, Percentiles, Sink, Stages, Tally, Topology};
+use engine_pipeline::{
+    Feed, FeedError, FeedTurn, Percentiles, Sink, Stages, Tally, Timing, Topology,
+};
 use feeds::{Paced, Speed};
-use recorded::{Nowhere, Recorded, names, plan, some_events};
+use recorded::{Nowhere, Recorded, names, plan, roster, some_events};
 use std::io;
 
 /// Takes its time over every event, and much more over one: 100 ms.
@@ -172,6 +174,68 @@ fn intervals_are_read_while_the_pipeline_runs() {
     all.add_all(&assembly.latency());
     assert_eq!(percentiles(&all, "end_to_end").count, 20_001);
     assert!(read > 15_000, "{read} were read before the end");
+}
+
+/// A feed that received its events two milliseconds ago, by the machine's time of day.
+struct Live(Recorded);
+
+impl Feed for Live {
+    fn poll<S: Sink>(
+        &mut self,
+        now: Nanos,
+        names: &mut Directory,
+        sink: &mut S,
+    ) -> Result<FeedTurn, FeedError> {
+        let received_at = Nanos(WallClock.now().0 - 2_000_000);
+        self.0.poll(now, names, &mut Stamped { sink, received_at })
+    }
+
+    fn tally(&self) -> Tally {
+        self.0.tally()
+    }
+
+    fn timing(&self) -> Timing {
+        Timing::Received
+    }
+}
+
+struct Stamped<'a, S> {
+    sink: &'a mut S,
+    received_at: Nanos,
+}
+
+impl<S: Sink> Sink for Stamped<'_, S> {
+    fn room(&mut self) -> usize {
+        self.sink.room()
+    }
+
+    fn push(&mut self, mut event: Event) {
+        event.received_at = self.received_at;
+        self.sink.push(event);
+    }
+}
+
+#[test]
+fn a_live_event_begins_where_it_was_received_and_every_alert_is_measured() {
+    for shards in [1, 3] {
+        let feed = Live(Recorded::new(some_events(6, 20_000)));
+        let spec = Spec { sample_every: 1, shards, lane_findings: 64, ..Spec::default() };
+        let mut assembly = Assembly::new(feed, names(), &roster(), Box::new(Nowhere), spec);
+        while assembly.step() {}
+        let latency = assembly.latency();
+        let ms = Nanos::from_millis(2).0;
+        for name in ["receive", "alert"] {
+            let least = latency.get(name).unwrap().histogram().min();
+            assert!(least >= ms * 999 / 1000, "{name}: {least}");
+        }
+        // The end of the stream was received by nobody; what it lets out has no beginning.
+        assert_eq!(percentiles(&latency, "receive").count, 20_000);
+        assert_eq!(percentiles(&latency, "end_to_end").count, 20_001);
+        let alerts: u64 = assembly.outcome().alerts.values().sum();
+        let measured = percentiles(&latency, "alert").count;
+        let at_the_end = u64::from(recorded::SUBJECTS);
+        assert!(alerts > 10 && alerts - measured <= at_the_end, "{measured} of {alerts} alerts");
+    }
 }
 
 /// A rate of 10,000 a second, and a stall of 100 ms in an observer: the closed loop, which begins with
