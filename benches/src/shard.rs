@@ -1,0 +1,82 @@
+//! What a shard does with a session: a batch is decoded, looked at ahead, and applied event by event.
+
+use crate::{Session, cpu_time};
+use engine_book::{Books, Change};
+use engine_event::{Directory, Event, Nanos};
+use engine_pipeline::{FeedTurn, Sink};
+use std::hint::black_box;
+use std::time::Duration;
+
+/// Events that are decoded before the books see them.
+const BATCH: usize = 256;
+
+/// Decodes a session and hands its events on batch by batch. Returns the time that this thread spent
+/// working, the opening of the file and of its mapping included.
+///
+/// # Panics
+/// If the session cannot be read.
+pub fn pass(session: &Session, each: impl FnMut(&[Event])) -> Duration {
+    pass_from(session, 0, each)
+}
+
+/// The same, but only what comes after the first `early` events counts.
+///
+/// # Panics
+/// If the session cannot be read, or has no more events than that.
+pub fn pass_from(session: &Session, early: u64, mut each: impl FnMut(&[Event])) -> Duration {
+    let mut start = (early == 0).then(cpu_time);
+    let (mut feed, mut names) = (session.open(), Directory::new(100_000));
+    let mut batch = Batch::default();
+    loop {
+        if start.is_none() && batch.seq >= early {
+            start = Some(cpu_time());
+        }
+        batch.len = 0;
+        let turn = engine_pipeline::Feed::poll(&mut feed, Nanos(0), &mut names, &mut batch);
+        each(&batch.events[..batch.len]);
+        if turn.expect("a session is valid") == FeedTurn::Ended {
+            return cpu_time() - start.expect("more events than come early");
+        }
+    }
+}
+
+/// Applies events to books by order, as many looked at ahead at once as they ask for.
+pub fn apply(books: &mut Books, events: &[Event]) {
+    for from in (0..events.len()).step_by(Books::AHEAD) {
+        let coming = &events[from..];
+        books.look_ahead(coming, from == 0);
+        for event in coming.iter().take(Books::AHEAD) {
+            let mut change = Change::NONE;
+            books.apply_into(event, &mut change);
+            black_box(&change);
+        }
+    }
+}
+
+/// What a ring between the decoder and the books would hold.
+struct Batch {
+    events: Box<[Event; BATCH]>,
+    len: usize,
+    seq: u64,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self { events: Box::new([bytemuck::Zeroable::zeroed(); BATCH]), len: 0, seq: 0 }
+    }
+}
+
+impl Sink for Batch {
+    #[inline]
+    fn room(&mut self) -> usize {
+        BATCH - self.len
+    }
+
+    #[inline]
+    fn push(&mut self, mut event: Event) {
+        self.seq += 1;
+        event.seq = self.seq;
+        self.events[self.len] = event;
+        self.len += 1;
+    }
+}
