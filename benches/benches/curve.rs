@@ -130,7 +130,7 @@ fn misses(caches: &[Cache], session: &Session, flow: Steady) -> Vec<f64> {
 fn missed(near: &Cache, further: &Cache, session: &Session, flow: Steady) -> [f64; 2] {
     let out = tempfile::NamedTempFile::new().expect("a temporary file");
     let size = |[bytes, ways, line]: &Cache| format!("{bytes},{ways},{line}");
-    let status = Command::new("valgrind")
+    let ran = Command::new("valgrind")
         .args(["--tool=callgrind", "--cache-sim=yes", "--collect-atstart=no"])
         .args(["--toggle-collect=curve::counted", "--quiet"])
         .args([format!("--D1={}", size(near)), format!("--LL={}", size(further))])
@@ -139,8 +139,9 @@ fn missed(near: &Cache, further: &Cache, session: &Session, flow: Steady) -> [f6
         .arg("--counted")
         .arg(session.path())
         .arg(flow.early().to_string())
-        .status();
-    assert!(status.expect("valgrind").success(), "valgrind failed");
+        .output()
+        .expect("valgrind");
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     let text = std::fs::read_to_string(out.path()).expect("what was counted");
     let line = |start: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(start)).expect("its line");

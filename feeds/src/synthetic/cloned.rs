@@ -1,9 +1,10 @@
 //! One stock's recorded order flow as if many stocks had it: LOBSTER's message file becomes a day of
 //! ITCH 5.0, for benches that ask what real traffic costs.
 //!
-//! Every stock has the recording's messages in its order, each stock a moment after the one before it.
-//! Ids of orders and trades are handed out as the venue does it, ascending over all stocks. At the end
-//! of the recording what rests is deleted, and it begins again, as often as it takes.
+//! Every stock has the recording's messages in its order and at its pace, but is at another place of it
+//! than the others: side by side, the same bursts would come again and again, and be guessed. Ids of
+//! orders and trades are handed out as the venue does it, ascending over all stocks. At the end of the
+//! recording what rests is deleted, and it begins again, as often as it takes.
 //!
 //! A recording begins in the middle of things and shows only what happened near the touch. So what it
 //! tells of orders that it never showed is left out; and an order that rests where a later one is
@@ -24,8 +25,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::io::{self, Write};
 
-/// How much later each stock is than the one before it.
-const APART_NS: u64 = 10_000_000;
+/// How much of the recording each stock is later than the one before it, of 2^32 parts, round and round:
+/// the golden section, which lies evenly however many there are.
+const APART: u32 = 2_654_435_769;
 /// From the end of the recording to its beginning again.
 const PAUSE_NS: u64 = 1_000_000;
 
@@ -121,9 +123,10 @@ impl Recording {
 
     /// Times as recorded, or all of them closer together where the day would be too short.
     fn clock(&self, messages: u64, stocks: usize) -> Clock {
+        // One begun, and one by which stocks are apart.
         let laps = messages / (self.messages() * stocks as u64) + 2;
         let lap_ns = self.span_ns + PAUSE_NS;
-        let needed = u128::from(laps) * u128::from(lap_ns) + u128::from(APART_NS) * stocks as u128;
+        let needed = u128::from(laps) * u128::from(lap_ns);
         Clock { lap_ns, needed: needed.max(u128::from(Flow::CLOSE - Flow::OPEN)) }
     }
 }
@@ -137,9 +140,9 @@ struct Clock {
 
 impl Clock {
     fn at(&self, stock: usize, lap: u64, time: u64) -> u64 {
-        let since = u128::from(lap) * u128::from(self.lap_ns)
-            + u128::from(stock as u64 * APART_NS)
-            + u128::from(time);
+        let late = u64::from((stock as u32).wrapping_mul(APART));
+        let late = (u128::from(late) * u128::from(self.lap_ns)) >> u32::BITS;
+        let since = u128::from(lap) * u128::from(self.lap_ns) + late + u128::from(time);
         // Below the day's length, since nothing is later than what is needed.
         Flow::OPEN + (since * u128::from(Flow::CLOSE - Flow::OPEN) / self.needed) as u64
     }
