@@ -39,15 +39,13 @@ fn many_symbols_repeat_what_was_recorded_of_one() {
 
     folder.write("broken.csv", "34200.5,1,1,18,5853300,1\nhello\n");
     let line = |file: &str| format!("generate itch {many} {file} --out none.itch");
-    expect![[
-        r#"tapewatch: none.itch: broken.csv: line 2 (byte 25): expected 6 or 7 columns in "hello""#
-    ]]
-    .assert_eq(folder.run(&line("broken.csv")).failed(1).trim_end());
+    expect![[r#"none.itch: broken.csv: line 2 (byte 25): expected 6 or 7 columns in "hello""#]]
+        .assert_eq(folder.run(&line("broken.csv")).failed(1).trim_end());
     folder.write("empty.csv", "34200.5,3,1,18,5853300,1\n");
-    expect!["tapewatch: none.itch: empty.csv: no message of it can be repeated"]
+    expect!["none.itch: empty.csv: no message of it can be repeated"]
         .assert_eq(folder.run(&line("empty.csv")).failed(1).trim_end());
     let needless = folder.run("generate dbn --flow one.csv --out none.dbn");
-    expect!["tapewatch: --flow: only an itch session repeats a recording"]
+    expect!["--flow: only an itch session repeats a recording"]
         .assert_eq(needless.failed(2).trim_end());
 }
 
