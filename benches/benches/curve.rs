@@ -14,13 +14,14 @@
 
 #![forbid(unsafe_code)]
 
-use benches::{Contest, Options, Session, Steady, apply, ns_each, pass_from, tell};
+use benches::{
+    Contest, Options, Session, Steady, apply, count, counted, has_valgrind, ns_each, pass_from,
+    tell,
+};
 use engine_book::{Books, Bounds};
-use engine_event::{Directory, Event, Nanos};
+use engine_event::{Directory, Nanos};
 use engine_pipeline::Feed;
-use std::collections::HashMap;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 /// What is asked of the books, stocks and live orders.
 const CELLS: [(usize, usize); 8] = [
@@ -92,8 +93,7 @@ type Cache = [u64; 3];
 
 /// The caches of data, the nearest first; none where misses cannot be counted.
 fn caches() -> Option<Vec<Cache>> {
-    let valgrind = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status();
-    if !valgrind.is_ok_and(|status| status.success()) {
+    if !has_valgrind() {
         println!("misses of caches: not run: no valgrind");
         return None;
     }
@@ -128,29 +128,15 @@ fn misses(caches: &[Cache], session: &Session, flow: Steady) -> Vec<f64> {
 
 /// Misses of a message in the nearest cache and in a further one.
 fn missed(near: &Cache, further: &Cache, session: &Session, flow: Steady) -> [f64; 2] {
-    let out = tempfile::NamedTempFile::new().expect("a temporary file");
     let size = |[bytes, ways, line]: &Cache| format!("{bytes},{ways},{line}");
-    let ran = Command::new("valgrind")
-        .args(["--tool=callgrind", "--cache-sim=yes", "--collect-atstart=no"])
-        .args(["--toggle-collect=curve::counted", "--quiet"])
-        .args([format!("--D1={}", size(near)), format!("--LL={}", size(further))])
-        .arg(format!("--callgrind-out-file={}", out.path().display()))
-        .arg(std::env::current_exe().expect("this program"))
-        .arg("--counted")
-        .arg(session.path())
-        .arg(flow.early().to_string())
-        .output()
-        .expect("valgrind");
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-    let text = std::fs::read_to_string(out.path()).expect("what was counted");
-    let line = |start: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(start)).expect("its line");
-        line.split_whitespace()
-    };
-    let counts = line("totals:").map(|count| count.parse::<f64>().expect("a count"));
-    let counts: HashMap<_, _> = line("events:").zip(counts).collect();
-    [["D1mr", "D1mw"], ["DLmr", "DLmw"]]
-        .map(|kinds| kinds.iter().map(|kind| counts[kind]).sum::<f64>() / COUNTED as f64)
+    let model = [
+        "--cache-sim=yes".to_owned(),
+        format!("--D1={}", size(near)),
+        format!("--LL={}", size(further)),
+    ];
+    let file = session.path().display().to_string();
+    let counts = count(&model, &["--counted".to_owned(), file, flow.early().to_string()]);
+    [["D1mr", "D1mw"], ["DLmr", "DLmw"]].map(|kinds| counts.of(&kinds) / COUNTED as f64)
 }
 
 /// What runs under Valgrind: fills the books, then has it count, then leaves.
@@ -165,16 +151,10 @@ fn fill_and_count(file: &Path, early: u64) {
         if seen < early {
             apply(&mut books, &events);
         } else {
-            counted(&mut books, &events);
+            counted(&mut || apply(&mut books, &events));
         }
         seen += events.len() as u64;
     }
-}
-
-/// What is counted has a name of its own.
-#[inline(never)]
-fn counted(books: &mut Books, events: &[Event]) {
-    apply(books, events);
 }
 
 fn grouped(number: usize) -> String {

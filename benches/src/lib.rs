@@ -25,6 +25,7 @@ mod rival;
 mod session;
 mod shard;
 mod steady;
+mod valgrind;
 
 pub use contest::Contest;
 pub use cores::{Cores, Duel};
@@ -35,3 +36,4 @@ pub use rival::Rival;
 pub use session::{Overwritten, Session, cpu_time, drain, ns_each, time, time_batches};
 pub use shard::{apply, pass, pass_from};
 pub use steady::Steady;
+pub use valgrind::{Counts, count, counted, has_valgrind};
