@@ -68,7 +68,8 @@ fn main() {
     }
     println!("counts, instructions\n");
     for row in rows {
-        println!("  {:42}{:>9.2}", row["name"].as_str().unwrap_or_default(), row["median"]);
+        let (name, count) = (row["name"].as_str(), row["median"].as_f64());
+        println!("  {:42}{:>9.2}", name.unwrap_or_default(), count.unwrap_or_default());
     }
 }
 

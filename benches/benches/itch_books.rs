@@ -6,16 +6,16 @@
 //!     --peer "itch-order-book=/path/to/it < {file}" --peer "CppTrader=/path/to/it {file}"
 //! ```
 //!
-//! A generated NASDAQ day of 8,000 stocks lies in the page cache, or, with `--flow FILE`, one in which 200
-//! stocks have the flow that a LOBSTER message file recorded of one; one thread decodes it and applies it
-//! to books by order, as a shard does: a batch of events, looked at ahead, one by one. Time is what the
-//! thread spent working. Peers are programs that are given as commands; they read the same file in the
-//! same rounds, and say what a message took. Then each message is timed by itself, with its share of
-//! decoding and looking ahead; and the memory that the books took is told.
+//! A generated NASDAQ day of 8,000 stocks lies in the page cache, and with `--flow FILE` another one, in
+//! which 200 stocks have the flow that a LOBSTER message file recorded of one; one thread decodes it and
+//! applies it to books by order, as a shard does: a batch of events, looked at ahead, one by one. Time is
+//! what the thread spent working. Peers are programs that are given as commands; they read the same file
+//! in the same rounds, and say what a message took. Then each message is timed by itself, with its share
+//! of decoding and looking ahead; and the memory that the books took is told.
 
 #![forbid(unsafe_code)]
 
-use benches::{Contest, Options, Rival, Session, Target, apply, ns_each, pass, tell};
+use benches::{Contest, Options, Results, Rival, Session, apply, ns_each, pass, tell};
 use engine_book::{Books, Bounds, Change};
 use feeds::synthetic::cloned::Recording;
 use hdrhistogram::Histogram;
@@ -33,49 +33,45 @@ fn main() {
     let rounds = number("--rounds", options.choose(5, 1)) as usize;
     let rivals = settings.iter().filter(|(flag, _)| *flag == "--peer");
     let rivals: Vec<_> = rivals.map(|(_, text)| Rival::new(text)).collect();
-    let (title, session) = match value("--flow") {
-        Some(file) => {
-            let stocks = number("--stocks", 200);
-            let recording = std::fs::read(file).and_then(|text| Recording::read(&text));
-            let recording = recording.unwrap_or_else(|error| panic!("{file}: {error}"));
-            let title = format!(
-                "{messages} messages: a recorded stock's flow of {}, as {stocks} stocks",
-                recording.messages()
-            );
-            (title, Session::cloned(&recording, messages, stocks as usize))
-        }
-        None => {
-            let stocks = number("--stocks", 8_000);
-            let title = format!("{messages} messages of {stocks} stocks");
-            (title, Session::new(messages, stocks as usize))
-        }
-    };
+    let stocks = number("--stocks", 8_000);
+    let title = format!("{messages} messages of {stocks} stocks");
+    let day = Session::new(messages, stocks as usize);
+    let targets = [("itch-order-book", 0.8), ("CppTrader", 0.12)];
+    let mut results = Vec::from(measure(&title, &day, rounds, &rivals, &targets));
+    if let Some(file) = value("--flow") {
+        let recording = std::fs::read(file).and_then(|text| Recording::read(&text));
+        let recording = recording.unwrap_or_else(|error| panic!("{file}: {error}"));
+        let title = format!("{messages} messages of 200 stocks like one recorded");
+        let day = Session::cloned(&recording, messages, 200);
+        // At most that of each, so that of the best.
+        let targets: Vec<_> = rivals.iter().map(|rival| (rival.name, 0.9)).collect();
+        results.extend(measure(&title, &day, rounds, &rivals, &targets));
+    }
+    tell(options, "itch_books", "ns of CPU a message", &results);
+}
 
+fn measure(
+    title: &str,
+    session: &Session,
+    rounds: usize,
+    rivals: &[Rival],
+    targets: &[(&str, f64)],
+) -> [Results; 3] {
     let mut contest = Contest::new(title)
-        .ours("decoding alone", || decode(&session))
-        .ours(OURS, || books(&session));
-    for rival in &rivals {
+        .ours("decoding alone", || decode(session))
+        .ours(OURS, || books(session));
+    for rival in rivals {
         contest = contest.peer(rival.name, || rival.run(session.path(), session.messages()));
     }
-    let mut results = contest.play(rounds).yardstick(OURS);
-    if value("--flow").is_some() {
-        let names: Vec<_> = rivals.iter().map(|rival| rival.name).collect();
-        if !names.is_empty() {
-            // The best of them is among them.
-            results = results.target(OURS, Target::at_most(0.9, names.leak()));
-        }
-    } else {
-        let targets = [("itch-order-book", 0.8), ("CppTrader", 0.12)];
-        results = results.target_by_rival(OURS, &rivals, &targets);
-    }
+    let whole = contest.play(rounds).yardstick(OURS).target_by_rival(OURS, rivals, targets);
     let columns = ["p50", "p99", "p99.9", "p99.99"];
-    let each = Contest::with_columns("one message by itself", &columns)
-        .ours(OURS, || one_by_one(&session))
+    let each = Contest::with_columns(format!("{title}, one by itself"), &columns)
+        .ours(OURS, || one_by_one(session))
         .play(rounds);
-    let memory = Contest::new("MiB of memory at the end, without the mapped file")
-        .ours(OURS, || memory(&session))
+    let memory = Contest::new(format!("{title}, MiB of memory at the end but for the mapped file"))
+        .ours(OURS, || memory(session))
         .play(1);
-    tell(options, "itch_books", "ns of CPU a message", &[results, each, memory]);
+    [whole, each, memory]
 }
 
 fn decode(session: &Session) -> Vec<f64> {
