@@ -33,7 +33,7 @@ const TASKS: [(&str, Task); 11] = [
     ("broadcast to one, a record", broadcast::<1>),
     ("broadcast to three, a record", broadcast::<3>),
     ("panel of the usual observers, an event", panel),
-    ("panel of nobody: its books, an event", nobody),
+    ("panel of nobody, an event", nobody),
     ("histogram, a recording", histogram),
 ];
 
@@ -194,16 +194,21 @@ fn nobody() -> u64 {
     observe(&Roster::new())
 }
 
-/// Observers, and the books that they look at.
+/// Observers, and the books that they look at, as a shard has them work.
 fn observe(roster: &Roster) -> u64 {
     let events = session().events();
     let mut panel = Panel::new(roster, Scope::Subject, Bounds::default());
     let mut out = Outbox::new();
     let mut show = |events: &[Event]| {
-        for event in events {
-            panel.observe(event, &mut out);
-            black_box(out.contents());
-            out.clear();
+        for batch in events.chunks(BATCH) {
+            for from in (0..batch.len()).step_by(Panel::AHEAD) {
+                panel.look_ahead(&batch[from..], from == 0);
+                for event in batch[from..].iter().take(Panel::AHEAD) {
+                    panel.observe(event, &mut out);
+                    black_box(out.contents());
+                    out.clear();
+                }
+            }
         }
     };
     let (early, late) = events.split_at(events.len() / 2);
