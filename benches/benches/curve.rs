@@ -57,6 +57,7 @@ fn main() {
             let flow = Steady { stocks, live, steps: options.choose(2_000_000, 20_000) };
             let name = format!("{} stocks, {} orders live", grouped(stocks), grouped(live));
             let session = Session::steady(flow);
+            eprintln!("curve: {name}");
             let misses = caches.as_ref().map(|caches| misses(caches, &session, flow));
             (&*name.leak(), flow, session, misses.unwrap_or_default())
         })

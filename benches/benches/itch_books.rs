@@ -6,12 +6,13 @@
 //!     --peer "itch-order-book=/path/to/it < {file}" --peer "CppTrader=/path/to/it {file}"
 //! ```
 //!
-//! A generated NASDAQ day of 8,000 stocks lies in the page cache, and with `--flow FILE` another one, in
-//! which 200 stocks have the flow that a LOBSTER message file recorded of one; one thread decodes it and
-//! applies it to books by order, as a shard does: a batch of events, looked at ahead, one by one. Time is
-//! what the thread spent working. Peers are programs that are given as commands; they read the same file
-//! in the same rounds, and say what a message took. Then each message is timed by itself, with its share
-//! of decoding and looking ahead; and the memory that the books took is told.
+//! A generated NASDAQ day of 8,000 stocks lies in the page cache, and with each `--flow FILE` another one,
+//! in which 200 stocks have the flow that a file recorded of one: LOBSTER's messages, or DBN's orders.
+//! One thread decodes it and applies it to books by order, as a shard does: a batch of events, looked at
+//! ahead, one by one. Time is what the thread spent working. Peers are programs that are given as
+//! commands; they read the same file in the same rounds, and say what a message took. Then each message
+//! is timed by itself, with its share of decoding and looking ahead; and the memory that the books took
+//! is told.
 
 #![forbid(unsafe_code)]
 
@@ -20,6 +21,7 @@ use engine_book::{Books, Bounds, Change};
 use feeds::synthetic::cloned::Recording;
 use hdrhistogram::Histogram;
 use std::hint::black_box;
+use std::path::Path;
 
 const OURS: &str = "decoding and books by order";
 
@@ -38,10 +40,11 @@ fn main() {
     let day = Session::new(messages, stocks as usize);
     let targets = [("itch-order-book", 0.8), ("CppTrader", 0.12)];
     let mut results = Vec::from(measure(&title, &day, rounds, &rivals, &targets));
-    if let Some(file) = value("--flow") {
-        let recording = std::fs::read(file).and_then(|text| Recording::read(&text));
+    for (_, file) in settings.iter().filter(|(flag, _)| *flag == "--flow") {
+        let recording = std::fs::read(file).and_then(|content| Recording::read(&content));
         let recording = recording.unwrap_or_else(|error| panic!("{file}: {error}"));
-        let title = format!("{messages} messages of 200 stocks like one recorded");
+        let name = Path::new(file).file_stem().unwrap_or_default().to_string_lossy();
+        let title = format!("{messages} messages of 200 stocks like {name}");
         let day = Session::cloned(&recording, messages, 200);
         // At most that of each, so that of the best.
         let targets: Vec<_> = rivals.iter().map(|rival| (rival.name, 0.9)).collect();

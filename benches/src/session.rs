@@ -28,14 +28,13 @@ impl Session {
         Self::written(|out| synthetic::itch::generate(messages, 1, stocks, out))
     }
 
-    /// A day of ITCH 5.0 in which every stock has the flow that a LOBSTER message file recorded of one.
+    /// A day of ITCH 5.0 in which every stock has the flow that was recorded of one.
     #[must_use]
     pub fn cloned(recording: &Recording, messages: u64, stocks: usize) -> Self {
         Self::written(|out| recording.generate(messages, stocks, out))
     }
 
-    /// A day of ITCH 5.0 with so many orders live, once as many messages have been read as the second
-    /// figure says.
+    /// A day of ITCH 5.0 with so many orders live, once as many messages as come early have been read.
     #[must_use]
     pub fn steady(flow: Steady) -> Self {
         Self::written(|out| flow.write(out))

@@ -1,24 +1,25 @@
-//! One stock's recorded order flow as if many stocks had it: LOBSTER's message file becomes a day of
-//! ITCH 5.0, for benches that ask what real traffic costs.
+//! One stock's recorded order flow as if many stocks had it: LOBSTER's message file, or orders of one
+//! instrument in DBN, becomes a day of ITCH 5.0, for benches that ask what real traffic costs.
 //!
 //! Every stock has the recording's messages in its order and at its pace, but is at another place of it
 //! than the others: side by side, the same bursts would come again and again, and be guessed. Ids of
 //! orders and trades are handed out as the venue does it, ascending over all stocks. At the end of the
 //! recording what rests is deleted, and it begins again, as often as it takes.
 //!
-//! A recording begins in the middle of things and shows only what happened near the touch. So what it
-//! tells of orders that it never showed is left out; and an order that rests where a later one is
-//! entered on the other side must have left unseen: it is deleted before. Executions of hidden orders
+//! A recording begins in the middle of things, and LOBSTER's shows only what happened near the touch. So
+//! what it tells of orders that it never showed is left out; and an order that rests where a later one
+//! is entered on the other side must have left unseen: it is deleted before. Executions of hidden orders
 //! become trades of orders that are not displayed. Of a cross LOBSTER does not tell the kind: left out.
+//! DBN tells beside its trades what became of the orders, as cancellations: that is what is repeated.
 
 use super::Flow;
 use super::itch::{Day, named};
-use crate::Options;
 use crate::codec::itch50::message::{
-    AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, Head, Trade, TradingAction,
+    AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, Head, ReplaceOrder, Trade, TradingAction,
 };
-use crate::codec::{Codec, Lobster};
-use engine_event::body::{Execution, Order, Phase, Print, Status};
+use crate::codec::{Codec, CodecError, Dbn, Lobster};
+use crate::{Format, Options, detect};
+use engine_event::body::{Definition, Execution, Order, Phase, Print, Status};
 use engine_event::{Directory, Event, Flags, Kind, MaybePrice, Side};
 use engine_pipeline::Tally;
 use std::cmp::Reverse;
@@ -55,24 +56,27 @@ enum What {
     Add { place: u32, side: Side, shares: u32, price: u32 },
     Cancel { place: u32, shares: u32 },
     Delete { place: u32 },
+    Replace { place: u32, shares: u32, price: u32 },
     Execute { place: u32, shares: u32 },
     Trade { side: Side, shares: u32, price: u32 },
     Phase { state: u8 },
 }
 
 impl Recording {
-    /// From the lines of a message file.
-    pub fn read(text: &[u8]) -> io::Result<Self> {
+    /// From what a file holds: lines of LOBSTER's, or records of DBN's. Of several instruments' flow
+    /// it would make one.
+    pub fn read(content: &[u8]) -> io::Result<Self> {
+        let events = match detect(content) {
+            // Snapshots of DBN are stamped by clocks that are said to be wrong: that is no fault here.
+            Some(Format::Dbn) => events(&mut Dbn::new(&Options::default()), content),
+            _ => {
+                let options = Options { strict: true, ..Options::default() };
+                events(&mut Lobster::new(&options), content)
+            }
+        };
         let invalid = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
-        let mut codec = Lobster::new(&Options { strict: true, ..Options::default() });
-        let (mut names, mut tally) = (Directory::new(1), Tally::default());
-        let (mut events, mut rest) = (Vec::<Event>::new(), text);
-        while !rest.is_empty() {
-            let read = codec.decode(rest, true, &mut names, &mut events, &mut tally);
-            rest = &rest[read.map_err(|error| invalid(error.to_string()))?..];
-        }
         let mut lap = Lap::default();
-        for event in &events {
+        for event in &events.map_err(|error| invalid(error.to_string()))? {
             lap.take(event);
         }
         let recording = lap.end();
@@ -105,8 +109,9 @@ impl Recording {
         day.before(false)?;
         let end = messages.saturating_sub(day.written.saturating_add(Day::<Vec<u8>>::END));
         let clock = self.clock(end, stocks);
-        let mut turns: BinaryHeap<_> =
-            (0..stocks).map(|stock| Reverse((clock.at(stock, 0, 0), stock, 0, 0))).collect();
+        let late: Vec<_> = (0..stocks).map(|stock| self.late(stock)).collect();
+        let begins = |stock: usize| Reverse((clock.at(0, late[stock], 0), stock, 0, 0));
+        let mut turns: BinaryHeap<_> = (0..stocks).map(begins).collect();
         let mut ids = Ids { orders: vec![0; stocks * self.places], last: 0, trades: 0 };
         for _ in 0..end {
             let Some(Reverse((time, stock, lap, place))) = turns.pop() else { break };
@@ -114,11 +119,17 @@ impl Recording {
             ids.write(self.acts[place].what, stock, own, time, &mut day)?;
             let (lap, place) =
                 if place + 1 < self.acts.len() { (lap, place + 1) } else { (lap + 1, 0) };
-            let time = clock.at(stock, lap, self.acts[place].time);
+            let time = clock.at(lap, late[stock], self.acts[place].time);
             turns.push(Reverse((time, stock, lap, place)));
         }
         day.close()?;
         day.end()
+    }
+
+    /// How late a stock is: the recording's time at its place.
+    fn late(&self, stock: usize) -> u64 {
+        let part = u64::from((stock as u32).wrapping_mul(APART));
+        self.acts[(part * self.messages() >> u32::BITS) as usize].time
     }
 
     /// Times as recorded, or all of them closer together where the day would be too short.
@@ -139,10 +150,8 @@ struct Clock {
 }
 
 impl Clock {
-    fn at(&self, stock: usize, lap: u64, time: u64) -> u64 {
-        let late = u64::from((stock as u32).wrapping_mul(APART));
-        let late = (u128::from(late) * u128::from(self.lap_ns)) >> u32::BITS;
-        let since = u128::from(lap) * u128::from(self.lap_ns) + late + u128::from(time);
+    fn at(&self, lap: u64, late: u64, time: u64) -> u64 {
+        let since = u128::from(lap) * u128::from(self.lap_ns) + u128::from(late + time);
         // Below the day's length, since nothing is later than what is needed.
         Flow::OPEN + (since * u128::from(Flow::CLOSE - Flow::OPEN) / self.needed) as u64
     }
@@ -194,6 +203,18 @@ impl Ids {
                 head: head(DeleteOrder::LETTER),
                 order: self.orders[own + place as usize].into(),
             }),
+            What::Replace { place, shares, price } => {
+                self.last += 1;
+                let old = &mut self.orders[own + place as usize];
+                let old = std::mem::replace(old, self.last);
+                day.put(&ReplaceOrder {
+                    head: head(ReplaceOrder::LETTER),
+                    old: old.into(),
+                    new: self.last.into(),
+                    shares: shares.into(),
+                    price: price.into(),
+                })
+            }
             What::Execute { place, shares } => day.put(&ExecuteOrder {
                 head: head(ExecuteOrder::LETTER),
                 order: self.orders[own + place as usize].into(),
@@ -220,6 +241,17 @@ impl Ids {
     }
 }
 
+/// All that a codec makes of what a file holds.
+fn events(codec: &mut impl Codec, mut content: &[u8]) -> Result<Vec<Event>, CodecError> {
+    let (mut names, mut tally) = (Directory::new(1), Tally::default());
+    let mut events = Vec::new();
+    while !content.is_empty() {
+        let read = codec.decode(content, true, &mut names, &mut events, &mut tally)?;
+        content = &content[read..];
+    }
+    Ok(events)
+}
+
 /// An order while it rests.
 #[derive(Clone, Copy, Debug)]
 struct Resting {
@@ -240,19 +272,25 @@ struct Lap {
     prices: [BTreeSet<(u32, u64)>; 2],
     free: Vec<u32>,
     places: u32,
+    /// How many places prices have.
+    scale: u8,
     left_out: u64,
     unseen: u64,
 }
 
 impl Lap {
     fn take(&mut self, event: &Event) {
-        if matches!(event.kind(), Kind::Define | Kind::Clear) {
-            return;
-        }
-        let at = event.event_at.0;
-        self.last = at - *self.first.get_or_insert(at);
-        if self.told(event).is_none() {
-            self.left_out += 1;
+        match event.kind() {
+            Kind::Define => self.scale = event.body::<Definition>().price_scale,
+            Kind::Clear => self.clear(),
+            _ => {
+                let at = event.event_at.0;
+                let since = at.saturating_sub(*self.first.get_or_insert(at));
+                self.last = self.last.max(since);
+                if self.told(event).is_none() {
+                    self.left_out += 1;
+                }
+            }
         }
     }
 
@@ -261,13 +299,23 @@ impl Lap {
         match event.kind() {
             Kind::Add => {
                 let order: Order = event.body();
-                let (shares, price) = (small(order.quantity.0)?, told_price(order.price)?);
+                let (shares, price) = (small(order.quantity.0)?, self.price(order.price)?);
                 self.add(order.id.0, event.side()?, shares, price)?;
             }
             Kind::Reduce => {
                 let order: Order = event.body();
-                let place = self.take_off(order.id.0, order.quantity.0)?;
-                self.act(What::Cancel { place, shares: small(order.quantity.0)? });
+                let (place, is_gone) = self.take_off(order.id.0, order.quantity.0)?;
+                let shares = small(order.quantity.0)?;
+                self.act(if is_gone {
+                    What::Delete { place }
+                } else {
+                    What::Cancel { place, shares }
+                });
+            }
+            Kind::Modify => {
+                let order: Order = event.body();
+                let (shares, price) = (small(order.quantity.0)?, self.price(order.price)?);
+                self.modify(order.id.0, shares, price)?;
             }
             Kind::Delete => {
                 let order: Order = event.body();
@@ -275,12 +323,12 @@ impl Lap {
             }
             Kind::Execute => {
                 let execution: Execution = event.body();
-                let place = self.take_off(execution.id.0, execution.quantity.0)?;
+                let (place, _) = self.take_off(execution.id.0, execution.quantity.0)?;
                 self.act(What::Execute { place, shares: small(execution.quantity.0)? });
             }
             Kind::Trade if event.flags.has(Flags::HIDDEN) => {
                 let print: Print = event.body();
-                let (shares, price) = (small(print.quantity.0)?, told_price(print.price)?);
+                let (shares, price) = (small(print.quantity.0)?, self.price(print.price)?);
                 self.act(What::Trade { side: event.side()?, shares, price });
             }
             Kind::Status => {
@@ -298,6 +346,14 @@ impl Lap {
         Some(())
     }
 
+    /// A price as ITCH writes it, with four places.
+    fn price(&self, told: MaybePrice) -> Option<u32> {
+        const PLACES: u8 = 4;
+        let finer = 10_i64.checked_pow(u32::from(self.scale.checked_sub(PLACES)?))?;
+        let price = told.get()?.0;
+        (price % finer == 0).then(|| u32::try_from(price / finer).ok())?
+    }
+
     fn act(&mut self, what: What) {
         self.acts.push(Act { time: self.last, what });
     }
@@ -306,15 +362,38 @@ impl Lap {
         if self.resting.contains_key(&id) {
             return None;
         }
-        while let Some(gone) = self.in_the_way(side, price) {
-            self.unseen += 1;
-            self.delete(gone)?;
-        }
+        self.make_way(side, price)?;
         let place = self.free.pop().unwrap_or(self.places);
         self.places = self.places.max(place + 1);
         self.resting.insert(id, Resting { place, side, price, shares });
         self.prices[side as usize].insert((price, id));
         self.act(What::Add { place, side, shares, price });
+        Some(())
+    }
+
+    /// An order that only gets smaller keeps its turn; any other change is a new order at NASDAQ.
+    fn modify(&mut self, id: u64, shares: u32, price: u32) -> Option<()> {
+        let old = *self.resting.get(&id)?;
+        if price == old.price && shares < old.shares {
+            let less = old.shares - shares;
+            self.take_off(id, u64::from(less))?;
+            self.act(What::Cancel { place: old.place, shares: less });
+            return Some(());
+        }
+        self.make_way(old.side, price)?;
+        self.resting.insert(id, Resting { price, shares, ..old });
+        self.prices[old.side as usize].remove(&(old.price, id));
+        self.prices[old.side as usize].insert((price, id));
+        self.act(What::Replace { place: old.place, shares, price });
+        Some(())
+    }
+
+    /// Deletes what must have left before an order could rest there.
+    fn make_way(&mut self, side: Side, price: u32) -> Option<()> {
+        while let Some(gone) = self.in_the_way(side, price) {
+            self.unseen += 1;
+            self.delete(gone)?;
+        }
         Some(())
     }
 
@@ -329,15 +408,16 @@ impl Lap {
         crosses.then_some(*id)
     }
 
-    /// Takes shares off an order, which leaves with the last of them. Returns its place.
-    fn take_off(&mut self, id: u64, shares: u64) -> Option<u32> {
+    /// Takes shares off an order, which leaves with the last of them. Returns its place, and whether it
+    /// has left.
+    fn take_off(&mut self, id: u64, shares: u64) -> Option<(u32, bool)> {
         let resting = self.resting.get_mut(&id)?;
         resting.shares = resting.shares.checked_sub(small(shares)?)?;
         let (place, is_gone) = (resting.place, resting.shares == 0);
         if is_gone {
             self.forget(id);
         }
-        Some(place)
+        Some((place, is_gone))
     }
 
     fn delete(&mut self, id: u64) -> Option<()> {
@@ -353,12 +433,15 @@ impl Lap {
         Some(place)
     }
 
-    /// What rests at the end is deleted.
-    fn end(mut self) -> Recording {
-        let resting: Vec<_> = self.resting.keys().copied().collect();
-        for id in resting {
-            self.delete(id);
+    /// Deletes what rests.
+    fn clear(&mut self) {
+        while let Some((id, _)) = self.resting.first_key_value() {
+            self.delete(*id);
         }
+    }
+
+    fn end(mut self) -> Recording {
+        self.clear();
         Recording {
             acts: self.acts,
             places: self.places as usize,
@@ -374,16 +457,13 @@ fn small(shares: u64) -> Option<u32> {
     u32::try_from(shares).ok().filter(|shares| *shares > 0)
 }
 
-fn told_price(price: MaybePrice) -> Option<u32> {
-    u32::try_from(price.get()?.0).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::codec::Itch50;
     use crate::codec::testing::decode;
-    use crate::synthetic::lobster;
+    use crate::synthetic::{dbn, lobster};
+    use engine_event::body::Replacement;
     use expect_test::expect;
     use std::collections::HashMap;
 
@@ -437,38 +517,58 @@ mod tests {
         assert!(broken.to_string().starts_with("line 2 (byte 25)"), "{broken}");
     }
 
-    /// Orders of all stocks are told by ids that ascend, none is touched that does not rest, nothing
-    /// crosses, and between two laps a stock's book is empty.
     #[test]
-    fn every_stock_repeats_it_in_a_world_that_is_possible() {
-        const STOCKS: usize = 7;
+    fn every_stock_repeats_lobster_in_a_world_that_is_possible() {
         let mut text = Vec::new();
         lobster::generate(3_000, 5, &mut text).unwrap();
-        let from_the_middle = text.iter().position(|byte| *byte == b'\n').unwrap() * 700;
-        let start = text[from_the_middle..].iter().position(|byte| *byte == b'\n').unwrap() + 1;
-        let recording = Recording::read(&text[from_the_middle + start..]).unwrap();
+        // From the middle on, so that there are orders that were never shown.
+        let middle = text.len() / 3;
+        let line = text[middle..].iter().position(|byte| *byte == b'\n').unwrap() + 1;
+        let recording = Recording::read(&text[middle + line..]).unwrap();
         assert!(recording.left_out() > 10 && recording.messages() > 1_000);
+        is_possible(&recording);
+    }
 
+    #[test]
+    fn every_stock_repeats_dbn_in_a_world_that_is_possible() {
+        let mut bytes = Vec::new();
+        dbn::generate(3_000, 5, 1, &mut bytes).unwrap();
+        let recording = Recording::read(&bytes).unwrap();
+        let replaced = |act: &&Act| matches!(act.what, What::Replace { .. });
+        assert!(recording.acts.iter().filter(replaced).count() > 50);
+        is_possible(&recording);
+    }
+
+    /// Orders of all stocks are told by ids that ascend, none is touched that does not rest, nothing
+    /// crosses, and between two laps a stock's book is empty.
+    fn is_possible(recording: &Recording) {
+        const STOCKS: usize = 7;
         let (laps, frame) = (3, 2 * STOCKS as u64 + 6);
         let messages = laps * recording.messages() * STOCKS as u64 + frame;
         let mut books: HashMap<u64, (u32, Side, i64, u64)> = HashMap::new();
         let (mut last_id, mut last_at, mut empty) = (0, 0, 0);
-        for event in day(&recording, messages, STOCKS) {
+        for event in day(recording, messages, STOCKS) {
             assert!(last_at <= event.event_at.0, "{event:?}");
             last_at = event.event_at.0;
             let stock = event.subject.0;
             match event.kind() {
-                Kind::Add => {
-                    let order: Order = event.body();
-                    assert_eq!(order.id.0, last_id + 1);
+                Kind::Add | Kind::Replace => {
+                    let (new, side, price, quantity) = if event.kind() == Kind::Add {
+                        let Order { id, price, quantity, .. } = event.body();
+                        (id, event.side().unwrap(), price.get().unwrap(), quantity)
+                    } else {
+                        let Replacement { old, new, price, quantity } = event.body();
+                        (new, books.remove(&old.0).expect("it rests").1, price, quantity)
+                    };
+                    assert_eq!(new.0, last_id + 1);
                     last_id += 1;
-                    let (side, price) = (event.side().unwrap(), order.price.get().unwrap().0);
                     let crosses = |(of, other, at, _): &(u32, Side, i64, u64)| {
-                        let beyond = if side == Side::Buy { *at <= price } else { *at >= price };
+                        let beyond =
+                            if side == Side::Buy { *at <= price.0 } else { *at >= price.0 };
                         *of == stock && *other != side && beyond
                     };
                     assert!(!books.values().any(crosses), "{event:?}");
-                    books.insert(last_id, (stock, side, price, order.quantity.0));
+                    books.insert(last_id, (stock, side, price.0, quantity.0));
                 }
                 Kind::Reduce | Kind::Execute => {
                     let (id, quantity) = match event.kind() {
