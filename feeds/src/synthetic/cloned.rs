@@ -129,7 +129,7 @@ impl Recording {
     /// How late a stock is: the recording's time at its place.
     fn late(&self, stock: usize) -> u64 {
         let part = u64::from((stock as u32).wrapping_mul(APART));
-        self.acts[(part * self.messages() >> u32::BITS) as usize].time
+        self.acts[((part * self.messages()) >> u32::BITS) as usize].time
     }
 
     /// Times as recorded, or all of them closer together where the day would be too short.
