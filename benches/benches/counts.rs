@@ -202,7 +202,7 @@ fn observe(roster: &Roster) -> u64 {
     let mut show = |events: &[Event]| {
         for batch in events.chunks(BATCH) {
             for from in (0..batch.len()).step_by(Panel::AHEAD) {
-                panel.look_ahead(&batch[from..], from == 0);
+                panel.look_ahead(&batch[from..], from == 0, |_| true);
                 for event in batch[from..].iter().take(Panel::AHEAD) {
                     panel.observe(event, &mut out);
                     black_box(out.contents());
