@@ -16,11 +16,9 @@
 
 use benches::{
     Contest, Options, Session, Steady, apply, count, counted, has_valgrind, ns_each, pass_from,
-    tell,
+    poll, tell,
 };
 use engine_book::{Books, Bounds};
-use engine_event::{Directory, Nanos};
-use engine_pipeline::Feed;
 use std::path::Path;
 
 /// What is asked of the books, stocks and live orders.
@@ -141,21 +139,16 @@ fn missed(near: &Cache, further: &Cache, session: &Session, flow: Steady) -> [f6
 }
 
 /// What runs under Valgrind: fills the books, then has it count, then leaves.
-fn fill_and_count(file: &Path, early: u64) {
-    let mut feed = feeds::open(file, &feeds::Options::default()).expect("a session");
-    let (mut names, mut events) = (Directory::new(100_000), Vec::new());
-    let (mut books, mut seen) = (Books::new(Bounds::default()), 0);
-    while seen < early + COUNTED {
-        events.clear();
-        feed.poll(Nanos(0), &mut names, &mut events).expect("a session is valid");
-        events.iter_mut().zip(seen + 1..).for_each(|(event, seq)| event.seq = seq);
-        if seen < early {
-            apply(&mut books, &events);
+fn fill_and_count(session: &Path, early: u64) {
+    let mut books = Books::new(Bounds::default());
+    poll(session, |before, events| {
+        if before < early {
+            apply(&mut books, events);
         } else {
-            counted(&mut || apply(&mut books, &events));
+            counted(&mut || apply(&mut books, events));
         }
-        seen += events.len() as u64;
-    }
+        before < early + COUNTED
+    });
 }
 
 fn grouped(number: usize) -> String {

@@ -8,6 +8,7 @@
 //!
 //! A generated NASDAQ day of 8,000 stocks lies in the page cache, and with each `--flow FILE` another one,
 //! in which 200 stocks have the flow that a file recorded of one: LOBSTER's messages, or DBN's orders.
+//! Without one, the sample in the folder `TAPEWATCH_DATA` is taken if it is there.
 //! One thread decodes it and applies it to books by order, as a shard does: a batch of events, looked at
 //! ahead, one by one. Time is what the thread spent working. Peers are programs that are given as
 //! commands; they read the same file in the same rounds, and say what a message took. Then each message
@@ -21,7 +22,7 @@ use engine_book::{Books, Bounds, Change};
 use feeds::synthetic::cloned::Recording;
 use hdrhistogram::Histogram;
 use std::hint::black_box;
-use std::path::Path;
+use std::path::PathBuf;
 
 const OURS: &str = "decoding and books by order";
 
@@ -40,10 +41,15 @@ fn main() {
     let day = Session::new(messages, stocks as usize);
     let targets = [("itch-order-book", 0.8), ("CppTrader", 0.12)];
     let mut results = Vec::from(measure(&title, &day, rounds, &rivals, &targets));
-    for (_, file) in settings.iter().filter(|(flag, _)| *flag == "--flow") {
+    let flows = settings.iter().filter(|(flag, _)| *flag == "--flow");
+    let mut flows: Vec<_> = flows.map(|(_, file)| PathBuf::from(file)).collect();
+    if flows.is_empty() {
+        flows.extend(recorded());
+    }
+    for file in &flows {
         let recording = std::fs::read(file).and_then(|content| Recording::read(&content));
-        let recording = recording.unwrap_or_else(|error| panic!("{file}: {error}"));
-        let name = Path::new(file).file_stem().unwrap_or_default().to_string_lossy();
+        let recording = recording.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
         let title = format!("{messages} messages of 200 stocks like {name}");
         let day = Session::cloned(&recording, messages, 200);
         // At most that of each, so that of the best.
@@ -51,6 +57,12 @@ fn main() {
         results.extend(measure(&title, &day, rounds, &rivals, &targets));
     }
     tell(options, "itch_books", "ns of CPU a message", &results);
+}
+
+/// The recording that tests read, if there is one.
+fn recorded() -> Option<PathBuf> {
+    let folder = PathBuf::from(std::env::var_os("TAPEWATCH_DATA")?);
+    Some(folder.join("lobster-aapl/AAPL_10_first_message.csv")).filter(|file| file.exists())
 }
 
 fn measure(

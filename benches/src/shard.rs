@@ -3,8 +3,9 @@
 use crate::{Session, cpu_time};
 use engine_book::{Books, Change};
 use engine_event::{Directory, Event, Nanos};
-use engine_pipeline::{FeedTurn, Sink};
+use engine_pipeline::{Feed, FeedTurn, Sink};
 use std::hint::black_box;
+use std::path::Path;
 use std::time::Duration;
 
 /// Events that are decoded before the books see them.
@@ -25,17 +26,30 @@ pub fn pass(session: &Session, each: impl FnMut(&[Event])) -> Duration {
 /// If the session cannot be read, or has no more events than that.
 pub fn pass_from(session: &Session, early: u64, mut each: impl FnMut(&[Event])) -> Duration {
     let mut start = (early == 0).then(cpu_time);
-    let (mut feed, mut names) = (session.open(), Directory::new(100_000));
-    let mut batch = Batch::default();
-    loop {
-        if start.is_none() && batch.seq >= early {
+    poll(session.path(), |before, events| {
+        if start.is_none() && before >= early {
             start = Some(cpu_time());
         }
+        each(events);
+        true
+    });
+    cpu_time() - start.expect("more events than come early")
+}
+
+/// Decodes a session batch by batch into the same few slots, as long as `each` wants more: it is told how
+/// many events came before, and which come now.
+///
+/// # Panics
+/// If the session cannot be read.
+pub fn poll(session: &Path, mut each: impl FnMut(u64, &[Event]) -> bool) {
+    let mut feed = feeds::open(session, &feeds::Options::default()).expect("a session");
+    let (mut names, mut batch) = (Directory::new(100_000), Batch::default());
+    loop {
+        let before = batch.seq;
         batch.len = 0;
-        let turn = engine_pipeline::Feed::poll(&mut feed, Nanos(0), &mut names, &mut batch);
-        each(&batch.events[..batch.len]);
-        if turn.expect("a session is valid") == FeedTurn::Ended {
-            return cpu_time() - start.expect("more events than come early");
+        let turn = feed.poll(Nanos(0), &mut names, &mut batch).expect("a session is valid");
+        if !each(before, &batch.events[..batch.len]) || turn == FeedTurn::Ended {
+            return;
         }
     }
 }
