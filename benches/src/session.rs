@@ -5,6 +5,7 @@ use engine_event::{Directory, Event, Nanos};
 use engine_pipeline::{Feed, FeedTurn, Sink};
 use feeds::synthetic::cloned::Recording;
 use feeds::{AnyFeed, Options, synthetic};
+use nix::time::{ClockId, clock_gettime};
 use quanta::Instant;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -146,16 +147,13 @@ pub fn time(work: impl FnOnce()) -> Duration {
 }
 
 /// The time that this thread has spent working so far: on a machine that others use too, what a task
-/// costs, while the clock on the wall also counts their turns. As exact as the scheduler's tick, some
-/// milliseconds, so for tasks of a second.
+/// costs, while the clock on the wall also counts their turns.
 ///
 /// # Panics
 /// If the system does not keep it.
 #[must_use]
 pub fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux keeps it");
-    let spent = stat.split(' ').next().and_then(|text| text.parse().ok());
-    Duration::from_nanos(spent.expect("nanoseconds come first"))
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("the system keeps it").into()
 }
 
 /// A round's one figure: nanoseconds for each of `count`.
