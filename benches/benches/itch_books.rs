@@ -6,82 +6,100 @@
 //!     --peer "itch-order-book=/path/to/it < {file}" --peer "CppTrader=/path/to/it {file}"
 //! ```
 //!
-//! A generated NASDAQ day of 8,000 stocks lies in the page cache; one thread decodes it and applies it
-//! to books by order, as a shard does: a batch of events, looked at ahead, one by one. Time is what the
-//! thread spent working. Peers are programs that are given as commands; they read the same file in the
-//! same rounds, and say what a message took. Then each message is timed by itself, with its share of
-//! decoding and looking ahead; and the memory that the books took is told.
+//! A generated NASDAQ day of 8,000 stocks lies in the page cache, and with each `--flow FILE` another one,
+//! in which 200 stocks have the flow that a file recorded of one: LOBSTER's messages, or DBN's orders.
+//! Without one, the sample in the folder `TAPEWATCH_DATA` is taken if it is there.
+//! One thread decodes it and applies it to books by order, as a shard does: a batch of events, looked at
+//! ahead, one by one. Time is what the thread spent working. Peers are programs that are given as
+//! commands; they read the same file in the same rounds, and say what a message took. Then each message
+//! is timed by itself, with its share of decoding and looking ahead; and the memory that the books took
+//! is told.
 
 #![forbid(unsafe_code)]
 
-use benches::{Contest, Options, Rival, Session, Target, cpu_time, ns_each, tell};
+use benches::{Contest, Options, Results, Rival, Session, apply, ns_each, pass, tell};
 use engine_book::{Books, Bounds, Change};
-use engine_event::{Directory, Event, Nanos};
-use engine_pipeline::{Feed, FeedTurn};
+use feeds::synthetic::cloned::Recording;
 use hdrhistogram::Histogram;
 use std::hint::black_box;
+use std::path::PathBuf;
 
-/// Events that are decoded before the books see them.
-const BATCH: usize = 256;
+const OURS: &str = "decoding and books by order";
 
 fn main() {
-    let (options, settings) =
-        Options::with_settings(&["--messages", "--stocks", "--rounds", "--peer"]);
+    let known = ["--messages", "--stocks", "--rounds", "--flow", "--peer"];
+    let (options, settings) = Options::with_settings(&known);
     let value = |flag| settings.iter().rev().find(|(of, _)| *of == flag).map(|(_, text)| text);
     let number =
         |flag, usual: u64| value(flag).map_or(usual, |text| text.parse().expect("a number"));
     let messages = number("--messages", options.choose(10_000_000, 50_000));
-    let stocks = number("--stocks", 8_000);
     let rounds = number("--rounds", options.choose(5, 1)) as usize;
     let rivals = settings.iter().filter(|(flag, _)| *flag == "--peer");
     let rivals: Vec<_> = rivals.map(|(_, text)| Rival::new(text)).collect();
-    let session = Session::new(messages, stocks as usize);
+    let stocks = number("--stocks", 8_000);
+    let title = format!("{messages} messages of {stocks} stocks");
+    let day = Session::new(messages, stocks as usize);
+    let targets = [("itch-order-book", 0.8), ("CppTrader", 0.12)];
+    let mut results = Vec::from(measure(&title, &day, rounds, &rivals, &targets));
+    let flows = settings.iter().filter(|(flag, _)| *flag == "--flow");
+    let mut flows: Vec<_> = flows.map(|(_, file)| PathBuf::from(file)).collect();
+    if flows.is_empty() {
+        flows.extend(recorded());
+    }
+    for file in &flows {
+        let recording = std::fs::read(file).and_then(|content| Recording::read(&content));
+        let recording = recording.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let title = format!("{messages} messages of 200 stocks like {name}");
+        let day = Session::cloned(&recording, messages, 200);
+        // At most that of each, so that of the best.
+        let targets: Vec<_> = rivals.iter().map(|rival| (rival.name, 0.9)).collect();
+        results.extend(measure(&title, &day, rounds, &rivals, &targets));
+    }
+    tell(options, "itch_books", "ns of CPU a message", &results);
+}
 
-    let mut contest = Contest::new(format!("{messages} messages of {stocks} stocks"))
-        .ours("decoding alone", || decode(&session))
-        .ours("decoding and books by order", || books(&session));
-    for rival in &rivals {
+/// The recording that tests read, if there is one.
+fn recorded() -> Option<PathBuf> {
+    let folder = PathBuf::from(std::env::var_os("TAPEWATCH_DATA")?);
+    Some(folder.join("lobster-aapl/AAPL_10_first_message.csv")).filter(|file| file.exists())
+}
+
+fn measure(
+    title: &str,
+    session: &Session,
+    rounds: usize,
+    rivals: &[Rival],
+    targets: &[(&str, f64)],
+) -> [Results; 3] {
+    let mut contest = Contest::new(title)
+        .ours("decoding alone", || decode(session))
+        .ours(OURS, || books(session));
+    for rival in rivals {
         contest = contest.peer(rival.name, || rival.run(session.path(), session.messages()));
     }
-    let mut results = contest.play(rounds).yardstick("decoding and books by order");
-    for (name, target) in [("itch-order-book", 0.8), ("CppTrader", 0.12)] {
-        if rivals.iter().any(|rival| rival.name == name) {
-            let of: &'static [&'static str] = Box::leak(Box::new([name]));
-            results = results.target("decoding and books by order", Target::at_most(target, of));
-            break;
-        }
-    }
+    let whole = contest.play(rounds).yardstick(OURS).target_by_rival(OURS, rivals, targets);
     let columns = ["p50", "p99", "p99.9", "p99.99"];
-    let each = Contest::with_columns("one message by itself", &columns)
-        .ours("decoding and books by order", || one_by_one(&session))
+    let each = Contest::with_columns(format!("{title}, one by itself"), &columns)
+        .ours(OURS, || one_by_one(session))
         .play(rounds);
-    let memory = Contest::new("MiB of memory at the end, without the mapped file")
-        .ours("decoding and books by order", || memory(&session))
+    let memory = Contest::new(format!("{title}, MiB of memory at the end but for the mapped file"))
+        .ours(OURS, || memory(session))
         .play(1);
-    tell(options, "itch_books", "ns of CPU a message", &[results, each, memory]);
+    [whole, each, memory]
 }
 
 fn decode(session: &Session) -> Vec<f64> {
-    run(session, |events| {
+    let spent = pass(session, |events| {
         black_box(events);
-    })
+    });
+    ns_each(spent, session.messages())
 }
 
 fn books(session: &Session) -> Vec<f64> {
     let mut books = Books::new(Bounds::default());
-    run(session, |events| apply(&mut books, events))
-}
-
-fn apply(books: &mut Books, events: &[Event]) {
-    for from in (0..events.len()).step_by(Books::AHEAD) {
-        let coming = &events[from..];
-        books.look_ahead(coming, from == 0);
-        for event in coming.iter().take(Books::AHEAD) {
-            let mut change = Change::NONE;
-            books.apply_into(event, &mut change);
-            black_box(&change);
-        }
-    }
+    let spent = pass(session, |events| apply(&mut books, events));
+    ns_each(spent, session.messages())
 }
 
 /// Percentiles of what one message takes: its own way through the books, less what a look at the clock
@@ -95,7 +113,7 @@ fn one_by_one(session: &Session) -> Vec<f64> {
     let look = looks[500];
     let mut spent = Histogram::<u64>::new(3).expect("three digits");
     let decoding = decode(session)[0];
-    run(session, |events| {
+    pass(session, |events| {
         for from in (0..events.len()).step_by(Books::AHEAD) {
             let (coming, start) = (&events[from..], clock.raw());
             books.look_ahead(coming, from == 0);
@@ -117,7 +135,7 @@ fn one_by_one(session: &Session) -> Vec<f64> {
 fn memory(session: &Session) -> Vec<f64> {
     let before = own_kib();
     let mut books = Books::new(Bounds::default());
-    run(session, |events| apply(&mut books, events));
+    pass(session, |events| apply(&mut books, events));
     vec![own_kib().saturating_sub(before) as f64 / 1024.0]
 }
 
@@ -127,41 +145,4 @@ fn own_kib() -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
     let kib = line.and_then(|line| line.split_whitespace().next()).expect("a number of KiB");
     kib.parse().expect("a number")
-}
-
-fn run(session: &Session, mut each: impl FnMut(&[Event])) -> Vec<f64> {
-    let (mut feed, mut names) = (session.open(), Directory::new(100_000));
-    let mut batch =
-        Batch { events: Box::new([bytemuck::Zeroable::zeroed(); BATCH]), len: 0, seq: 0 };
-    let start = cpu_time();
-    loop {
-        batch.len = 0;
-        let turn = feed.poll(Nanos(0), &mut names, &mut batch);
-        each(&batch.events[..batch.len]);
-        if turn.expect("a session is valid") == FeedTurn::Ended {
-            return ns_each(cpu_time() - start, session.messages());
-        }
-    }
-}
-
-/// What a ring between the decoder and the books would hold.
-struct Batch {
-    events: Box<[Event; BATCH]>,
-    len: usize,
-    seq: u64,
-}
-
-impl engine_pipeline::Sink for Batch {
-    #[inline]
-    fn room(&mut self) -> usize {
-        BATCH - self.len
-    }
-
-    #[inline]
-    fn push(&mut self, mut event: Event) {
-        self.seq += 1;
-        event.seq = self.seq;
-        self.events[self.len] = event;
-        self.len += 1;
-    }
 }

@@ -18,10 +18,14 @@
 mod contest;
 mod cores;
 mod fused;
+mod laps;
 mod options;
 mod results;
 mod rival;
 mod session;
+mod shard;
+mod steady;
+mod valgrind;
 
 pub use contest::Contest;
 pub use cores::{Cores, Duel};
@@ -30,3 +34,6 @@ pub use options::Options;
 pub use results::{Results, Target, tell};
 pub use rival::Rival;
 pub use session::{Overwritten, Session, cpu_time, drain, ns_each, time, time_batches};
+pub use shard::{apply, pass, pass_from, poll};
+pub use steady::Steady;
+pub use valgrind::{Counts, count, counted, has_valgrind};

@@ -1,6 +1,6 @@
 //! How contestants did, held against what was hoped for.
 
-use crate::Options;
+use crate::{Options, Rival};
 use serde_json::{Value, json};
 
 /// What a figure is to be: so much itself if nobody is named, or so many times that of each that is.
@@ -40,13 +40,13 @@ pub(crate) struct Row {
     name: &'static str,
     peer: bool,
     derived: bool,
-    target: Option<Target>,
+    targets: Vec<Target>,
     pub(crate) rounds: Vec<Vec<f64>>,
 }
 
 impl Row {
     pub(crate) fn new(name: &'static str, peer: bool) -> Self {
-        Self { name, peer, derived: false, target: None, rounds: Vec::new() }
+        Self { name, peer, derived: false, targets: Vec::new(), rounds: Vec::new() }
     }
 }
 
@@ -79,12 +79,32 @@ impl Results {
         self
     }
 
-    /// States what the first column of a row is to be.
+    /// States what the first column of a row is to be; several hold together.
     #[must_use]
     pub fn target(mut self, name: &str, target: Target) -> Self {
         let at = self.find(name);
-        self.rows[at].target = Some(target);
+        self.rows[at].targets.push(target);
         self
+    }
+
+    /// States how many times that of a rival a row is to be at most, for each rival that came.
+    #[must_use]
+    pub fn target_by_rival(self, name: &str, rivals: &[Rival], targets: &[(&str, f64)]) -> Self {
+        let came = |of: &str| rivals.iter().find(|rival| rival.name == of);
+        let bounds = targets.iter().filter_map(|(of, bound)| Some((came(of)?.name, *bound)));
+        bounds.fold(self, |results, (of, bound)| {
+            // Names live as long as the bench, and there are few of them.
+            results.target(name, Target::at_most(bound, Box::leak(Box::new([of]))))
+        })
+    }
+
+    /// A row's medians, column by column.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    pub fn medians(&self, name: &str) -> Vec<f64> {
+        self.row(name).rounds.iter().map(|rounds| median(rounds)).collect()
     }
 
     fn find(&self, name: &str) -> usize {
@@ -109,8 +129,9 @@ impl Results {
         let extreme = |pick: fn(f64, f64) -> f64| rounds.iter().copied().fold(f64::NAN, pick);
         let yardstick = &self.rows[self.yardstick];
         let compared = !row.derived || row.name == yardstick.name;
-        let target = row.target.filter(|_| column == 0);
-        let judged = target.filter(|_| rounds.len() >= Self::JUDGED_ROUNDS);
+        let targets = if column == 0 { &row.targets[..] } else { &[] };
+        let words: Vec<_> = targets.iter().map(|target| target.words()).collect();
+        let judged = !targets.is_empty() && rounds.len() >= Self::JUDGED_ROUNDS;
         json!({
             "group": format!("{} {}", self.title, self.columns[column]).trim_end(),
             "name": row.name,
@@ -119,8 +140,8 @@ impl Results {
             "max": extreme(f64::max),
             "ratio": compared.then(|| ratio(rounds, &yardstick.rounds[column])),
             "peer": row.peer,
-            "target": target.map(Target::words),
-            "met": judged.map(|target| self.is_met(rounds, target)),
+            "target": (!words.is_empty()).then(|| words.join(", ")),
+            "met": judged.then(|| targets.iter().all(|target| self.is_met(rounds, *target))),
         })
     }
 
@@ -212,6 +233,19 @@ mod tests {
         check(Target::at_most(0.4, &["a"]), "≤ 0.4 × a", false);
         check(Target::at_least(0.5, &["a", "c"]), "≥ 0.5 × each of a, c", true);
         check(Target::at_least(0.6, &["c", "a"]), "≥ 0.6 × each of c, a", false);
+    }
+
+    #[test]
+    fn targets_against_rivals_hold_together_for_those_that_came() {
+        let check = |of_a: f64, of_c: f64, words: &str, met: bool| {
+            let results = results(&[("a", [4.0; 5]), ("b", [2.0; 5]), ("c", [1.0; 5])]);
+            let rivals = ["a=true", "c=true"].map(Rival::new);
+            let targets = [("a", of_a), ("c", of_c), ("d", 0.1)];
+            let row = &results.target_by_rival("b", &rivals, &targets).to_json()[1];
+            assert_eq!((row["target"].as_str(), row["met"].as_bool()), (Some(words), Some(met)));
+        };
+        check(0.5, 2.0, "≤ 0.5 × a, ≤ 2 × c", true);
+        check(0.5, 1.5, "≤ 0.5 × a, ≤ 1.5 × c", false);
     }
 
     #[test]

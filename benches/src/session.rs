@@ -1,29 +1,67 @@
 //! Market data to work on: a generated session, as a file and as the events in it.
 
+use crate::{Steady, laps};
 use engine_event::{Directory, Event, Nanos};
 use engine_pipeline::{Feed, FeedTurn, Sink};
+use feeds::synthetic::cloned::Recording;
 use feeds::{AnyFeed, Options, synthetic};
+use nix::time::{ClockId, clock_gettime};
 use quanta::Instant;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
 use tempfile::NamedTempFile;
 
-/// A day of ITCH 5.0 in a file that goes when this goes.
+/// A session in a file that goes when this goes.
 pub struct Session {
     file: NamedTempFile,
     messages: u64,
 }
 
 impl Session {
-    /// So many messages about so many stocks, the same on every machine.
+    /// A day of ITCH 5.0: so many messages about so many stocks, the same on every machine.
     ///
     /// # Panics
     /// If the file cannot be written, as everything here if it cannot be read: a bench can only stop.
     #[must_use]
     pub fn new(messages: u64, stocks: usize) -> Self {
+        Self::written(|out| synthetic::itch::generate(messages, 1, stocks, out))
+    }
+
+    /// A day of ITCH 5.0 in which every stock has the flow that was recorded of one.
+    #[must_use]
+    pub fn cloned(recording: &Recording, messages: u64, stocks: usize) -> Self {
+        Self::written(|out| recording.generate(messages, stocks, out))
+    }
+
+    /// A day of ITCH 5.0 with so many orders live, once as many messages as come early have been read.
+    #[must_use]
+    pub fn steady(flow: Steady) -> Self {
+        Self::written(|out| flow.write(out))
+    }
+
+    /// Orders of DBN: so many records about so many instruments, the same on every machine.
+    #[must_use]
+    pub fn orders(records: u64, instruments: usize) -> Self {
+        Self::written(|out| {
+            synthetic::dbn::generate(records, 1, instruments, out).map(|()| records)
+        })
+    }
+
+    /// A recording of DBN's orders, so many times in a row.
+    #[must_use]
+    pub fn laps(recording: &[u8], laps: u64) -> Self {
+        Self::written(|out| laps::repeat(recording, laps, out))
+    }
+
+    fn written(write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<u64>) -> Self {
         let file = NamedTempFile::new().expect("a temporary file");
-        let messages = synthetic::itch::generate(messages, 1, stocks, file.as_file());
-        Self { file, messages: messages.expect("room for a session") }
+        let mut out = BufWriter::with_capacity(1 << 20, file.as_file());
+        let messages = write(&mut out).expect("a session, and room for it");
+        out.flush().expect("room for a session");
+        drop(out);
+        Self { file, messages }
     }
 
     /// Where the file is, for programs that are not ours.
@@ -109,16 +147,13 @@ pub fn time(work: impl FnOnce()) -> Duration {
 }
 
 /// The time that this thread has spent working so far: on a machine that others use too, what a task
-/// costs, while the clock on the wall also counts their turns. As exact as the scheduler's tick, some
-/// milliseconds, so for tasks of a second.
+/// costs, while the clock on the wall also counts their turns.
 ///
 /// # Panics
 /// If the system does not keep it.
 #[must_use]
 pub fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux keeps it");
-    let spent = stat.split(' ').next().and_then(|text| text.parse().ok());
-    Duration::from_nanos(spent.expect("nanoseconds come first"))
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("the system keeps it").into()
 }
 
 /// A round's one figure: nanoseconds for each of `count`.

@@ -307,6 +307,10 @@ pub(crate) struct Generate {
     /// The file to write
     #[arg(long, required_unless_present = "udp", conflicts_with = "udp")]
     pub(crate) out: Option<PathBuf>,
+    /// Every symbol has the flow that this file recorded of one, over and over: LOBSTER's messages or
+    /// DBN's orders (itch)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "truth"])]
+    pub(crate) flow: Option<PathBuf>,
     /// Besides, what the books must be at the end, in the layout of `book --all --csv` (itch)
     #[arg(long, value_name = "FILE")]
     pub(crate) truth: Option<PathBuf>,

@@ -24,6 +24,32 @@ fn a_seed_decides_every_byte() {
 }
 
 #[test]
+fn many_symbols_repeat_what_was_recorded_of_one() {
+    let folder = Folder::new();
+    folder.generate("lobster", "--messages 500", "one.csv");
+    let many = "--messages 9000 --subjects 7 --flow";
+    folder.run(&format!("generate itch {many} one.csv --out many.itch")).succeeded();
+    let count = folder.run("decode many.itch --count --json --strict").succeeded().json();
+    assert_eq!((&count["messages"], &count["gaps"]), (&9000.into(), &0.into()));
+    let books = &folder.replay("many.itch")["books"];
+    assert_eq!(
+        (&books["open"], &books["faulty"], &books["stale"]),
+        (&7.into(), &0.into(), &0.into())
+    );
+
+    folder.write("broken.csv", "34200.5,1,1,18,5853300,1\nhello\n");
+    let line = |file: &str| format!("generate itch {many} {file} --out none.itch");
+    expect![[r#"none.itch: broken.csv: line 2 (byte 25): expected 6 or 7 columns in "hello""#]]
+        .assert_eq(folder.run(&line("broken.csv")).failed(1).trim_end());
+    folder.write("empty.csv", "34200.5,3,1,18,5853300,1\n");
+    expect!["none.itch: empty.csv: no message of it can be repeated"]
+        .assert_eq(folder.run(&line("empty.csv")).failed(1).trim_end());
+    let needless = folder.run("generate dbn --flow one.csv --out none.dbn");
+    expect!["--flow: only an itch session repeats a recording"]
+        .assert_eq(needless.failed(2).trim_end());
+}
+
+#[test]
 fn counts_have_their_keys() {
     let folder = Folder::new();
     folder.generate("itch", "--messages 3000 --subjects 5", "session.itch");

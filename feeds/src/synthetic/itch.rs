@@ -59,8 +59,8 @@ fn write_day(
 ) -> io::Result<u64> {
     let messages = messages.max(MESSAGES_MIN);
     let stocks = stocks_of(messages, stocks);
-    let mut day = Day { out: BufWriter::with_capacity(1 << 20, out), written: 0, stocks };
-    day.before(messages)?;
+    let mut day = Day::new(stocks, out);
+    day.before(messages >= WHOLE_DAY)?;
     let after = day.after_length(messages);
     let steps = messages - day.written - after;
     let settings = Settings { steps, seed, stocks, accounts: 1, renumber: true };
@@ -69,19 +69,27 @@ fn write_day(
         day.step(&step)?;
         show(&step);
     }
-    day.after(messages, &mut flow)?;
-    day.out.flush()?;
-    Ok(day.written)
+    day.close()?;
+    day.crosses(messages, &mut flow)?;
+    day.end()
 }
 
-struct Day<W: Write> {
+/// A day being written: the frame that each has, and what happens in it.
+pub(super) struct Day<W: Write> {
     out: BufWriter<W>,
-    written: u64,
+    pub(super) written: u64,
     stocks: usize,
 }
 
 impl<W: Write> Day<W> {
-    fn put(&mut self, message: &(impl IntoBytes + Immutable)) -> io::Result<()> {
+    /// How many messages [`close`](Self::close) and [`end`](Self::end) will write.
+    pub(super) const END: u64 = 3;
+
+    pub(super) fn new(stocks: usize, out: W) -> Self {
+        Self { out: BufWriter::with_capacity(1 << 20, out), written: 0, stocks }
+    }
+
+    pub(super) fn put(&mut self, message: &(impl IntoBytes + Immutable)) -> io::Result<()> {
         let bytes = message.as_bytes();
         self.out.write_all(&(bytes.len() as u16).to_be_bytes())?;
         self.out.write_all(bytes)?;
@@ -93,8 +101,8 @@ impl<W: Write> Day<W> {
         self.put(&SystemEvent { head: Head::new(SystemEvent::LETTER, 0, time), code })
     }
 
-    /// Everything up to the opening bell.
-    fn before(&mut self, messages: u64) -> io::Result<()> {
+    /// Everything up to the opening bell, with what few stocks have if `rare`.
+    pub(super) fn before(&mut self, rare: bool) -> io::Result<()> {
         let mut time = 3 * HOUR;
         self.system(time, b'O')?;
         for stock in 0..self.stocks {
@@ -106,7 +114,7 @@ impl<W: Write> Day<W> {
             self.action(stock, time, b'T')?;
         }
         self.system(4 * HOUR, b'S')?;
-        if messages >= WHOLE_DAY {
+        if rare {
             self.rare(9 * HOUR)?;
         }
         self.system(Flow::OPEN, b'Q')
@@ -200,7 +208,7 @@ impl<W: Write> Day<W> {
         })
     }
 
-    fn action(&mut self, stock: usize, time: u64, state: u8) -> io::Result<()> {
+    pub(super) fn action(&mut self, stock: usize, time: u64, state: u8) -> io::Result<()> {
         let (locate, stock) = named(stock);
         let head = Head::new(TradingAction::LETTER, locate, time);
         let reason = if state == b'T' { *b"    " } else { *b"T1  " };
@@ -277,14 +285,17 @@ impl<W: Write> Day<W> {
         if messages >= WHOLE_DAY { self.stocks.min(100) } else { 0 }
     }
 
-    /// How many messages [`after`](Self::after) will write.
+    /// How many messages there will be after the last step.
     fn after_length(&self, messages: u64) -> u64 {
-        3 + self.crossed(messages) as u64 + u64::from(messages >= WHOLE_DAY)
+        Self::END + self.crossed(messages) as u64 + u64::from(messages >= WHOLE_DAY)
     }
 
-    /// The closing crosses, a trade taken back, and the end of the day.
-    fn after(&mut self, messages: u64, flow: &mut Flow) -> io::Result<()> {
-        self.system(Flow::CLOSE, b'M')?;
+    pub(super) fn close(&mut self) -> io::Result<()> {
+        self.system(Flow::CLOSE, b'M')
+    }
+
+    /// The closing crosses, and a trade taken back.
+    fn crosses(&mut self, messages: u64, flow: &mut Flow) -> io::Result<()> {
         for stock in 0..self.crossed(messages) {
             let (line, (locate, name)) = (flow.line(stock), named(stock));
             self.put(&CrossTrade {
@@ -300,14 +311,21 @@ impl<W: Write> Day<W> {
             let head = Head::new(BrokenTrade::LETTER, 1, Flow::CLOSE + 2 * SECOND);
             self.put(&BrokenTrade { head, trade: 1.into() })?;
         }
+        Ok(())
+    }
+
+    /// The end of the day. Returns how many messages the whole of it has.
+    pub(super) fn end(mut self) -> io::Result<u64> {
         self.system(20 * HOUR, b'E')?;
-        self.system(20 * HOUR + 300 * SECOND, b'C')
+        self.system(20 * HOUR + 300 * SECOND, b'C')?;
+        self.out.flush()?;
+        Ok(self.written)
     }
 }
 
 /// A stock's locate code and symbol as messages carry them.
 #[inline]
-fn named(stock: usize) -> (u16, [u8; 8]) {
+pub(super) fn named(stock: usize) -> (u16, [u8; 8]) {
     let letter = |place: u32| b'A' + (stock / 26usize.pow(place) % 26) as u8;
     let name = [letter(3), letter(2), letter(1), letter(0), b' ', b' ', b' ', b' '];
     debug_assert_eq!(&name[..4], symbol(stock).as_bytes());

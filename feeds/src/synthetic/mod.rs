@@ -3,10 +3,12 @@
 //! Market data comes from one model of order flow, [`Flow`], which keeps a small book for each stock
 //! so that what it tells is possible: nothing crosses, nothing is executed or cancelled that is not
 //! there. [`itch`], [`dbn`], [`lobster`] and [`tape`] only write it down. [`readings`] makes devices'
-//! data, and [`capture`] puts ITCH onto lines that lose packets. [`mdp3`] makes sessions of CME's MDP
-//! 3.0 with books of its own, and tells what they hold.
+//! data, [`cloned`] gives one stock's recorded flow to many, and [`capture`] puts ITCH onto lines that
+//! lose packets. [`mdp3`] makes sessions of CME's MDP 3.0 with books of its own, and tells what they
+//! hold.
 
 pub mod capture;
+pub mod cloned;
 pub mod dbn;
 pub mod flow;
 pub mod itch;

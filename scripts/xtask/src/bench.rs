@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::args::{Args, WrongUsage};
 use crate::command::{Line, cargo};
+use crate::counts;
 use crate::machine::Machine;
 use crate::report::{self, Report};
 use crate::steps::Outcome;
@@ -14,12 +15,29 @@ use crate::workspace::Workspace;
 
 const PACKAGE: &str = "benches";
 
-/// Files are named from where the caller stood.
+/// Files are named from where the caller stood, but those that benches are given.
 pub(crate) fn run(mut args: Args, called_from: &Path) -> Result<()> {
+    if args.flag("--counts") {
+        let bless = args.flag("--bless");
+        args.done()?;
+        return match counts::check(bless)? {
+            Outcome::Done => Ok(()),
+            Outcome::NotRun(why) => bail!("{why}"),
+        };
+    }
     let quick = args.flag("--quick");
     let page_file = args.value("--out")?;
     let json_file = args.value("--json")?;
+    let mut given = Vec::new();
+    while let Some(word) = args.value("--give")? {
+        given.push(Given::read(&word)?);
+    }
     let benches = chosen(Workspace::load()?.targets(PACKAGE, "bench"), &args.names()?)?;
+
+    if let Some(given) = given.iter().find(|given| !benches.contains(&given.bench)) {
+        let benches = benches.join(", ");
+        return Err(WrongUsage(format!("--give {}: the benches are {benches}", given.bench)).into());
+    }
 
     build(&benches, "bench")?;
     let mut reports = Vec::new();
@@ -27,6 +45,8 @@ pub(crate) fn run(mut args: Args, called_from: &Path) -> Result<()> {
         eprintln!("bench: {bench}");
         let mut words = vec!["--json"];
         words.extend(quick.then_some("--quick"));
+        let own = given.iter().filter(|given| given.bench == *bench);
+        words.extend(own.flat_map(|given| [&*given.flag, &*given.value]));
         reports.push(Report::read(bench, &line(bench, "bench", &words).read()?)?);
     }
 
@@ -43,6 +63,29 @@ pub(crate) fn run(mut args: Args, called_from: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A setting of one bench: a peer's command, a file of real data.
+#[derive(Debug, PartialEq)]
+struct Given {
+    bench: String,
+    flag: String,
+    value: String,
+}
+
+impl Given {
+    /// From `BENCH:FLAG=VALUE`.
+    fn read(word: &str) -> Result<Self> {
+        let parts = word.split_once(':').and_then(|(bench, rest)| {
+            let (flag, value) = rest.split_once('=')?;
+            Some(Self {
+                bench: bench.to_owned(),
+                flag: format!("--{flag}"),
+                value: value.to_owned(),
+            })
+        });
+        parts.ok_or_else(|| WrongUsage(format!("--give takes BENCH:FLAG=VALUE: `{word}`")).into())
+    }
+}
+
 /// Every bench once, as a test that it still runs; in the tests' profile, whose build is shared and
 /// pays no link-time optimisation.
 pub(crate) fn smoke(workspace: &Workspace) -> Result<Outcome> {
@@ -55,7 +98,7 @@ pub(crate) fn smoke(workspace: &Workspace) -> Result<Outcome> {
 }
 
 /// All in one go, so that they are compiled side by side and no build disturbs a measurement.
-fn build(benches: &[String], profile: &str) -> Result<()> {
+pub(crate) fn build(benches: &[String], profile: &str) -> Result<()> {
     if benches.is_empty() {
         bail!("no benches in the package `{PACKAGE}`");
     }
@@ -63,7 +106,7 @@ fn build(benches: &[String], profile: &str) -> Result<()> {
     cargo("bench --no-run --package").args([PACKAGE, "--profile", profile]).args(names).run()
 }
 
-fn line(bench: &str, profile: &str, words: &[&str]) -> Line {
+pub(crate) fn line(bench: &str, profile: &str, words: &[&str]) -> Line {
     let line = cargo("bench --quiet --package").args([PACKAGE, "--profile", profile]);
     line.args(["--bench", bench, "--"]).args(words)
 }
@@ -91,6 +134,17 @@ mod tests {
         assert_eq!(chosen(benches(), &[]).unwrap(), benches());
         assert_eq!(chosen(benches(), &["ring".to_owned()]).unwrap(), ["ring"]);
         assert!(chosen(benches(), &["rung".to_owned()]).unwrap_err().is::<WrongUsage>());
+    }
+
+    #[test]
+    fn a_bench_is_given_its_own() {
+        let given = Given::read("itch_books:peer=CppTrader=/opt/ct {file}").unwrap();
+        let text = str::to_owned;
+        let value = text("CppTrader=/opt/ct {file}");
+        assert_eq!(given, Given { bench: text("itch_books"), flag: text("--peer"), value });
+        for wrong in ["itch_books", "itch_books:flow", "flow=a.csv"] {
+            assert!(Given::read(wrong).unwrap_err().is::<WrongUsage>(), "{wrong}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::args::Args;
 use crate::command::cargo;
 use crate::steps::{self, Choice, Outcome, Step};
 use crate::workspace::{FUZZ_MANIFEST, Workspace};
-use crate::{bench, loom, tidy};
+use crate::{bench, counts, loom, tidy};
 
 /// How deep the loom models go on every change; `soak` goes deeper.
 const LOOM_PREEMPTIONS: u32 = 3;
@@ -33,6 +33,11 @@ fn plan(workspace: &Workspace) -> Vec<Step<'_>> {
         Step::new("doctest", "every example in the documentation", doctest),
         Step::new("doc", "the documentation builds without a warning", doc),
         Step::new("bench", "every bench runs once", || bench::smoke(workspace)),
+        Step::new(
+            "counts",
+            "instructions of the hot functions, within 2 % of the committed ones",
+            || counts::check(false),
+        ),
         Step::new("loom", "the rings in every interleaving", || {
             loom::models(workspace, LOOM_PREEMPTIONS)
         }),

@@ -5,6 +5,7 @@
 
 mod bench;
 mod ci;
+mod counts;
 mod soak;
 mod tidy;
 
@@ -30,8 +31,11 @@ usage: cargo xtask CHORE
   ci    [--only STEP[,STEP…]] [--list]      everything CI checks, stopping at the first failure
   tidy                                      our own lints: arrows, unsafe, orphans, snippets, bans
   soak  [--seconds N] [--only STEP] [--list]  fuzzing, long property tests, deep loom models
-  bench [--quick] [NAME…] [--out FILE.md] [--json FILE]
-                                            runs the benches, one table with the peers side by side
+  bench [--quick] [NAME…] [--give BENCH:FLAG=VALUE]… [--out FILE.md] [--json FILE]
+                                            runs the benches, one table with the peers side by side;
+                                            --give 'itch_books:peer=NAME=COMMAND {file}' adds a peer
+  bench --counts [--bless]                  instructions of the hot functions against the committed
+                                            ones; --bless renews those
 ";
 
 fn main() -> ExitCode {

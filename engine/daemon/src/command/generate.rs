@@ -5,11 +5,13 @@ use crate::failure::Failure;
 use crate::output::tell;
 use anyhow::{Context, anyhow};
 use feeds::codec::sbe::Schema;
+use feeds::synthetic::cloned::Recording;
 use feeds::synthetic::{dbn, itch, lobster, mdp3, readings, tape};
 use feeds::transport::publish::{Publication, Published, publish};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -36,6 +38,9 @@ pub(crate) fn run(arguments: &Generate) -> Result<(), Failure> {
         }
         what if !matches!(what, Synthetic::Itch) && arguments.truth.is_some() => {
             Some("--truth: only of ITCH it is written")
+        }
+        what if !matches!(what, Synthetic::Itch) && arguments.flow.is_some() => {
+            Some("--flow: only an itch session repeats a recording")
         }
         _ => None,
     };
@@ -110,15 +115,22 @@ fn publication(arguments: &Generate, first: SocketAddr) -> Result<Publication, F
     })
 }
 
+/// Reads one; an error names its file.
+fn recording(file: &Path) -> io::Result<Recording> {
+    let read = fs::read(file).and_then(|text| Recording::read(&text));
+    read.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))
+}
+
 fn write(arguments: &Generate, out: &mut impl Write) -> io::Result<()> {
     let &Generate { what, messages, seed, subjects, bursts, .. } = arguments;
     let subjects_or = |usual: u32| subjects.unwrap_or(usual);
     match what {
         Synthetic::Itch => {
-            let stocks = subjects_or(8000) as usize;
-            match &arguments.truth {
-                None => itch::generate(messages, seed, stocks, out),
-                Some(truth) => {
+            let stocks = subjects_or(if arguments.flow.is_some() { 200 } else { 8000 }) as usize;
+            match (&arguments.flow, &arguments.truth) {
+                (Some(flow), _) => recording(flow)?.generate(messages, stocks, out),
+                (None, None) => itch::generate(messages, seed, stocks, out),
+                (None, Some(truth)) => {
                     let truth = BufWriter::new(File::create(truth)?);
                     itch::generate_with_truth(messages, seed, stocks, out, truth)
                 }
