@@ -259,11 +259,12 @@ fn wire_to_finding(cores: Cores, packets: u64, receive: Receive) -> Vec<f64> {
     let spec = Spec { sample_every: Udp::<Itch50>::WIRE_SAMPLED, ..Spec::default() };
     let roster = Roster::new().with(Microprice::default()).with(QuoteStuffing::default());
     let feed = open(group, receive);
-    let mut assembly = Assembly::new(feed, Directory::new(1000), &roster, Box::new(Nowhere), spec);
     let thread = ThreadPlan { core: None, wait: Wait::Spin, stages: vec![0, 1, 2] };
     let plan =
         Plan { topology: Topology::Fused, threads: vec![thread], reason: "a bench".to_string() };
-    let pipeline = || {
+    let pipeline = move || {
+        let names = Directory::new(1000);
+        let mut assembly = Assembly::new(feed, names, &roster, Box::new(Nowhere), spec);
         assembly.run(&plan).expect("no stage fails");
         let delivered = assembly.source().feed().received().lines.delivered;
         assert_eq!(delivered, packets, "packets were lost");

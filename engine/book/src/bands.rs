@@ -9,7 +9,7 @@
 //! [`Depth::of`] walks the book instead: for a single look, and for tests.
 
 use crate::memory::prefetch_whole;
-use crate::{BookView, Change, Effect, Form};
+use crate::{BookView, Change, Effect, Form, Resting};
 use engine_event::{Price, Side};
 use thiserror::Error;
 
@@ -235,7 +235,7 @@ struct Moved {
 /// What a change did to levels: at most two of them, where an order moved.
 #[inline]
 fn moved(change: &Change) -> [Option<Moved>; 2] {
-    let left = change.order.filter(|order| order.is_displayed()).map(|order| Moved {
+    let left = change.order.filter(Resting::is_displayed).map(|order| Moved {
         side: order.side,
         price: order.price,
         came: 0,

@@ -76,8 +76,11 @@ impl Sub for Lives {
 #[derive(Clone, Default, Debug)]
 pub(crate) struct LastTold {
     latest: Nanos,
-    orders: Option<Box<[Option<(OrderId, Nanos)>; LastTold::PLACES]>>,
+    orders: Option<Box<[Told; LastTold::PLACES]>>,
 }
+
+/// An order, and when it was last amended.
+type Told = Option<(OrderId, Nanos)>;
 
 impl LastTold {
     const PLACES: usize = 64;
