@@ -36,6 +36,10 @@ const UNWRITTEN: &str = "latencies cannot be written";
 /// Refuses what can be told to go wrong before a log's file begins anew.
 pub(crate) fn check(hlog: &Hlog, feeds: &[Feed], sinks: &[Sink]) -> Result<(), Failure> {
     let place = hlog.place.as_deref();
+    if hlog.path.as_os_str() == "-" {
+        let what = anyhow!("latencies go to a file: standard output is the summary's");
+        return Err(Failure::usage(what).placed(place));
+    }
     let mut paths = sinks.iter().filter_map(|sink| sink.path.as_ref());
     if paths.any(|path| *path == hlog.path || is_same_file(path, &hlog.path)) {
         let what = anyhow!("{}: findings and latencies go to different files", hlog.path.display());

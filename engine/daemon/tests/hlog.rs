@@ -32,12 +32,12 @@ fn a_replay_writes_an_interval_log_with_a_tag_for_each_stage() {
     let summary = folder.replay("day --rate 40000 --hlog day.hlog --config c.toml");
     let lines = intervals(&folder.read("day.hlog"));
     let ends: Vec<_> = lines.iter().filter(|(tag, ..)| tag == "end_to_end").collect();
-    assert!((3..=20).contains(&ends.len()), "{} intervals", ends.len());
+    assert!((2..=50).contains(&ends.len()), "{} intervals", ends.len());
     assert_eq!(summary["hlog"]["path"], "day.hlog");
     assert!(summary["hlog"]["intervals"].as_u64().unwrap() >= ends.len() as u64);
-    // One follows the other, to the millisecond that the log shows.
+    // One after the other, to the millisecond that the log shows; a stage that was late leaves one out.
     for pair in ends.windows(2) {
-        assert!((pair[0].1 + pair[0].2 - pair[1].1).abs() < 0.003, "{pair:?}");
+        assert!(pair[1].1 > pair[0].1 + pair[0].2 - 0.003, "{pair:?}");
     }
     let stages: Vec<_> = summary["latency_order"].as_array().unwrap().to_vec();
     assert!(stages.contains(&json!("open_loop")));
@@ -106,6 +106,13 @@ fn what_cannot_be_written_is_told_before_anything_is_read() {
         "replay day --hlog out --findings out",
         &expect![[r#"
         tapewatch: out: findings and latencies go to different files
+        exit 2
+    "#]],
+    );
+    check(
+        "replay day --hlog -",
+        &expect![[r#"
+        tapewatch: latencies go to a file: standard output is the summary's
         exit 2
     "#]],
     );
