@@ -276,7 +276,7 @@ fn parse_seconds(text: &str) -> Result<f64, String> {
 
 #[derive(Args)]
 pub(crate) struct Top {
-    /// Where the daemon answers: its configuration's [api]
+    /// Where the daemon answers: `listen` in its configuration
     #[arg(long, default_value = crate::remote::USUAL_URL)]
     pub(crate) url: String,
     /// Print one frame and end
