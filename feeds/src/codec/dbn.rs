@@ -367,11 +367,14 @@ impl Dbn {
             self.odd(SubjectId::EVERY, "time", "", turn)?;
             return Err(Stop::Skip);
         };
-        if flags & flags::BAD_TS_RECV != 0 {
+        let is_wrong = flags & flags::BAD_TS_RECV != 0;
+        // The orders of a snapshot were received when they entered: told again now, all carry that mark.
+        let is_odd = is_wrong && flags & flags::SNAPSHOT == 0;
+        if is_odd {
             let what = format_args!("the venue's data give a wrong time of receipt");
             let trouble = Trouble { fault: Fault::TimeBackwards, place: turn.place(), what };
             trouble.count(self.strict, turn.tally)?;
-        } else if let Some(time) = received {
+        } else if let Some(time) = received.filter(|_| !is_wrong) {
             if time < self.received {
                 let before = self.received;
                 let what = format_args!("received at {time}, before the previous one at {before}");
@@ -382,7 +385,7 @@ impl Dbn {
         }
         self.at = at;
         turn.tally.message(kind, at);
-        let received = received.filter(|_| flags & flags::BAD_TS_RECV == 0).map_or(at, Nanos);
+        let received = received.filter(|_| !is_wrong).map_or(at, Nanos);
         Ok(Times { at, received, index: told(ts_recv).unwrap_or(at.0) })
     }
 

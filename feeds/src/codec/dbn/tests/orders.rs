@@ -85,6 +85,19 @@ fn a_wrong_time_of_receipt_is_not_believed() {
 }
 
 #[test]
+fn a_snapshots_orders_have_no_time_of_receipt_and_that_is_no_fault() {
+    let marks = flags::BAD_TS_RECV | flags::SNAPSHOT;
+    let records =
+        [flagged(mbo('A', 'B', 10, 2, 1), marks), flagged(mbo('A', 'B', 10, 1, 2), marks)];
+    let decoded = decoded(&stream(&two_stocks(), &records));
+    let received = |event: &Event| (event.event_at.0 - DAY, event.received_at.0 - DAY);
+    let times: Vec<_> = decoded.events[1..].iter().map(received).collect();
+    assert_eq!(times, [(2, 2), (1, 1)]);
+    assert!(decoded.events[1..].iter().all(|event| event.flags.has(Flags::SNAPSHOT)));
+    assert_eq!(decoded.tally.faults.of(Fault::TimeBackwards), 0);
+}
+
+#[test]
 fn what_was_received_before_its_predecessor_is_a_fault() {
     let records = [mbo('A', 'B', 10, 3, 1), mbo('A', 'B', 10, 2, 2), mbo('A', 'B', 10, 2, 3)];
     let decoded = decoded(&stream(&two_stocks(), &records));
