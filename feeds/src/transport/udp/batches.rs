@@ -45,14 +45,20 @@ impl Batches {
         }
     }
 
-    /// Goes to the next packet, if there is one.
+    /// Goes to the next packet, if there is one. Where the kernel had no more than what came last, that is
+    /// the end for now, and the next call asks again.
     pub(super) fn next(&mut self) -> io::Result<bool> {
         self.at += 1;
         if self.at < self.came.len() {
             return Ok(true);
         }
+        let was_all = !self.came.is_empty() && self.came.len() < BATCH;
         self.came.clear();
         self.at = 0;
+        if was_all {
+            // It goes on its way before the kernel is asked again, which takes a microsecond.
+            return Ok(false);
+        }
         for _ in 0..self.sockets.len() {
             let socket = self.turn;
             self.turn = (self.turn + 1) % self.sockets.len();
