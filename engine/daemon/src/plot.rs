@@ -7,6 +7,7 @@
 use crate::terminal::Spoken;
 use anyhow::{Context, Result, anyhow};
 use hdrhistogram::Histogram;
+use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 use std::fs;
@@ -14,10 +15,10 @@ use std::io::BufWriter;
 use std::ops::Range;
 use std::path::Path;
 
-const SIZE: (u32, u32) = (1200, 700);
+const SIZE: (u32, u32) = (1280, 700);
 /// Points of a line: more than there are pixels between two of its steps.
 const POINTS: u32 = 600;
-/// Lines that can be told apart, each in two strokes.
+/// Lines that can be told apart, each in two strokes: whole ones, then dashed ones.
 pub(crate) const LINES_MAX: usize = 2 * COLOURS.len();
 
 /// Colours that those can tell apart who do not see all of them (Okabe and Ito).
@@ -120,10 +121,11 @@ fn draw<B: DrawingBackend>(
     area.fill(&WHITE).map_err(failed)?;
     let rarest = lines.iter().map(|line| line.histogram.len()).max().unwrap_or(1);
     let across = 1.0..(rarest as f64).max(10.0);
-    let mut chart = ChartBuilder::on(&area)
+    let (left, legend) = area.split_horizontally(area.dim_in_pixel().0 - LEGEND * scale);
+    let mut chart = ChartBuilder::on(&left)
         .caption(title, ("sans-serif", 24 * scale).into_font().color(&RGBColor(40, 40, 40)))
         .margin(20 * scale)
-        .margin_right(40 * scale)
+        .margin_right(10 * scale)
         .x_label_area_size(56 * scale)
         .y_label_area_size(86 * scale)
         .build_cartesian_2d(across.log_scale(), heights(lines, unit).log_scale())
@@ -144,28 +146,42 @@ fn draw<B: DrawingBackend>(
         .set_all_tick_mark_size(5 * scale)
         .draw()
         .map_err(failed)?;
-    for line in lines {
-        let colour = COLOURS[line.colour % COLOURS.len()];
-        let width = scale * if line.thin { 1 } else { 2 };
-        let stroke = ShapeStyle::from(&colour).stroke_width(width);
-        chart
-            .draw_series(LineSeries::new(points(line.histogram, unit), stroke))
-            .map_err(failed)?
-            .label(&line.name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 24 * scale as i32, y)], stroke));
+    let scale = scale as i32;
+    for (place, line) in (0..).zip(lines) {
+        let stroke = line.stroke(scale);
+        let points = points(line.histogram, unit);
+        let y = (70 + 26 * place) * scale;
+        let mark = [(6 * scale, y), (38 * scale, y)];
+        if line.is_dashed() {
+            let (dash, gap) = (7 * scale, 4 * scale);
+            chart.draw_series(DashedLineSeries::new(points, dash, gap, stroke)).map_err(failed)?;
+            legend.draw(&DashedPathElement::new(mark, dash, gap, stroke)).map_err(failed)?;
+        } else {
+            chart.draw_series(LineSeries::new(points, stroke)).map_err(failed)?;
+            legend.draw(&PathElement::new(mark, stroke)).map_err(failed)?;
+        }
+        let letters = ("sans-serif", 16 * scale).into_font();
+        let name = Text::new(line.name.clone(), (46 * scale, y - 9 * scale), letters);
+        legend.draw(&name).map_err(failed)?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .margin(14 * scale)
-        .legend_area_size(32 * scale)
-        .background_style(WHITE.mix(0.9))
-        .border_style(RGBColor(200, 200, 200).stroke_width(scale))
-        .label_font(("sans-serif", 16 * scale))
-        .draw()
-        .map_err(failed)?;
     area.present().map_err(failed)
 }
+
+impl Line<'_> {
+    /// Where the colours come round again.
+    fn is_dashed(&self) -> bool {
+        self.colour >= COLOURS.len()
+    }
+
+    fn stroke(&self, scale: i32) -> ShapeStyle {
+        let colour = COLOURS[self.colour % COLOURS.len()];
+        let width = scale as u32 * if self.thin { 1 } else { 2 };
+        ShapeStyle::from(&colour).stroke_width(width)
+    }
+}
+
+/// What the legend beside the chart takes of the picture's width.
+const LEGEND: u32 = 230;
 
 /// The decades that all lines lie in.
 fn heights(lines: &[Line<'_>], unit: u64) -> Range<f64> {
@@ -178,7 +194,7 @@ fn heights(lines: &[Line<'_>], unit: u64) -> Range<f64> {
 }
 
 /// Rarities (one in how many is slower) and values, from the fastest to the slowest.
-fn points(of: &Histogram<u64>, unit: u64) -> impl Iterator<Item = (f64, f64)> + '_ {
+fn points(of: &Histogram<u64>, unit: u64) -> impl Iterator<Item = (f64, f64)> + Clone + '_ {
     (0..=POINTS).map(move |at| point(of, at, unit))
 }
 

@@ -143,7 +143,7 @@ impl<'a> Frame<'a> {
             0 => Cell::new(*head),
             _ => right(head.to_string()),
         });
-        let widths = std::iter::once(Constraint::Length(12)).chain([Constraint::Fill(1); 7]);
+        let widths = std::iter::once(Constraint::Length(15)).chain([Constraint::Fill(1); 7]);
         let every = figures.latency_sampled_every;
         Table::new(stages, widths)
             .header(Row::new(heads).style(self.style(Color::DarkGray)))
