@@ -49,7 +49,7 @@ impl RecentTouches {
         let (older, newer) = self.touches.as_slices();
         let last = if newer.is_empty() { older } else { newer };
         prefetch_whole(last, last.len().saturating_sub(1), 2);
-        prefetch(last, last.len() + 1);
+        prefetch(last, last.len());
     }
 
     /// Begins anew.

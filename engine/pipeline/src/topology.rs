@@ -100,7 +100,7 @@ impl Plan {
             Topology::Auto if cores < 2 => Ok(Self::fused(layout, format!("{cores} allowed core"))),
             Topology::Auto if layout.bounded && shards == 1 && !layout.spread => Ok(Self::fused(
                 layout,
-                "a file and one shard: a hop to another core would only cost".into(),
+                "a file and one shard: no second core unless asked for".into(),
             )),
             Topology::Auto => Self::pinned(layout, format!("{cores} allowed cores")),
             Topology::Pinned => Self::pinned(layout, format!("asked for, {cores} allowed cores")),

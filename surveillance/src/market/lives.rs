@@ -1,4 +1,4 @@
-//! How long orders live: when they were last told, and a histogram of what came of it.
+//! How long orders live: when they were last amended, and a histogram of what came of it.
 
 use engine_observer::event::{Nanos, OrderId, Reader, Snapshot, SnapshotError, Writer};
 use std::ops::Sub;
