@@ -71,6 +71,8 @@ pub struct Books {
     likely: [Likely; Self::AHEAD],
     /// Faults of events that found no book.
     pub(crate) faults_without_book: FaultCounts,
+    /// All faults: what the records and the line above come to.
+    pub(crate) faults: FaultCounts,
     /// What was told of every subject of a feed.
     pub(crate) everywhere: Vec<Everywhere>,
 }
@@ -91,6 +93,7 @@ impl Books {
             places: Vec::new(),
             likely: [Likely::NONE; Self::AHEAD],
             faults_without_book: FaultCounts::default(),
+            faults: FaultCounts::default(),
             everywhere: Vec::new(),
         }
     }
@@ -237,6 +240,7 @@ impl Books {
         }
         if let Some(fault) = change.fault {
             book.blame(&mut self.records[place], event, fault);
+            self.faults.count(fault);
         }
     }
 
@@ -279,6 +283,7 @@ impl Books {
     #[cold]
     fn homeless(&mut self) -> Change {
         self.faults_without_book.count(Fault::UnknownSubject);
+        self.faults.count(Fault::UnknownSubject);
         Change::refused(Fault::UnknownSubject)
     }
 
@@ -305,8 +310,13 @@ impl Books {
 
     /// How often each fault occurred, in all books and in events that found none. A gap is not among
     /// them: whoever found it has counted it.
-    /// Adds up the books' counts: for summaries, not for every event.
+    #[inline]
     pub fn faults(&self) -> FaultCounts {
+        self.faults
+    }
+
+    /// The same, book by book.
+    pub(crate) fn add_up_faults(&self) -> FaultCounts {
         let mut faults = self.faults_without_book;
         self.records.iter().for_each(|record| faults.add(&record.faults));
         faults

@@ -8,7 +8,8 @@ use engine_event::Side;
 impl Books {
     /// Panics unless everything that is kept twice agrees: levels are sorted and none is empty, each
     /// has the quantity and the number of its orders, links lead both ways, and the orders that stand
-    /// in queues are those that are found by their ids.
+    /// in queues are those that are found by their ids; faults are
+    /// those of all books.
     pub fn assert_consistent(&self) {
         let places = 0..self.books.len();
         let standing: usize = places.map(|place| self.assert_book(place)).sum();
@@ -19,6 +20,7 @@ impl Books {
         );
         let levels_told: usize = self.books.iter().map(|book| book.levels_told(&self.room)).sum();
         assert_eq!(levels_told, self.room.orders.levels, "levels that count as orders");
+        assert_eq!(self.faults(), self.add_up_faults());
         assert!(self.subjects().is_sorted(), "books in the order of their subjects");
         assert_eq!(self.subjects().count(), self.books.len());
     }

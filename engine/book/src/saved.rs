@@ -61,6 +61,7 @@ impl Books {
         without_book.load(from)?;
         if owns(SubjectId::EVERY) {
             self.faults_without_book.add(&without_book);
+            self.faults.add(&without_book);
         }
         from.list(|from| {
             let at = from.position();
@@ -108,7 +109,9 @@ impl Books {
             Crossing { told: from.bool()?, is_grouped: from.bool()?, may_be_new: from.bool()? };
         record.stale = load_stale(from)?;
         book.is_stale = record.stale.is_some();
+        self.faults.take_off(&record.faults);
         record.faults.load(from)?;
+        self.faults.add(&record.faults);
         let at = from.position();
         book.form = load_form(from.u8()?).ok_or(SnapshotError::Damaged { at })?;
         if book.form.is_some_and(|form| form != Form::Orders) {

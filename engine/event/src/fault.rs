@@ -91,6 +91,11 @@ impl FaultCounts {
         self.0[fault as usize]
     }
 
+    /// Takes off what a part of it has counted.
+    pub fn take_off(&mut self, part: &FaultCounts) {
+        self.0.iter_mut().zip(part.0).for_each(|(all, part)| *all -= part);
+    }
+
     /// Adds the counts of another place.
     pub fn add(&mut self, other: &FaultCounts) {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
