@@ -23,7 +23,9 @@ const ARROWS: &[(&str, May)] = &[
     ("engine-risk", Use(&["engine-event", "engine-book"])),
     ("engine-observer", Use(&["engine-event", "engine-book", "engine-risk", "engine-stream"])),
     ("engine-pipeline", Use(&["engine-event", "engine-ring"])),
-    ("engine-journal", Use(&["engine-event", "engine-pipeline"])),
+    // An auditor reads it alone: it uses nothing of ours.
+    ("engine-audit", Use(&[])),
+    ("engine-journal", Use(&["engine-event", "engine-pipeline", "engine-audit"])),
     ("feeds", Use(&["engine-event", "engine-pipeline"])),
     // Ideas see the boundary and what it re-exports, nothing behind it.
     ("strategies", Use(&["engine-observer"])),

@@ -1,0 +1,7 @@
+//! Reads a journal and holds it against its own checksums, hashes and signatures.
+//!
+//! This crate uses no other part of the engine, so that an auditor can read it as a whole: `FORMAT.md`
+//! says what lies on disk, [`layout`] says it to the compiler.
+#![forbid(unsafe_code)]
+
+pub mod layout;
