@@ -2,12 +2,12 @@
 
 use engine_audit::layout::PAGE;
 use std::fmt;
-use zerocopy::{FromZeros, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
 /// Pages that belong together, aligned as the disk wants them.
 pub struct Pages(Box<[Page]>);
 
-#[derive(zerocopy::FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C, align(4096))]
 struct Page([u8; PAGE]);
 
