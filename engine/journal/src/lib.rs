@@ -11,7 +11,11 @@
 #![deny(unsafe_code)]
 
 pub mod disk;
+mod durable;
+mod intake;
 mod pages;
 
 pub use disk::{Disk, Done, Write};
+pub use durable::{Durable, Safety, Written};
+pub use intake::{Grouping, Intake};
 pub use pages::Pages;
