@@ -10,12 +10,18 @@
 //! on disk is described by `engine/audit/FORMAT.md`, and the reading side is shared with the verifier.
 #![deny(unsafe_code)]
 
+mod block;
+mod checkpoint;
 pub mod disk;
 mod durable;
 mod intake;
 mod pages;
+pub mod simulated;
+mod writer;
 
+pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints};
 pub use disk::{Disk, Done, Write};
 pub use durable::{Durable, Safety, Written};
 pub use intake::{Grouping, Intake};
 pub use pages::Pages;
+pub use writer::{Identity, Position, Segments};
