@@ -15,7 +15,9 @@ mod checkpoint;
 pub mod disk;
 mod durable;
 mod intake;
+mod journal;
 mod pages;
+mod recovery;
 pub mod simulated;
 mod writer;
 
@@ -23,5 +25,7 @@ pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints};
 pub use disk::{Disk, Done, Write};
 pub use durable::{Durable, Safety, Written};
 pub use intake::{Grouping, Intake};
+pub use journal::{Journal, Setup, open};
 pub use pages::Pages;
+pub use recovery::{Recovered, RecoveryError, recover};
 pub use writer::{Identity, Position, Segments};

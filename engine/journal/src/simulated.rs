@@ -158,6 +158,11 @@ impl SimulatedDisk {
         Self { mischief, calls: 0, has_power: true, ..self }
     }
 
+    /// The same disk, behaving as given from now on.
+    pub fn behaving(self, mischief: Mischief) -> Self {
+        Self { mischief, calls: 0, ..self }
+    }
+
     /// All files as a reader sees them.
     pub fn contents(&self) -> impl Iterator<Item = (&Path, &[u8])> {
         self.files.iter().map(|(path, content)| (path.as_path(), content.written.as_slice()))
@@ -337,6 +342,9 @@ impl Disk for SimulatedDisk {
 
     fn sync_folder(&mut self, folder: &Path) -> io::Result<()> {
         self.call()?;
+        if self.dice.chance(self.mischief.failing_syncs) {
+            return Err(eio());
+        }
         self.unnamed.retain(|path, _| path.parent() != Some(folder));
         for (path, content) in &mut self.files {
             content.is_named |= path.parent() == Some(folder);
