@@ -4,4 +4,9 @@
 //! says what lies on disk, [`layout`] says it to the compiler.
 #![forbid(unsafe_code)]
 
+pub mod blocks;
+mod damage;
 pub mod layout;
+
+pub use blocks::{Block, Blocks, End, Next};
+pub use damage::{Check, Damage, Span};
