@@ -123,4 +123,10 @@ pub enum Check {
     /// There is something behind the seal.
     #[error("there is something behind the seal")]
     BehindSeal,
+    /// A frame of a compressed segment is damaged; these bytes of the file.
+    #[error("bytes {}..{} of the compressed file are damaged", .0.start, .0.end)]
+    Frame(Range<u64>),
+    /// The seek table of a compressed segment does not say what its frames hold; these bytes of the file.
+    #[error("bytes {}..{} of the compressed file should be its seek table", .0.start, .0.end)]
+    SeekTable(Range<u64>),
 }

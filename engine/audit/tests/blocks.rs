@@ -3,7 +3,7 @@
 mod built;
 
 use built::{EVENTS, PAGE, Stream};
-use engine_audit::{Blocks, Check, Damage, End, Next, Span};
+use engine_audit::{Blocks, Damage, End, Next, Span};
 use expect_test::expect;
 use proptest::prelude::*;
 use std::fmt::Write;
