@@ -4,4 +4,10 @@
 //! says what lies on disk, [`layout`] says it to the compiler.
 #![forbid(unsafe_code)]
 
+pub mod blocks;
+pub mod compressed;
+mod damage;
 pub mod layout;
+
+pub use blocks::{Block, Blocks, End, Next};
+pub use damage::{Check, Damage, Span};
