@@ -12,6 +12,8 @@
 
 pub mod disk;
 mod pages;
+mod plain;
 
 pub use disk::{Disk, Done, Write};
 pub use pages::Pages;
+pub use plain::{OpenFile, PlainDisk, Safety};
