@@ -13,7 +13,11 @@
 pub mod disk;
 mod pages;
 mod plain;
+mod real;
+mod uring;
 
 pub use disk::{Disk, Done, Write};
 pub use pages::Pages;
 pub use plain::{OpenFile, PlainDisk, Safety};
+pub use real::RealDisk;
+pub use uring::RingDisk;
