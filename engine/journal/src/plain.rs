@@ -69,9 +69,7 @@ impl PlainDisk {
         self
     }
 
-    /// What has to happen before something counts as written.
-    #[must_use]
-    pub fn safety(&self) -> Safety {
+    pub(crate) fn safety(&self) -> Safety {
         self.safety
     }
 

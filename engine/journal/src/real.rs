@@ -4,7 +4,7 @@ use crate::{Disk, Done, OpenFile, PlainDisk, RingDisk, Safety, Write};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// A real disk: through an io_uring where the kernel allows one, through plain calls where it does not.
+/// A real disk: through an io_uring where that helps and the kernel allows it, or else through plain calls.
 #[derive(Debug)]
 pub enum RealDisk {
     /// Several writes under way.
@@ -15,16 +15,25 @@ pub enum RealDisk {
 
 impl RealDisk {
     /// The disk to use. Containers often forbid io_uring, and so may the administrator
-    /// (`kernel.io_uring_disabled`).
+    /// (`kernel.io_uring_disabled`). What only goes to the page cache has nothing to wait for, and a ring
+    /// would slow it down.
     #[must_use]
     pub fn open(safety: Safety) -> Self {
-        Self::choose(RingDisk::new(safety), safety)
+        match safety {
+            Safety::Disk => Self::choose(RingDisk::new(safety)),
+            Safety::Cache => {
+                let why = "to the page cache only: a power cut loses them".to_owned();
+                Self::Plain(PlainDisk::new(safety), why)
+            }
+        }
     }
 
-    fn choose(ring: io::Result<RingDisk>, safety: Safety) -> Self {
+    fn choose(ring: io::Result<RingDisk>) -> Self {
         match ring {
             Ok(ring) => Self::Ring(Box::new(ring)),
-            Err(error) => Self::Plain(PlainDisk::new(safety), format!("no io_uring: {error}")),
+            Err(error) => {
+                Self::Plain(PlainDisk::new(Safety::Disk), format!("no io_uring: {error}"))
+            }
         }
     }
 
@@ -32,20 +41,9 @@ impl RealDisk {
     #[must_use]
     pub fn description(&self) -> String {
         match self {
-            Self::Ring(disk) => {
-                format!("io_uring, {} writes under way{}", disk.depth(), unsafely(disk.safety()))
-            }
-            Self::Plain(disk, why) => {
-                format!("one write at a time ({why}){}", unsafely(disk.safety()))
-            }
+            Self::Ring(disk) => format!("io_uring, {} writes under way", disk.depth()),
+            Self::Plain(_, why) => format!("one write at a time, {why}"),
         }
-    }
-}
-
-fn unsafely(safety: Safety) -> &'static str {
-    match safety {
-        Safety::Disk => "",
-        Safety::Cache => ", to the page cache only: a power cut loses them",
     }
 }
 
@@ -129,16 +127,18 @@ mod tests {
 
     #[test]
     fn a_disk_says_which_it_is() {
-        let refused = io::Error::from_raw_os_error(libc::EPERM);
-        let plain = RealDisk::choose(Err(refused), Safety::Disk);
-        let why = "one write at a time (no io_uring: Operation not permitted (os error 1))";
-        assert_eq!(plain.description(), why);
-
-        let ring = RingDisk::with_depth(Safety::Cache, 4);
-        let Ok(ring) = ring.inspect_err(|error| eprintln!("not run: no io_uring: {error}")) else {
-            return;
-        };
-        let what = "io_uring, 4 writes under way, to the page cache only: a power cut loses them";
-        assert_eq!(RealDisk::choose(Ok(ring), Safety::Cache).description(), what);
+        let refused = RealDisk::choose(Err(io::Error::from_raw_os_error(libc::EPERM)));
+        let why = "one write at a time, no io_uring: Operation not permitted (os error 1)";
+        assert_eq!(refused.description(), why);
+        let cached = RealDisk::open(Safety::Cache);
+        let why = "one write at a time, to the page cache only: a power cut loses them";
+        assert_eq!(cached.description(), why);
+        match RingDisk::new(Safety::Disk) {
+            Ok(ring) => {
+                let ring = RealDisk::choose(Ok(ring));
+                assert_eq!(ring.description(), "io_uring, 8 writes under way");
+            }
+            Err(error) => eprintln!("not run: no io_uring: {error}"),
+        }
     }
 }

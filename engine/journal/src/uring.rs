@@ -85,12 +85,6 @@ impl RingDisk {
         })
     }
 
-    /// What has to happen before something counts as written.
-    #[must_use]
-    pub fn safety(&self) -> Safety {
-        self.plain.safety()
-    }
-
     /// Hands a write to the kernel, if there is room for it.
     fn push(&mut self, started: Started) -> Result<(), (Started, io::Error)> {
         if let Some(error) = self.broken {
