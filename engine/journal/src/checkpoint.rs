@@ -18,7 +18,7 @@ const MAGIC: [u8; 8] = *b"TWCKPT01";
 /// The version of the header.
 const VERSION: u32 = 1;
 /// How many are kept.
-pub const KEPT: usize = 3;
+const KEPT: usize = 3;
 /// The most that the state of a pipeline may take, so that a broken header does not ask for all memory.
 const STATE_BYTES_MAX: u64 = 64 << 30;
 /// Fast, and small enough.

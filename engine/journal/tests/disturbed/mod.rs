@@ -15,18 +15,18 @@ const JOURNAL: &str = "/journal";
 
 /// What happens to a journal.
 #[derive(Clone, Debug)]
-pub struct Scene {
-    pub seed: u64,
-    pub mischief: Mischief,
-    pub ending: Ending,
-    pub events: u64,
-    pub depth: usize,
-    pub leaves_out: bool,
+pub(crate) struct Scene {
+    pub(crate) seed: u64,
+    pub(crate) mischief: Mischief,
+    pub(crate) ending: Ending,
+    pub(crate) events: u64,
+    pub(crate) depth: usize,
+    pub(crate) leaves_out: bool,
 }
 
 /// How a life ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// When all is written.
     None,
     /// The power goes.
@@ -36,7 +36,7 @@ pub enum Ending {
 }
 
 impl Scene {
-    pub fn of(seed: u64) -> Self {
+    pub(crate) fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed ^ 0x5EED);
         let mut rarely = |most: u64| if dice.chance(20_000) { dice.below(most) as u16 } else { 0 };
         let mischief = Mischief {
@@ -65,7 +65,7 @@ impl Scene {
 
 /// A clock that counts how often it was asked.
 #[derive(Clone, Default)]
-pub struct Steps(std::sync::Arc<std::sync::atomic::AtomicU64>);
+pub(crate) struct Steps(std::sync::Arc<std::sync::atomic::AtomicU64>);
 
 impl Clock for Steps {
     fn now(&self) -> Nanos {
@@ -74,7 +74,7 @@ impl Clock for Steps {
 }
 
 /// Every event says what it is, so that a wrong one shows.
-pub fn event(seq: u64) -> Event {
+pub(crate) fn event(seq: u64) -> Event {
     let order = Order::new(OrderId(seq * 7), Price(seq as i64 * 100), Quantity(seq % 91 + 1));
     let mut event = Event::new(SubjectId((seq % 5) as u32), Nanos(1_000 + seq * 3), order);
     event.seq = seq;
@@ -85,7 +85,7 @@ pub fn event(seq: u64) -> Event {
 ///
 /// Whatever was durable must be found by the next life, in its place and as it was put; what is found must
 /// have been put.
-pub fn run<D: Disk + Outlasts>(
+pub(crate) fn run<D: Disk + Outlasts>(
     scene: &Scene,
     wrap: impl Fn(SimulatedDisk) -> D,
 ) -> Result<u64, String> {
@@ -291,7 +291,7 @@ fn read_all(disk: &SimulatedDisk, identity: &Identity) -> Result<Vec<Event>, Str
 }
 
 /// A disk that is there in the next life.
-pub trait Outlasts: Sized {
+pub(crate) trait Outlasts: Sized {
     fn reborn(self, mischief: Mischief) -> Self;
     fn without_power(self) -> Self;
     fn killed(self) -> Self;
@@ -317,17 +317,17 @@ impl Outlasts for SimulatedDisk {
 }
 
 /// The planted bug: what has failed is told as done.
-pub struct Forgetful(SimulatedDisk, Forgotten);
+pub(crate) struct Forgetful(SimulatedDisk, Forgotten);
 
 /// Whose failures are not told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Forgotten {
+pub(crate) enum Forgotten {
     Writes,
     Syncs,
 }
 
 impl Forgetful {
-    pub fn new(disk: SimulatedDisk, forgotten: Forgotten) -> Self {
+    pub(crate) fn new(disk: SimulatedDisk, forgotten: Forgotten) -> Self {
         Self(disk, forgotten)
     }
 
