@@ -13,9 +13,12 @@
 pub mod disk;
 mod durable;
 mod intake;
+mod memory;
 mod pages;
 
+pub use engine_audit::layout::side;
 pub use disk::{Disk, Done, Write};
 pub use durable::{Durable, Safety, Written};
 pub use intake::{Grouping, Intake};
+pub use memory::{InMemory, Side, memory};
 pub use pages::Pages;
