@@ -1,7 +1,8 @@
 //! The first stage: bytes become events, and events get their place.
 
 use crate::figures::{Flow, Told};
-use crate::naming::Herald;
+use crate::naming::{Herald, Naming};
+use crossbeam_channel::Receiver;
 use engine_event::body::End;
 use engine_event::{Clock, Directory, Event, Nanos, RealClock, SubjectId, WallClock};
 use engine_pipeline::{
@@ -95,6 +96,11 @@ impl<F: Feed> Source<F> {
 
     pub(crate) fn meter_mut(&mut self) -> &mut Meter {
         &mut self.sequencer.meter
+    }
+
+    /// One more listener for names, who has as many as `known` already.
+    pub(crate) fn tell_names(&mut self, known: &Directory) -> Receiver<Naming> {
+        self.herald.listen(known, &self.names)
     }
 
     /// From now on it tells what it has taken in, whenever an interval begins.

@@ -14,9 +14,10 @@ struct Shared {
     failed: AtomicBool,
     closed: AtomicBool,
     failure: Mutex<Option<String>>,
-    /// Numbers that will never be durable, in order; `holes` says how many there are.
+    /// Numbers that will never be durable, in order.
     left_out: Mutex<Vec<(u64, u64)>>,
-    holes: AtomicU64,
+    /// The last of them, or 0: what lies behind it need not be looked for.
+    left_out_to: AtomicU64,
     figures: Figures,
 }
 
@@ -36,7 +37,7 @@ pub enum Safety {
     Durable,
     /// Not yet.
     Pending,
-    /// It was left out because the disk did not keep up, or the journal has failed.
+    /// It was left out because the disk did not keep up, or the journal has ended before it.
     Never,
 }
 
@@ -72,13 +73,15 @@ impl Durable {
     /// Whether this event is safe.
     #[inline]
     pub fn safety(&self, seq: u64) -> Safety {
+        // Asked first: what became durable before the end is then seen.
+        let is_over = self.has_failed() || self.is_closed();
         if seq < self.next() {
-            if self.0.holes.load(Acquire) > 0 && self.is_left_out(seq) {
+            if seq <= self.0.left_out_to.load(Acquire) && self.is_left_out(seq) {
                 return Safety::Never;
             }
             return Safety::Durable;
         }
-        if self.has_failed() { Safety::Never } else { Safety::Pending }
+        if is_over { Safety::Never } else { Safety::Pending }
     }
 
     #[cold]
@@ -138,7 +141,7 @@ impl Durable {
             Some((_, end)) if *end + 1 == first => *end = last,
             _ => holes.push((first, last)),
         }
-        self.0.holes.store(holes.len() as u64, Release); // partner: safety
+        self.0.left_out_to.fetch_max(last, Release); // partner: safety
     }
 
     pub(crate) fn committed(&self, bytes: u64) {

@@ -5,6 +5,7 @@ use bytemuck::cast_slice;
 use engine_audit::layout::{BlockHeader, EVENT, PAGE, SideHeader, side};
 use engine_event::{Event, Nanos};
 use rtrb::{Consumer, Producer, RingBuffer};
+use std::sync::atomic::{Ordering::Acquire, fence};
 use zerocopy::IntoBytes;
 
 /// A block on its way to the writer: events where they will lie on disk; checksums and header are missing.
@@ -61,6 +62,8 @@ pub struct Intake {
     open: Option<Pages>,
     /// Events in the open block.
     events: usize,
+    /// The number of the first of them.
+    first: u64,
     events_max: usize,
     block_bytes: usize,
     blocks: usize,
@@ -126,6 +129,7 @@ impl Intake {
             free: (0..blocks).map(|_| Pages::new(block_bytes)).collect(),
             open: None,
             events: 0,
+            first: next,
             events_max: (block_bytes - BlockHeader::BYTES) / (EVENT + 4),
             block_bytes,
             blocks,
@@ -167,6 +171,9 @@ impl Intake {
         }
         self.open = self.free.pop();
         self.durable.waiting((self.blocks - self.free.len()) as u64);
+        if self.open.is_none() {
+            self.is_over(); // a writer that is gone gives nothing back: then it has failed
+        }
         self.open.is_some()
     }
 
@@ -177,6 +184,10 @@ impl Intake {
         debug_assert_eq!(events[0].seq, self.next, "numbers follow each other");
         self.next = last.seq + 1;
         let Some(pages) = &mut self.open else { return };
+        if self.events == 0 {
+            self.first = events[0].seq;
+        }
+        debug_assert_eq!(events[0].seq, self.first + self.events as u64, "so they do in a block");
         let at = BlockHeader::BYTES + self.events * EVENT;
         let bytes: &[u8] = cast_slice(events);
         pages.bytes_mut()[at..at + bytes.len()].copy_from_slice(bytes);
@@ -208,6 +219,9 @@ impl Intake {
 
     /// Leaves events out for good, because there is no room for them: the journal will say so.
     pub fn leave_out(&mut self, first: u64, last: u64) {
+        if self.events > 0 {
+            self.hand_over();
+        }
         self.hole = Some((self.hole.map_or(first, |(first, _)| first), last));
         self.next = last + 1;
         self.durable.leave_out(first, last);
@@ -230,7 +244,7 @@ impl Intake {
         if let Some((first, last)) = self.hole.take() {
             self.sides.push(side::HOLE, [first, last].as_bytes());
         }
-        let first = self.next - self.events as u64;
+        let first = if self.events > 0 { self.first } else { self.next };
         let events_end = BlockHeader::BYTES + self.events * (EVENT + 4);
         // Side records that do not fit beside the events go before them.
         while self.sides.bytes.len() > self.block_bytes - events_end {
@@ -245,7 +259,7 @@ impl Intake {
         }
         if let Some(pages) = self.open.take() {
             let events = std::mem::take(&mut self.events);
-            self.send(pages, events, (first, self.next));
+            self.send(pages, events, (first, first + events as u64));
             self.since = None;
         }
     }
@@ -264,6 +278,24 @@ impl Intake {
         let block = Block { pages, events, side_bytes: bytes.len(), sides, first, next };
         let handed = self.to.push(Handed::Block(block));
         debug_assert!(handed.is_ok(), "the ring holds every block that there is");
+    }
+
+    /// Ends the journal where it is, because whoever feeds it cannot go on.
+    pub fn give_up(&mut self, why: &str) {
+        self.durable.fail(why.to_string());
+        self.close();
+    }
+
+    /// Whether nothing more will become durable: the writer has closed the journal in order, or it has
+    /// failed. A writer that is gone without a word has failed.
+    pub fn is_over(&self) -> bool {
+        if self.to.is_abandoned() {
+            fence(Acquire); // what the writer did before it went is seen
+            if !self.durable.is_closed() {
+                self.durable.fail("its writer is gone".to_string());
+            }
+        }
+        self.durable.is_closed() || self.durable.has_failed()
     }
 
     fn forget(&mut self) {
