@@ -31,7 +31,8 @@ enum State {
     Open,
     /// The feed has ended: this is to be told.
     Ending,
-    /// Asked to stop: nothing is to be told, for the stream may go on another day.
+    /// Asked to stop, or the feed has told the end: nothing is to be told, for the stream may go on
+    /// another day.
     Closing,
     Done,
 }
@@ -145,6 +146,7 @@ impl<F: Feed> Source<F> {
             Ok(FeedTurn::Idle) if self.sequencer.seq == before => return Turn::Idle,
             Ok(FeedTurn::Idle) => {}
             Ok(FeedTurn::Ended) if self.holds_end => self.state = State::Done,
+            Ok(FeedTurn::Ended) if self.feed.tells_its_end() => self.state = State::Closing,
             Ok(FeedTurn::Ended) => self.state = State::Ending,
             Err(error) => {
                 self.error = Some(error);

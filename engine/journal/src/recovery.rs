@@ -5,6 +5,7 @@
 
 use crate::Disk;
 use crate::writer::Position;
+use engine_audit::compressed::{Decompressed, SeekTable};
 use engine_audit::layout::{COMPRESSED, HEAD_MAGIC, Head, Stream, segment_name, segment_number};
 use engine_audit::{Blocks, Damage, End, Next};
 use std::collections::BTreeMap;
@@ -99,7 +100,7 @@ pub fn recover<D: Disk>(
         )));
     }
     let path = segment_path(&folder, newest, compressed);
-    let read = disk.read(&path).map_err(io(&path))?;
+    let read = read_segment(disk, &path, compressed).map_err(io(&path))?;
     let mut found = scan(read, &path)?;
     disk.sync_path(&path).map_err(io(&path))?;
     if let Some(head) = &head {
@@ -138,6 +139,23 @@ pub(crate) fn segment_path(folder: &Path, number: u64, compressed: bool) -> Path
     folder.join(format!("{}{}", segment_name(number), if compressed { COMPRESSED } else { "" }))
 }
 
+/// The content of a segment.
+pub(crate) fn read_segment<D: Disk>(
+    disk: &mut D,
+    path: &Path,
+    compressed: bool,
+) -> io::Result<Box<dyn Read + Send>> {
+    let read = disk.read(path)?;
+    if !compressed {
+        return Ok(read);
+    }
+    Ok(Box::new(Decompressed::new(read, SeekTable::default())?))
+}
+
+pub(crate) fn damaged(path: &Path, damage: Damage) -> RecoveryError {
+    RecoveryError::Damaged { path: path.to_path_buf(), damage: Box::new(damage) }
+}
+
 fn read_head<D: Disk>(
     disk: &mut D,
     path: &Path,
@@ -164,11 +182,7 @@ fn is_bare(read: Box<dyn Read + Send>) -> bool {
 
 /// Looks for the end of the newest segment.
 fn scan(read: Box<dyn Read + Send>, path: &Path) -> Result<Recovered, RecoveryError> {
-    let damaged = |damage: Damage| RecoveryError::Damaged {
-        path: path.to_path_buf(),
-        damage: Box::new(damage),
-    };
-    let mut blocks = Blocks::open(read).map_err(damaged)?;
+    let mut blocks = Blocks::open(read).map_err(|damage| damaged(path, damage))?;
     let header = *blocks.header();
     let mut position = Position {
         segment: header.segment.get() + 1,
@@ -197,7 +211,7 @@ fn scan(read: Box<dyn Read + Send>, path: &Path) -> Result<Recovered, RecoveryEr
                     let before = block.header.block.get().saturating_sub(1);
                     let durable = before.saturating_sub(block.header.under_way.get().into());
                     if durable > position.blocks {
-                        return Err(damaged(damage.clone()));
+                        return Err(damaged(path, damage.clone()));
                     }
                 }
             },
