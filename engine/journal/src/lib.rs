@@ -16,9 +16,9 @@ mod intake;
 mod memory;
 mod pages;
 
-pub use engine_audit::layout::side;
 pub use disk::{Disk, Done, Write};
 pub use durable::{Durable, Safety, Written};
+pub use engine_audit::layout::side;
 pub use intake::{Grouping, Intake};
 pub use memory::{InMemory, Side, memory};
 pub use pages::Pages;

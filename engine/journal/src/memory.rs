@@ -136,7 +136,8 @@ fn read(block: &Block, events: &mut Vec<Event>, sides: &mut Vec<Side>) {
     events.extend_from_slice(cast_slice(&bytes[..block.events * EVENT]));
     let mut left = &bytes[block.events * (EVENT + 4)..][..block.side_bytes];
     for _ in 0..block.sides {
-        let (header, behind) = SideHeader::read_from_prefix(left).expect("an intake writes it whole");
+        let (header, behind) =
+            SideHeader::read_from_prefix(left).expect("an intake writes it whole");
         let (length, kind) = (header.length.get() as usize, header.kind.get());
         let body = behind[..length].to_vec();
         sides.push(Side { before: block.first, kind, body });
