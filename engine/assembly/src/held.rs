@@ -51,10 +51,12 @@ type To<'a> = (&'a mut dyn Outlet, &'a mut Roll);
 impl Held {
     /// More findings than these, and those of one event more, do not wait.
     pub(crate) const MAX: usize = 1 << 18;
+    /// So many have their memory from the beginning: what is found while a usual disk writes.
+    const USUAL: usize = 1 << 15;
 
     pub(crate) fn new(durable: Durable, signals: bool) -> Self {
         let told = durable.next();
-        let (findings, alerts) = (Queue::default(), Queue::default());
+        let (findings, alerts) = (Queue::of(Self::USUAL), Queue::of(Self::USUAL / 64));
         Self { durable, signals, findings, alerts, told, withheld: Withheld::default(), stalls: 0 }
     }
 
@@ -209,14 +211,15 @@ struct Queue<T> {
     length: usize,
 }
 
-impl<T> Default for Queue<T> {
-    fn default() -> Self {
-        Self { chunks: VecDeque::new(), free: Vec::new(), gone: 0, length: 0 }
-    }
-}
-
 impl<T> Queue<T> {
-    const CHUNK: usize = 256;
+    const CHUNK: usize = 64;
+
+    /// With memory for so many.
+    fn of(usual: usize) -> Self {
+        let chunks = usual.div_ceil(Self::CHUNK);
+        let free = (0..chunks).map(|_| Vec::with_capacity(Self::CHUNK)).collect();
+        Self { chunks: VecDeque::with_capacity(chunks), free, gone: 0, length: 0 }
+    }
 
     fn len(&self) -> usize {
         self.length
@@ -268,7 +271,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_queue_is_a_queue(steps in prop::collection::vec((0usize..700, 0usize..700), 1..20)) {
-            let (mut queue, mut model, mut next) = (Queue::default(), VecDeque::new(), 0u32);
+            let (mut queue, mut model, mut next) = (Queue::of(100), VecDeque::new(), 0u32);
             for (pushed, popped) in steps {
                 for _ in 0..pushed {
                     queue.push(next);
