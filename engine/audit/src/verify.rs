@@ -224,7 +224,7 @@ impl Reading<'_> {
                 continue;
             }
             if let Some(head) = head.filter(|head| number > head.newest.get()) {
-                if head.state == Head::OPEN && number == head.newest.get() + 1 {
+                if number - 1 == head.newest.get() {
                     self.note(format!(
                         "{file} was opened, and a crash kept the head from saying so"
                     ));
