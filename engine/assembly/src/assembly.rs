@@ -2,14 +2,15 @@
 
 use crate::collector::{Collector, Outlet};
 use crate::doubt::Doubt;
-use crate::figures::{Figures, figures};
+use crate::figures::{Figures, Journaled, figures};
 use crate::lane::lane;
-use crate::naming::herald;
+use crate::naming::Herald;
 use crate::shard::{Shard, Stopwatch, owns};
 use crate::source::{Sequencer, Source};
+use crate::tap::{Journal, Tap};
 use engine_book::Bounds;
 use engine_event::{
-    Digest, Directory, Event, FaultCounts, Nanos, Reader, RealClock, SnapshotError, Writer,
+    Clock, Digest, Directory, Event, FaultCounts, Nanos, Reader, RealClock, SnapshotError, Writer,
 };
 use engine_observer::{Panel, Roster, Scope};
 use engine_pipeline::{
@@ -56,6 +57,10 @@ pub struct Assembly<F> {
     source: Source<F>,
     shards: Vec<Shard>,
     collector: Collector,
+    tap: Option<Tap>,
+    /// A place in the ring for a journal that may still come; it is given up when the pipeline begins.
+    spare: Option<broadcast::Consumer<Event>>,
+    stamps: Stamps,
     stop: Arc<AtomicBool>,
     clock: RealClock,
     /// Faults of an earlier part of the run, from a checkpoint.
@@ -102,8 +107,10 @@ impl<F: Feed> Assembly<F> {
         let stop = Arc::new(AtomicBool::new(false));
         let stamps = Stamps::new(spec.sample_every, spec.ring_events);
         let (producer, mut consumers) =
-            broadcast::<Event>(spec.ring_events, spec.shards as usize + 1);
-        let (herald, roll) = herald(&names);
+            broadcast::<Event>(spec.ring_events, spec.shards as usize + 2);
+        let spare = consumers.pop();
+        let mut herald = Herald::new(&names);
+        let roll = herald.roll(&names);
         let source = Source::new(
             feed,
             names,
@@ -126,12 +133,40 @@ impl<F: Feed> Assembly<F> {
             lanes.push(lane_out);
         }
         let panel = Panel::new(roster, Scope::Global, spec.bounds).beginning_at(spec.begins);
-        let measured = (stamps, clock.clone());
+        let measured = (stamps.clone(), clock.clone());
         let mut collector =
             Collector::new(events, lanes, panel, outlet, roll, stop.clone(), measured, timing);
         collector.start_after(seq);
         let (earlier_faults, hiccups, jitter) = Default::default();
-        Self { source, shards, collector, stop, clock, earlier_faults, hiccups, jitter }
+        Self {
+            source,
+            shards,
+            collector,
+            tap: None,
+            spare,
+            stamps,
+            stop,
+            clock,
+            earlier_faults,
+            hiccups,
+            jitter,
+        }
+    }
+
+    /// Gives the pipeline a journal: every event goes into it, and findings become final only when
+    /// their events are durable. What the journal holds already is passed over, so that a restart may
+    /// replay its tail. A journal that fails stops the run.
+    ///
+    /// # Panics
+    /// If the pipeline has begun.
+    #[must_use]
+    pub fn with_journal(mut self, journal: Journal) -> Self {
+        let events = self.spare.take().expect("a journal is there from the beginning");
+        let names = self.source.tell_names(&journal.known);
+        self.collector.hold_until(journal.intake.durable().clone());
+        let measured = (self.stamps.clone(), self.clock.clone());
+        self.tap = Some(Tap::new(events, names, journal, self.stop.clone(), measured));
+        self
     }
 
     /// What makes the pipeline drain when it becomes true: for a signal handler.
@@ -148,9 +183,18 @@ impl<F: Feed> Assembly<F> {
             .collect()
     }
 
+    /// The same with a journal.
+    pub fn roles_with_journal(shards: u32) -> Vec<Role> {
+        let mut roles = Self::roles(shards);
+        roles.insert(1, Role::Journal);
+        roles
+    }
+
     /// Runs to the end of the feed, or until told to stop.
     pub fn run(&mut self, plan: &Plan) -> Result<Stopped, RunError> {
+        self.spare = None;
         let mut stages: Vec<&mut dyn Stage> = vec![&mut self.source];
+        stages.extend(self.tap.as_mut().map(|tap| tap as &mut dyn Stage));
         stages.extend(self.shards.iter_mut().map(|shard| shard as &mut dyn Stage));
         stages.push(&mut self.collector);
         let runner = Runner::new(self.clock.clone(), &self.stop);
@@ -161,11 +205,15 @@ impl<F: Feed> Assembly<F> {
     }
 
     /// Polls every stage once, on this thread. Returns whether any of them did something: after a turn
-    /// in which none did, nothing is under way and the state can be [saved](Self::save).
+    /// in which none did, nothing is under way and the state can be [saved](Self::save); a journal may
+    /// still have to write, and findings wait for it.
     pub fn step(&mut self) -> bool {
-        use engine_event::Clock;
+        self.spare = None;
         let now = self.clock.now();
         let mut worked = matches!(self.source.poll(now), Turn::Worked(_));
+        if let Some(tap) = &mut self.tap {
+            worked |= matches!(tap.poll(now), Turn::Worked(_));
+        }
         for shard in &mut self.shards {
             worked |= matches!(shard.poll(now), Turn::Worked(_));
         }
@@ -188,6 +236,17 @@ impl<F: Feed> Assembly<F> {
         &self.shards
     }
 
+    /// The journal's stage, if there is one.
+    pub fn tap(&self) -> Option<&Tap> {
+        self.tap.as_ref()
+    }
+
+    /// How the journal is, if there is one.
+    pub fn journaled(&self) -> Option<Journaled> {
+        let tap = self.tap.as_ref()?;
+        Some(Journaled::of(tap.durable(), tap.stalls(), self.collector.held()))
+    }
+
     /// The collector, for its findings and errors.
     pub fn collector(&mut self) -> &mut Collector {
         &mut self.collector
@@ -200,16 +259,21 @@ impl<F: Feed> Assembly<F> {
         intervals.watch(self.source.meter_mut());
         self.shards.iter_mut().for_each(|shard| intervals.watch(shard.meter_mut()));
         intervals.watch(self.collector.meter_mut());
+        self.tap.iter_mut().for_each(|tap| intervals.watch(tap.meter_mut()));
         intervals
     }
 
     /// Lets somebody else read what the stages count, as of the last interval that was
     /// [called](Intervals::call) for.
     pub fn figures(&mut self) -> Figures {
-        let (tellers, figures) = figures(self.shards.len());
+        let durable = self.tap.as_ref().map(|tap| tap.durable().clone());
+        let (tellers, figures) = figures(self.shards.len(), durable);
         self.source.tell_to(tellers.source);
         self.shards.iter_mut().zip(tellers.shards).for_each(|(shard, told)| shard.tell_to(told));
         self.collector.tell_to(tellers.collector);
+        if let Some(tap) = &mut self.tap {
+            tap.tell_to(tellers.journal);
+        }
         figures
     }
 
@@ -231,7 +295,7 @@ impl<F: Feed> Assembly<F> {
     fn meters(&self) -> impl Iterator<Item = &Meter> {
         let shards = self.shards.iter().map(Shard::meter);
         let ends = (std::iter::once(self.source.meter()), std::iter::once(self.collector.meter()));
-        ends.0.chain(shards).chain(ends.1)
+        ends.0.chain(shards).chain(ends.1).chain(self.tap.iter().map(Tap::meter))
     }
 
     /// What came of it, once nothing is under way.
@@ -256,6 +320,7 @@ impl<F: Feed> Assembly<F> {
             signals: owned(ledger.counts(false)),
             findings_digest: ledger.digest(),
             books_digest: self.books_digest(),
+            journaled: self.journaled(),
             latency: self.latency(),
             jitter: self.jitter.clone(),
         }
@@ -367,6 +432,8 @@ pub struct Outcome {
     pub findings_digest: Digest,
     /// All books at the end.
     pub books_digest: Digest,
+    /// What the journal came to, if there is one.
+    pub journaled: Option<Journaled>,
     /// By stage, of the sampled events.
     pub latency: Stages,
     /// What the machine took from the threads, in the order of the plan.

@@ -1,10 +1,12 @@
 //! The last stage: the shards' findings become one sequence.
 
 use crate::figures::{Counted, Told};
+use crate::held::{Held, Holding};
 use crate::lane::{LaneOut, Progress};
 use crate::source::received_at;
 use crate::{Ledger, Roll};
 use engine_event::{Clock, Event, Nanos, RealClock, WallClock};
+use engine_journal::Durable;
 use engine_observer::{Alert, Finding, Found, Outbox, Panel};
 use engine_pipeline::{Meter, Stage, Stamps, Timing, Turn};
 use engine_ring::broadcast;
@@ -20,6 +22,42 @@ pub trait Outlet: Send {
 
     /// Writes out whatever is held back. Called when there is nothing to do, and at the end.
     fn flush(&mut self) -> io::Result<()>;
+
+    /// Where there is a journal: takes a finding at once, which may still be lost with the power. It is
+    /// [taken](Self::take) again when its event is durable, or [never](crate::Withheld).
+    fn provisional(
+        &mut self,
+        finding: &Finding,
+        alert: Option<&Alert>,
+        roll: &mut Roll,
+    ) -> io::Result<()> {
+        let _ = (finding, alert, roll);
+        Ok(())
+    }
+
+    /// Where there is a journal: every event before `next` is durable or left out for good, and the
+    /// findings of those that are durable have been taken.
+    fn final_up_to(&mut self, next: u64) -> io::Result<()> {
+        let _ = next;
+        Ok(())
+    }
+
+    /// Whether signals are wanted as well as alerts. Where there is a journal, those that nobody wants
+    /// need not be held until they are final.
+    fn wants_signals(&self) -> bool {
+        true
+    }
+
+    /// A turn of the collector, for an outlet that does something after a time.
+    fn turn(&mut self, now: Nanos) -> io::Result<()> {
+        let _ = now;
+        Ok(())
+    }
+
+    /// Nothing will follow. Asked again and again until it says that everything is where it belongs.
+    fn close(&mut self) -> io::Result<bool> {
+        Ok(true)
+    }
 }
 
 /// Merges the shards' findings by their place, shows the stream to observers of global scope, and
@@ -56,6 +94,8 @@ mod of {
 struct Release {
     ledger: Ledger,
     outlet: Box<dyn Outlet>,
+    /// Where there is a journal: what is not final yet.
+    held: Option<Held>,
     roll: Roll,
     unflushed: bool,
     error: Option<io::Error>,
@@ -66,10 +106,55 @@ impl Release {
     fn finding(&mut self, finding: &Finding, alert: Option<&Alert>) {
         self.ledger.enter(finding, alert);
         if self.error.is_none() {
+            let taken = match &mut self.held {
+                None => self.outlet.take(finding, alert, &mut self.roll),
+                Some(held) => held.take(finding, alert, (&mut *self.outlet, &mut self.roll)),
+            };
             self.unflushed = true;
-            let taken = self.outlet.take(finding, alert, &mut self.roll);
             self.check(taken);
         }
+    }
+
+    /// Whether no more findings can be taken before the disk has answered.
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.held.as_ref().is_some_and(Held::is_full)
+    }
+
+    /// Hands on what has become final, at most `most`; returns how many findings that were.
+    fn proceed(&mut self, most: usize) -> usize {
+        let Some(held) = &mut self.held else { return 0 };
+        if self.error.is_some() {
+            held.withhold_all();
+            return 0;
+        }
+        let (count, handed_on) = held.proceed((&mut *self.outlet, &mut self.roll), most);
+        self.unflushed |= count > 0;
+        self.check(handed_on);
+        count
+    }
+
+    fn turn(&mut self, now: Nanos) {
+        if self.error.is_none() {
+            let turned = self.outlet.turn(now);
+            self.check(turned);
+        }
+    }
+
+    /// Whether everything is where it belongs, once nothing follows.
+    fn close(&mut self) -> bool {
+        if self.held.as_ref().is_some_and(|held| !held.is_empty()) {
+            return false;
+        }
+        self.unflushed = true;
+        self.flush();
+        if self.error.is_some() {
+            return true;
+        }
+        let closed = self.outlet.close();
+        let is_closed = !matches!(closed, Ok(false));
+        self.check(closed.map(drop));
+        is_closed
     }
 
     fn flush(&mut self) {
@@ -107,6 +192,7 @@ impl Collector {
         let release = Release {
             ledger: Ledger::default(),
             outlet,
+            held: None,
             roll,
             unflushed: false,
             error: None,
@@ -152,6 +238,17 @@ impl Collector {
         self.release.error.take()
     }
 
+    /// From now on findings wait until their events are durable.
+    pub(crate) fn hold_until(&mut self, durable: Durable) {
+        let signals = self.release.outlet.wants_signals();
+        self.release.held = Some(Held::new(durable, signals));
+    }
+
+    /// What was held back, and what for good; nothing without a journal.
+    pub fn held(&self) -> Holding {
+        self.release.held.as_ref().map(Held::told).unwrap_or_default()
+    }
+
     pub(crate) fn panel(&self) -> &Panel {
         &self.panel
     }
@@ -185,6 +282,9 @@ impl Collector {
     /// many, and whether those were all.
     fn merge(&mut self, seq: u64, most: usize) -> (usize, bool) {
         for count in 0..most {
+            if self.release.is_full() {
+                return (count, false);
+            }
             let Some(lane) = earliest(&mut self.lanes, seq) else { return (count, true) };
             match lane.head() {
                 // Nearly all are signals: they are not moved before they are gone.
@@ -255,6 +355,11 @@ impl Collector {
         self.released = seq;
     }
 
+    fn let_go(&mut self) {
+        self.events = None;
+        self.lanes.clear();
+    }
+
     /// Releases what the shards have passed.
     fn collect(&mut self) -> usize {
         let passed =
@@ -271,7 +376,7 @@ impl Collector {
             return count;
         }
         let mut count = 0;
-        while self.released < passed && count < Self::BATCH {
+        while self.released < passed && count < Self::BATCH && !self.release.is_full() {
             let seq = self.released + 1;
             let (merged, all) = self.merge(seq, Self::BATCH - count);
             count += merged;
@@ -306,40 +411,50 @@ impl Stage for Collector {
         "collector"
     }
 
-    fn poll(&mut self, _: Nanos) -> Turn {
+    fn poll(&mut self, now: Nanos) -> Turn {
         if self.meter.turn()
             && let Some(told) = &mut self.told
         {
             let mut faults = self.panel.faults();
             faults.add(self.out.faults());
-            told.tell(Counted::of(self.release.ledger.tallied(), faults));
+            let held = self.release.held.as_ref().map(Held::told).unwrap_or_default();
+            told.tell(Counted::of(self.release.ledger.tallied(), faults, held));
         }
-        let count = self.collect();
+        self.release.turn(now);
+        let count = self.release.proceed(Self::BATCH) + self.collect();
         if count > 0 {
             return Turn::Worked(count);
+        }
+        if let Some(held) = self.release.held.as_mut().filter(|held| held.is_full()) {
+            // What cannot leave must not come in either: the lanes fill, and the shards wait.
+            held.stalled();
+            self.release.flush();
+            return Turn::Idle;
         }
         if self.lanes.iter_mut().any(LaneOut::spill_if_full) {
             return Turn::Worked(1);
         }
         self.release.flush();
-        let Some(events) = &self.events else { return Turn::Done };
-        let ended = self.lanes.iter().all(|lane| lane.progress.get() == Progress::END);
-        if ended && events.is_drained() {
-            self.abandon();
-            return Turn::Done;
+        if let Some(events) = &self.events {
+            let ended = self.lanes.iter().all(|lane| lane.progress.get() == Progress::END);
+            let has_ended = ended && events.is_drained();
+            if !has_ended && self.lanes.iter().any(LaneOut::is_broken) {
+                // A shard has panicked: nothing after what it passed can be put in order any more.
+                self.broken = true;
+            }
+            if !has_ended && !self.broken {
+                return Turn::Idle;
+            }
+            self.let_go();
         }
-        if self.lanes.iter().any(LaneOut::is_broken) {
-            // A shard has panicked: nothing after what it passed can be put in order any more.
-            self.broken = true;
-            self.abandon();
-            return Turn::Done;
-        }
-        Turn::Idle
+        if self.release.close() { Turn::Done } else { Turn::Waits }
     }
 
     fn abandon(&mut self) {
-        self.events = None;
-        self.lanes.clear();
+        self.let_go();
+        if let Some(held) = &mut self.release.held {
+            held.withhold_all();
+        }
         self.release.unflushed = true;
         self.release.flush();
     }

@@ -1,7 +1,9 @@
 //! Counts that stages tell of themselves while they run, once an interval.
 
 use crate::Tallied;
+use crate::held::Holding;
 use engine_event::FaultCounts;
+use engine_journal::{Durable, Written};
 use engine_ring::spsc;
 
 /// What a source has taken in.
@@ -25,15 +27,16 @@ pub struct Counted {
     /// By name, as many as there are.
     tallied: [Option<Tallied>; Counted::NAMES_MAX],
     pub(crate) faults: FaultCounts,
+    pub(crate) held: Holding,
 }
 
 impl Counted {
     /// How many names of alerts and signals are told.
     pub const NAMES_MAX: usize = 96;
 
-    pub(crate) fn of(tallied: &[Tallied], faults: FaultCounts) -> Self {
+    pub(crate) fn of(tallied: &[Tallied], faults: FaultCounts, held: Holding) -> Self {
         let told = std::array::from_fn(|place| tallied.get(place).copied());
-        Self { tallied: told, faults }
+        Self { tallied: told, faults, held }
     }
 
     /// What was found, by name.
@@ -44,7 +47,29 @@ impl Counted {
 
 impl Default for Counted {
     fn default() -> Self {
-        Self::of(&[], FaultCounts::default())
+        Self::of(&[], FaultCounts::default(), Holding::default())
+    }
+}
+
+/// What a journal has done, and what waits for it.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Journaled {
+    /// The number of the first event that is not known to be durable.
+    pub next: u64,
+    /// Commits, bytes, waiting blocks, events left out.
+    pub written: Written,
+    /// Turns in which the journal had no room and the ring held the feed back.
+    pub stalls: u64,
+    /// The findings that wait, and those that will never be final.
+    pub held: Holding,
+    /// Why nothing more will become durable, if so.
+    pub failure: Option<String>,
+}
+
+impl Journaled {
+    pub(crate) fn of(durable: &Durable, stalls: u64, held: Holding) -> Self {
+        let (next, written) = (durable.next(), durable.written());
+        Self { next, written, stalls, held, failure: durable.failure() }
     }
 }
 
@@ -64,6 +89,7 @@ pub struct Figures {
     source: Latest<Flow>,
     shards: Vec<Latest<FaultCounts>>,
     collector: Latest<Counted>,
+    journal: Option<(Durable, Latest<u64>)>,
 }
 
 /// The last of what one stage has told.
@@ -92,14 +118,17 @@ pub(crate) struct Tellers {
     pub(crate) source: Told<Flow>,
     pub(crate) shards: Vec<Told<FaultCounts>>,
     pub(crate) collector: Told<Counted>,
+    pub(crate) journal: Told<u64>,
 }
 
-pub(crate) fn figures(shards: usize) -> (Tellers, Figures) {
+pub(crate) fn figures(shards: usize, durable: Option<Durable>) -> (Tellers, Figures) {
     let (source, flow) = latest();
     let (collector, found) = latest();
+    let (journal, stalls) = latest();
     let (tellers, faults) = (0..shards).map(|_| latest()).unzip();
-    let figures = Figures { source: flow, shards: faults, collector: found };
-    (Tellers { source, shards: tellers, collector }, figures)
+    let stalls = durable.map(|durable| (durable, stalls));
+    let figures = Figures { source: flow, shards: faults, collector: found, journal: stalls };
+    (Tellers { source, shards: tellers, collector, journal }, figures)
 }
 
 impl Figures {
@@ -110,5 +139,12 @@ impl Figures {
         flow.faults.add(&found.faults);
         self.shards.iter_mut().for_each(|shard| flow.faults.add(shard.read()));
         (flow, found)
+    }
+
+    /// How the journal is, if there is one: the disk's part as of now, the stages' as of the last time
+    /// that they told.
+    pub fn journal(&mut self) -> Option<Journaled> {
+        let (durable, stalls) = self.journal.as_mut()?;
+        Some(Journaled::of(durable, *stalls.read(), self.collector.read().held))
     }
 }

@@ -11,6 +11,9 @@
 //! the one order of [`Place`](engine_observer::Place), so that the number of shards and threads
 //! cannot be seen in what comes out.
 //!
+//! A pipeline can have a [`Journal`]: then a [`Tap`] copies the stream into it, and findings wait until
+//! their events are durable, because only then they are final.
+//!
 //! An [`Assembly`] holds them all. The daemon, the benches and the tests build the same one.
 #![forbid(unsafe_code)]
 
@@ -18,17 +21,21 @@ mod assembly;
 mod collector;
 mod doubt;
 mod figures;
+mod held;
 mod lane;
 mod ledger;
 mod naming;
 mod shard;
 mod source;
+mod tap;
 
 pub use assembly::{Assembly, Outcome, Spec};
 pub use collector::{Collector, Outlet};
 pub use doubt::{Doubt, Doubted};
-pub use figures::{Counted, Figures, Flow};
+pub use figures::{Counted, Figures, Flow, Journaled};
+pub use held::{AtOnce, Holding, Withheld};
 pub use ledger::{Ledger, Tallied};
 pub use naming::{Naming, Roll};
 pub use shard::Shard;
 pub use source::Source;
+pub use tap::{Journal, Tap, WhenFull};

@@ -19,9 +19,16 @@ pub enum Naming {
     Metric(Box<str>),
 }
 
-/// The source's end: what it has told so far.
+/// The source's end: what it has told so far, to each of its listeners.
 #[derive(Debug)]
 pub(crate) struct Herald {
+    to: Vec<Listener>,
+    told: [usize; 4],
+}
+
+/// Whom a herald tells, from which name of each kind on.
+#[derive(Debug)]
+struct Listener {
     to: Sender<Naming>,
     told: [usize; 4],
 }
@@ -33,18 +40,32 @@ pub struct Roll {
     names: Directory,
 }
 
-/// A herald and the roll that it fills. The channel is unbounded because the directory is not.
-pub(crate) fn herald(names: &Directory) -> (Herald, Roll) {
-    let (to, from) = unbounded();
-    let herald = Herald { to, told: counts(names) };
-    (herald, Roll { from, names: names.clone() })
-}
-
 fn counts(names: &Directory) -> [usize; 4] {
     [names.subjects().len(), names.participants.len(), names.venues.len(), names.metrics.len()]
 }
 
 impl Herald {
+    /// Everybody knows these names.
+    pub(crate) fn new(names: &Directory) -> Self {
+        Self { to: Vec::new(), told: counts(names) }
+    }
+
+    /// One more roll, which begins with these names: all that there are.
+    pub(crate) fn roll(&mut self, names: &Directory) -> Roll {
+        Roll { from: self.listen(names, names), names: names.clone() }
+    }
+
+    /// One more listener, who knows the first names already: as many of each kind as `known` has. It is
+    /// told the rest of `names`, which are all that there are, now. The channel is unbounded because the
+    /// directory is not.
+    pub(crate) fn listen(&mut self, known: &Directory, names: &Directory) -> Receiver<Naming> {
+        let (to, from) = unbounded();
+        let mut listener = Listener { to, told: counts(known) };
+        listener.tell(names, counts(names));
+        self.to.push(listener);
+        from
+    }
+
     /// Tells what is new.
     #[inline]
     pub(crate) fn tell(&mut self, names: &Directory) {
@@ -56,6 +77,13 @@ impl Herald {
 
     #[cold]
     fn tell_since(&mut self, names: &Directory, now: [usize; 4]) {
+        self.to.iter_mut().for_each(|listener| listener.tell(names, now));
+        self.told = now;
+    }
+}
+
+impl Listener {
+    fn tell(&mut self, names: &Directory, now: [usize; 4]) {
         let [subjects, participants, venues, metrics] = self.told;
         // A subject's definition names its venue, so venues go first. A reader that has hung up wants
         // no names; the event path does not care.
@@ -72,7 +100,9 @@ impl Herald {
         for (_, name) in names.metrics.iter().skip(metrics) {
             let _ = self.to.send(Naming::Metric(name.into()));
         }
-        self.told = now;
+        // Who knows more than there is learns only what comes behind that.
+        let told = self.told.iter_mut().zip(now);
+        told.for_each(|(told, now)| *told = now.max(*told));
     }
 }
 
@@ -109,7 +139,8 @@ mod tests {
     #[test]
     fn a_roll_follows_the_directory() {
         let mut names = Directory::new(10);
-        let (mut herald, mut roll) = herald(&names);
+        let mut herald = Herald::new(&names);
+        let mut roll = herald.roll(&names);
         names.venues.intern("XNAS").unwrap();
         names.define("AAPL", Definition::new(VenueId(0), 4, 0)).unwrap();
         herald.tell(&names);
@@ -118,5 +149,34 @@ mod tests {
         let read = roll.call();
         assert_eq!(read.venue(read.find("AAPL").unwrap()), "XNAS");
         assert_eq!(read.participants.find("GSCO"), names.participants.find("GSCO"));
+    }
+
+    #[test]
+    fn every_listener_is_told_what_it_does_not_know() {
+        let mut names = Directory::new(10);
+        names.venues.intern("XNAS").unwrap();
+        names.define("AAPL", Definition::new(VenueId(0), 4, 0)).unwrap();
+        let mut herald = Herald::new(&names);
+        let mut more = names.clone();
+        for name in ["MSFT", "NVDA"] {
+            more.define(name, Definition::new(VenueId(0), 4, 0)).unwrap();
+        }
+        let new = herald.listen(&Directory::new(10), &names);
+        let as_far = herald.listen(&names, &names);
+        let ahead = herald.listen(&more, &names);
+        for name in ["MSFT", "NVDA", "TSLA"] {
+            names.define(name, Definition::new(VenueId(0), 4, 0)).unwrap();
+            herald.tell(&names);
+        }
+        let told = |from: Receiver<Naming>| -> Vec<String> {
+            let word = |naming| match naming {
+                Naming::Subject(name, _) | Naming::Venue(name) => name.to_string(),
+                other => panic!("nobody has said {other:?}"),
+            };
+            from.try_iter().map(word).collect()
+        };
+        assert_eq!(told(new), ["XNAS", "AAPL", "MSFT", "NVDA", "TSLA"]);
+        assert_eq!(told(as_far), ["MSFT", "NVDA", "TSLA"]);
+        assert_eq!(told(ahead), ["TSLA"]);
     }
 }

@@ -1,7 +1,8 @@
 //! The first stage: bytes become events, and events get their place.
 
 use crate::figures::{Flow, Told};
-use crate::naming::Herald;
+use crate::naming::{Herald, Naming};
+use crossbeam_channel::Receiver;
 use engine_event::body::End;
 use engine_event::{Clock, Directory, Event, Nanos, RealClock, SubjectId, WallClock};
 use engine_pipeline::{
@@ -30,7 +31,8 @@ enum State {
     Open,
     /// The feed has ended: this is to be told.
     Ending,
-    /// Asked to stop: nothing is to be told, for the stream may go on another day.
+    /// Asked to stop, or the feed has told the end: nothing is to be told, for the stream may go on
+    /// another day.
     Closing,
     Done,
 }
@@ -97,6 +99,11 @@ impl<F: Feed> Source<F> {
         &mut self.sequencer.meter
     }
 
+    /// One more listener for names, who has as many as `known` already.
+    pub(crate) fn tell_names(&mut self, known: &Directory) -> Receiver<Naming> {
+        self.herald.listen(known, &self.names)
+    }
+
     /// From now on it tells what it has taken in, whenever an interval begins.
     pub(crate) fn tell_to(&mut self, told: Told<Flow>) {
         self.told = Some(told);
@@ -139,6 +146,7 @@ impl<F: Feed> Source<F> {
             Ok(FeedTurn::Idle) if self.sequencer.seq == before => return Turn::Idle,
             Ok(FeedTurn::Idle) => {}
             Ok(FeedTurn::Ended) if self.holds_end => self.state = State::Done,
+            Ok(FeedTurn::Ended) if self.feed.tells_its_end() => self.state = State::Closing,
             Ok(FeedTurn::Ended) => self.state = State::Ending,
             Err(error) => {
                 self.error = Some(error);

@@ -3,8 +3,9 @@
 
 mod recorded;
 
-use engine_assembly::{Assembly, Spec};
+use engine_assembly::{Assembly, Journal, Spec, WhenFull};
 use engine_event::Directory;
+use engine_journal::{Grouping, InMemory};
 use engine_pipeline::Stages;
 use feeds::{Options, synthetic};
 use recorded::{Nowhere, roster};
@@ -49,28 +50,42 @@ static COUNTING: Counting = Counting;
 
 /// Polls the whole pipeline on this thread until it has sequenced `events` more; returns the
 /// allocations meanwhile.
-fn allocations_over(assembly: &mut Assembly<feeds::AnyFeed>, events: u64) -> u64 {
+fn allocations_over(
+    assembly: &mut Assembly<feeds::AnyFeed>,
+    memory: &mut Option<InMemory>,
+    events: u64,
+) -> u64 {
     let until = assembly.source().seq() + events;
     let before = ALLOCATIONS.load(Relaxed);
     while assembly.source().seq() < until {
         assert!(assembly.step(), "the file holds more");
+        if let Some(memory) = memory {
+            memory.keep_up();
+        }
     }
     ALLOCATIONS.load(Relaxed) - before
 }
 
-fn check(path: &Path, warm: u64) {
+fn check(path: &Path, warm: u64, with_journal: bool) {
     let feed = feeds::open(path, &Options::default()).unwrap();
     let spec = Spec { shards: 2, ..Spec::default() };
     let mut assembly =
         Assembly::new(feed, Directory::new(10_000), &roster(), Box::new(Nowhere), spec);
-    let cold = allocations_over(&mut assembly, 10_000);
+    let mut disk = None;
+    if with_journal {
+        let grouping = Grouping { waiting_bytes: 8 << 20, ..Grouping::default() };
+        let (intake, memory) = engine_journal::memory(&grouping, 1);
+        assembly = assembly.with_journal(Journal::new(intake, WhenFull::Wait));
+        disk = Some(memory.forgetful());
+    }
+    let cold = allocations_over(&mut assembly, &mut disk, 10_000);
     assert!(cold > 0, "the counter counts");
     // Somebody reads latencies meanwhile, by short intervals.
     let (mut intervals, mut read) = (assembly.intervals(), Stages::new());
-    allocations_over(&mut assembly, warm);
+    allocations_over(&mut assembly, &mut disk, warm);
     let (mut allocated, mut sets) = (0, 0);
     for part in 0..100 {
-        allocated += allocations_over(&mut assembly, 10_000);
+        allocated += allocations_over(&mut assembly, &mut disk, 10_000);
         let before = ALLOCATIONS.load(Relaxed);
         sets += intervals.gather(&mut read);
         intervals.call();
@@ -79,6 +94,8 @@ fn check(path: &Path, warm: u64) {
     }
     assert_eq!(allocated, 0, "{}", path.display());
     assert!(sets > 300, "{sets} sets of histograms were read");
+    let journaled = assembly.journaled().map_or(0, |of| of.written.commits);
+    assert_eq!(journaled > 250, with_journal, "{journaled} blocks became durable");
     let signals = assembly.outcome().signals;
     assert!(signals.values().sum::<u64>() > 100_000, "findings took the same way: {signals:?}");
 }
@@ -88,8 +105,9 @@ fn a_million_events_without_allocating() {
     let folder = tempfile::tempdir().unwrap();
     let itch = folder.path().join("session.itch");
     synthetic::itch::generate(5_000_000, 1, 10, File::create(&itch).unwrap()).unwrap();
-    check(&itch, 3_500_000);
+    check(&itch, 3_500_000, false);
+    check(&itch, 3_500_000, true);
     let lobster = folder.path().join("AAPL_2012-06-21_message.csv");
     synthetic::lobster::generate(2_600_000, 1, File::create(&lobster).unwrap()).unwrap();
-    check(&lobster, 1_500_000);
+    check(&lobster, 1_500_000, false);
 }

@@ -102,7 +102,7 @@ impl<'a> Block<'a> {
 
     /// The seal, if it is one.
     pub fn seal(&self) -> Option<&'a Seal> {
-        let is_seal = self.header.kind == BlockKind::Seal as u32;
+        let is_seal = self.header.kind == BlockKind::Seal as u16;
         let (kind, body) = self.sides().next().filter(|_| is_seal)?;
         (kind == side::SEAL).then(|| Seal::ref_from_bytes(body).ok())?
     }
@@ -123,7 +123,7 @@ impl<'a> Block<'a> {
 
 fn numbers(header: &BlockHeader, stream: Stream) -> u64 {
     match stream {
-        _ if header.kind == BlockKind::Seal as u32 => 0,
+        _ if header.kind == BlockKind::Seal as u16 => 0,
         Stream::Events => header.events.get().into(),
         Stream::Alerts => header.sides.get().into(),
     }
@@ -326,7 +326,7 @@ impl<R: Read> Blocks<R> {
         } else if let Some(expected) = next.filter(|next| *next != first) {
             let check = Check::Numbers { expected, found: first };
             self.tell(header, Span::of(found, 1), events, check);
-        } else if header.kind == BlockKind::Seal as u32 {
+        } else if header.kind == BlockKind::Seal as u16 {
             self.state = State::Sealed;
         }
         self.follow(header);
@@ -347,7 +347,7 @@ impl<R: Read> Blocks<R> {
 
     /// What a seal must say, as far as it can be known.
     fn wrong_seal(&self, header: &BlockHeader) -> Option<Check> {
-        if header.kind != BlockKind::Seal as u32 {
+        if header.kind != BlockKind::Seal as u16 {
             return None;
         }
         let Some(seal) = self.block(header).seal() else { return Some(Check::Seal) };
@@ -542,7 +542,7 @@ fn is_header(header: &BlockHeader) -> bool {
 
 fn is_possible(header: &BlockHeader) -> bool {
     let is_kind =
-        [BlockKind::Content, BlockKind::Seal].iter().any(|kind| header.kind == *kind as u32);
+        [BlockKind::Content, BlockKind::Seal].iter().any(|kind| header.kind == *kind as u16);
     is_kind && header.block > 0 && header.padded_bytes() <= BLOCK_BYTES_MAX
 }
 

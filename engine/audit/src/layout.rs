@@ -100,7 +100,9 @@ pub struct BlockHeader {
     /// [`BLOCK_MAGIC`].
     pub magic: [u8; 4],
     /// A [`BlockKind`]'s number.
-    pub kind: U32,
+    pub kind: U16,
+    /// How many of the blocks before it were not known to be durable when it was written.
+    pub under_way: U16,
     /// Events in it.
     pub events: U32,
     /// Bytes of side records.
@@ -129,7 +131,7 @@ const _: () = assert!(size_of::<BlockHeader>() == 128);
 
 /// What a block holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u32)]
+#[repr(u16)]
 pub enum BlockKind {
     /// Events and side records.
     Content = 1,

@@ -10,8 +10,35 @@
 //! on disk is described by `engine/audit/FORMAT.md`, and the reading side is shared with the verifier.
 #![deny(unsafe_code)]
 
+mod block;
+mod checkpoint;
 pub mod disk;
+mod durable;
+mod feed;
+mod intake;
+mod journal;
+mod memory;
 mod pages;
+mod plain;
+mod reader;
+mod real;
+mod recovery;
+pub mod simulated;
+mod uring;
+mod writer;
 
+pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints};
 pub use disk::{Disk, Done, Write};
+pub use durable::{Durable, Safety, Written};
+pub use engine_audit::layout::side;
+pub use feed::JournalFeed;
+pub use intake::{Grouping, Intake};
+pub use journal::{Journal, Setup, open};
+pub use memory::{InMemory, Side, memory};
 pub use pages::Pages;
+pub use plain::{OpenFile, PlainDisk, Reach};
+pub use reader::Reader;
+pub use real::RealDisk;
+pub use recovery::{Recovered, RecoveryError, recover};
+pub use uring::RingDisk;
+pub use writer::{Identity, Position, Segments};

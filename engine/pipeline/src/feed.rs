@@ -56,6 +56,12 @@ pub trait Feed: Send {
         all.add(&self.tally());
     }
 
+    /// Whether the end of the stream is among its events, if there is one: then the source adds none when
+    /// the feed has ended.
+    fn tells_its_end(&self) -> bool {
+        false
+    }
+
     /// What is known of when its events should have been here.
     fn timing(&self) -> Timing {
         Timing::AsRead

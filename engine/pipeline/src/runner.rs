@@ -150,13 +150,17 @@ impl<C: Clock> Rounds<'_, C> {
             if let Some(from) = idle_from {
                 self.hiccups.waited(now.since(from), now);
             }
-            let mut worked = false;
+            let (mut worked, mut all_wait) = (false, true);
             stages.retain_mut(|stage| match self.poll(*stage, now) {
                 Some(Turn::Worked(_)) => {
                     worked = true;
                     true
                 }
-                Some(Turn::Idle) => true,
+                Some(Turn::Idle) => {
+                    all_wait = false;
+                    true
+                }
+                Some(Turn::Waits) => true,
                 Some(Turn::Done) | None => {
                     worked = true;
                     false
@@ -166,6 +170,9 @@ impl<C: Clock> Rounds<'_, C> {
                 self.backoff.reset();
                 self.hiccups.worked(now, &self.clock);
                 idle_from = None;
+            } else if all_wait {
+                idle_from = None;
+                std::thread::sleep(Backoff::NAP);
             } else {
                 idle_from = self.backoff.idle().then_some(now);
             }

@@ -27,6 +27,8 @@ pub enum Turn {
     Worked(usize),
     /// Nothing to do.
     Idle,
+    /// Nothing to do before a disk has answered: a thread on which nobody else has work may sleep a little.
+    Waits,
     /// Finished for good: everything that came in has gone out.
     Done,
 }

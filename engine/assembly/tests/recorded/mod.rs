@@ -11,7 +11,7 @@ use engine_event::{
 };
 use engine_observer::{Alert, Finding, Roster};
 use engine_pipeline::{
-    Feed, FeedError, FeedTurn, Layout, Plan, Sink, Tally, Topology, allowed_cores,
+    Feed, FeedError, FeedTurn, Layout, Plan, Role, Sink, Tally, Topology, allowed_cores,
 };
 use proptest::prelude::*;
 use std::io;
@@ -176,14 +176,17 @@ pub fn some_events(seed: u64, length: usize) -> Vec<Event> {
 }
 
 pub fn plan(topology: Topology, shards: u32, spread: bool) -> Plan {
-    let layout = Layout {
-        topology,
-        roles: &Assembly::<Recorded>::roles(shards),
-        cores: &allowed_cores(),
-        spread,
-        force: true,
-        bounded: true,
-    };
+    plan_of(topology, &Assembly::<Recorded>::roles(shards), spread)
+}
+
+/// The same for a pipeline with a journal.
+pub fn plan_with_journal(topology: Topology, shards: u32, spread: bool) -> Plan {
+    plan_of(topology, &Assembly::<Recorded>::roles_with_journal(shards), spread)
+}
+
+fn plan_of(topology: Topology, roles: &[Role], spread: bool) -> Plan {
+    let layout =
+        Layout { topology, roles, cores: &allowed_cores(), spread, force: true, bounded: true };
     Plan::new(&layout).expect("forced")
 }
 

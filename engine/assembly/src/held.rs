@@ -1,0 +1,290 @@
+//! Findings that wait until their events are durable: only then they are final.
+
+use crate::{Outlet, Roll};
+use engine_event::Nanos;
+use engine_journal::{Durable, Safety};
+use engine_observer::{Alert, Finding, Found, Place};
+use std::collections::VecDeque;
+use std::io;
+use std::mem;
+
+/// Findings in order, on their way to an outlet.
+pub(crate) struct Held {
+    durable: Durable,
+    /// Whether signals wait here as well as alerts.
+    signals: bool,
+    findings: Queue<Finding>,
+    alerts: Queue<Alert>,
+    /// How far the outlet knows that everything is final.
+    told: u64,
+    withheld: Withheld,
+    stalls: u64,
+}
+
+/// Findings that were never handed on, because their events did not become durable.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Withheld {
+    /// How many, alerts among them.
+    pub findings: u64,
+    /// How many alerts.
+    pub alerts: u64,
+    /// Where the first of them was found.
+    pub first: Option<Place>,
+    /// Where the last of them was found.
+    pub last: Option<Place>,
+}
+
+/// What waits for a journal.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Holding {
+    /// Findings that wait now.
+    pub findings: u64,
+    /// Turns in which so many waited that the pipeline was held back.
+    pub stalls: u64,
+    /// What will never be final.
+    pub withheld: Withheld,
+}
+
+/// An outlet and the names that it needs.
+type To<'a> = (&'a mut dyn Outlet, &'a mut Roll);
+
+impl Held {
+    /// More findings than these, and those of one event more, do not wait.
+    pub(crate) const MAX: usize = 1 << 18;
+    /// So many have their memory from the beginning: what is found while a usual disk writes.
+    const USUAL: usize = 1 << 15;
+
+    pub(crate) fn new(durable: Durable, signals: bool) -> Self {
+        let told = durable.next();
+        let (findings, alerts) = (Queue::of(Self::USUAL), Queue::of(Self::USUAL / 64));
+        Self { durable, signals, findings, alerts, told, withheld: Withheld::default(), stalls: 0 }
+    }
+
+    /// Keeps a finding, and says it at once to an outlet that wants to know what may still be lost.
+    #[inline]
+    pub(crate) fn take(
+        &mut self,
+        finding: &Finding,
+        alert: Option<&Alert>,
+        (outlet, roll): To<'_>,
+    ) -> io::Result<()> {
+        if alert.is_none() && !self.signals {
+            return Ok(());
+        }
+        self.findings.push(*finding);
+        if let Some(alert) = alert {
+            self.alerts.push(*alert);
+        }
+        outlet.provisional(finding, alert, roll)
+    }
+
+    /// Hands on what has become final, at most `most`; returns how many findings have left, one way or
+    /// the other.
+    pub(crate) fn proceed(
+        &mut self,
+        (outlet, roll): To<'_>,
+        most: usize,
+    ) -> (usize, io::Result<()>) {
+        let next = self.durable.next();
+        for count in 0..most {
+            let safety = self.findings.front().map(|head| self.durable.safety(head.place.seq));
+            let handed_on = match safety {
+                None | Some(Safety::Pending) => {
+                    let told = if mem::replace(&mut self.told, next) == next {
+                        Ok(())
+                    } else {
+                        outlet.final_up_to(next)
+                    };
+                    return (count, told);
+                }
+                Some(Safety::Durable) => self.hand_on((&mut *outlet, &mut *roll)),
+                Some(Safety::Never) => {
+                    self.withhold();
+                    Ok(())
+                }
+            };
+            if handed_on.is_err() {
+                return (count + 1, handed_on);
+            }
+        }
+        (most, Ok(()))
+    }
+
+    fn hand_on(&mut self, (outlet, roll): To<'_>) -> io::Result<()> {
+        let Some(finding) = self.findings.front() else { return Ok(()) };
+        if matches!(finding.found, Found::Signal(_)) {
+            let taken = outlet.take(finding, None, roll);
+            self.findings.pop();
+            return taken;
+        }
+        let taken = outlet.take(finding, self.alerts.front(), roll);
+        self.findings.pop();
+        self.alerts.pop();
+        taken
+    }
+
+    fn withhold(&mut self) {
+        let Some(Finding { place, found, .. }) = self.findings.front() else { return };
+        let (place, is_alert) = (*place, *found == Found::Alert);
+        self.findings.pop();
+        if is_alert {
+            self.alerts.pop();
+        }
+        let Withheld { findings, alerts, first, last } = &mut self.withheld;
+        *findings += 1;
+        *alerts += u64::from(is_alert);
+        first.get_or_insert(place);
+        *last = Some(place);
+    }
+
+    /// Nobody takes anything any more.
+    #[cold]
+    pub(crate) fn withhold_all(&mut self) {
+        while !self.is_empty() {
+            self.withhold();
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.findings.len() >= Self::MAX
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.findings.len() == 0
+    }
+
+    /// One more turn in which the pipeline was held back.
+    pub(crate) fn stalled(&mut self) {
+        self.stalls += 1;
+    }
+
+    pub(crate) fn told(&self) -> Holding {
+        let findings = self.findings.len() as u64;
+        Holding { findings, stalls: self.stalls, withheld: self.withheld }
+    }
+}
+
+/// An outlet that takes findings at once, although they may still be lost with the power. For a pipeline
+/// with a journal only: without one, findings are handed on at once anyway.
+pub struct AtOnce<O>(pub O);
+
+impl<O: Outlet> Outlet for AtOnce<O> {
+    fn take(&mut self, _: &Finding, _: Option<&Alert>, _: &mut Roll) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+
+    fn provisional(
+        &mut self,
+        finding: &Finding,
+        alert: Option<&Alert>,
+        roll: &mut Roll,
+    ) -> io::Result<()> {
+        self.0.take(finding, alert, roll)
+    }
+
+    fn wants_signals(&self) -> bool {
+        self.0.wants_signals()
+    }
+
+    fn turn(&mut self, now: Nanos) -> io::Result<()> {
+        self.0.turn(now)
+    }
+
+    fn close(&mut self) -> io::Result<bool> {
+        self.0.close()
+    }
+}
+
+/// A queue that grows by chunks and uses the memory again that it used last, for it is still in the cache.
+#[derive(Debug)]
+struct Queue<T> {
+    /// All but the last are full.
+    chunks: VecDeque<Vec<T>>,
+    free: Vec<Vec<T>>,
+    /// How much of the first chunk has left.
+    gone: usize,
+    length: usize,
+}
+
+impl<T> Queue<T> {
+    const CHUNK: usize = 64;
+
+    /// With memory for so many.
+    fn of(usual: usize) -> Self {
+        let chunks = usual.div_ceil(Self::CHUNK);
+        let free = (0..chunks).map(|_| Vec::with_capacity(Self::CHUNK)).collect();
+        Self { chunks: VecDeque::with_capacity(chunks), free, gone: 0, length: 0 }
+    }
+
+    fn len(&self) -> usize {
+        self.length
+    }
+
+    #[inline]
+    fn push(&mut self, one: T) {
+        self.length += 1;
+        match self.chunks.back_mut() {
+            Some(chunk) if chunk.len() < Self::CHUNK => chunk.push(one),
+            _ => self.begin(one),
+        }
+    }
+
+    #[cold]
+    fn begin(&mut self, one: T) {
+        let mut chunk = self.free.pop().unwrap_or_else(|| Vec::with_capacity(Self::CHUNK));
+        chunk.push(one);
+        self.chunks.push_back(chunk);
+    }
+
+    #[inline]
+    fn front(&self) -> Option<&T> {
+        self.chunks.front()?.get(self.gone)
+    }
+
+    #[inline]
+    fn pop(&mut self) {
+        if self.length == 0 {
+            return;
+        }
+        (self.length, self.gone) = (self.length - 1, self.gone + 1);
+        if self.length == 0 || self.gone == Self::CHUNK {
+            self.gone = 0;
+            let emptied = self.chunks.pop_front();
+            self.free.extend(emptied.map(|mut chunk| {
+                chunk.clear();
+                chunk
+            }));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_queue_is_a_queue(steps in prop::collection::vec((0usize..700, 0usize..700), 1..20)) {
+            let (mut queue, mut model, mut next) = (Queue::of(100), VecDeque::new(), 0u32);
+            for (pushed, popped) in steps {
+                for _ in 0..pushed {
+                    queue.push(next);
+                    model.push_back(next);
+                    next += 1;
+                }
+                for _ in 0..popped {
+                    prop_assert_eq!(queue.front(), model.front());
+                    queue.pop();
+                    model.pop_front();
+                }
+                prop_assert_eq!((queue.len(), queue.front()), (model.len(), model.front()));
+            }
+        }
+    }
+}

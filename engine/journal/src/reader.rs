@@ -1,0 +1,160 @@
+//! Blocks of a stream, one after the other, over all of its segments.
+
+use crate::recovery::{damaged, read_segment, segment_path, segments};
+use crate::{Disk, RecoveryError};
+use engine_audit::layout::Stream;
+use engine_audit::{Block, Blocks, Next};
+use std::collections::VecDeque;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Reads a stream in its order. What a segment's successor does not go on from is not part of it and is
+/// passed over; damage ends the reading with an error.
+pub struct Reader<D: Disk> {
+    disk: D,
+    folder: PathBuf,
+    /// Segments that come after the one that is read.
+    coming: VecDeque<(u64, bool)>,
+    newest: u64,
+    open: Option<Segment>,
+}
+
+struct Segment {
+    path: PathBuf,
+    number: u64,
+    blocks: Blocks<Box<dyn Read + Send>>,
+    /// How many of its blocks count, if that is known.
+    count: Option<u64>,
+    read: u64,
+}
+
+impl<D: Disk> Reader<D> {
+    /// The stream of a journal from the segment on that holds the record `from`.
+    pub fn open(
+        mut disk: D,
+        journal: &Path,
+        stream: Stream,
+        from: u64,
+    ) -> Result<Self, RecoveryError> {
+        let folder = journal.join(stream.folder());
+        let io = |error| RecoveryError::Io { path: folder.clone(), error };
+        let all: Vec<_> = segments(&mut disk, &folder).map_err(io)?.into_iter().collect();
+        let mut reader = Self {
+            disk,
+            folder,
+            coming: VecDeque::new(),
+            newest: all.last().map_or(0, |(number, _)| *number),
+            open: None,
+        };
+        // The last segment that begins at or before it.
+        let mut begin = all.len();
+        while begin > 0 {
+            begin -= 1;
+            match reader.begin(all[begin]) {
+                Ok(segment) if segment.blocks.header().first.get() <= from => break,
+                Ok(_) => {}
+                // The newest one may have nothing in it yet.
+                Err(_) if begin + 1 == all.len() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        reader.coming.extend(&all[begin..]);
+        Ok(reader)
+    }
+
+    /// The number of the first record that can be read; `None` for a stream that holds nothing.
+    pub fn first(&mut self) -> Result<Option<u64>, RecoveryError> {
+        if self.open.is_none() && !self.advance()? {
+            return Ok(None);
+        }
+        Ok(self.open.as_ref().map(|open| open.blocks.header().first.get()))
+    }
+
+    fn begin(&mut self, (number, compressed): (u64, bool)) -> Result<Segment, RecoveryError> {
+        let path = segment_path(&self.folder, number, compressed);
+        let io = |error| RecoveryError::Io { path: path.clone(), error };
+        let read = read_segment(&mut self.disk, &path, compressed).map_err(io)?;
+        let blocks = Blocks::open(read).map_err(|damage| damaged(&path, damage))?;
+        Ok(Segment { path, number, blocks, count: None, read: 0 })
+    }
+
+    /// Opens the next segment, if there is one.
+    fn advance(&mut self) -> Result<bool, RecoveryError> {
+        if self.coming.is_empty() {
+            let io = |error| RecoveryError::Io { path: self.folder.clone(), error };
+            let all = segments(&mut self.disk, &self.folder).map_err(io)?;
+            self.coming.extend(all.range(self.newest + 1..).map(|(number, own)| (*number, *own)));
+            self.newest = self.coming.back().map_or(self.newest, |(number, _)| *number);
+        }
+        let Some(next) = self.coming.front().copied() else { return Ok(false) };
+        let segment = match self.begin(next) {
+            Ok(segment) => segment,
+            // It is being made, or was left half made.
+            Err(_) if next.0 == self.newest => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        self.coming.pop_front();
+        self.open = Some(segment);
+        Ok(true)
+    }
+
+    /// How many blocks of the open segment its successor goes on from.
+    fn count(&mut self) -> Result<Option<u64>, RecoveryError> {
+        let next = match self.coming.front() {
+            Some(next) => *next,
+            None => return Ok(None),
+        };
+        match self.begin(next) {
+            Ok(next) => Ok(Some(next.blocks.header().previous_blocks.get())),
+            Err(_) if next.0 == self.newest => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Looks at the next block; `None` if there is none now. It may be asked again when it is known that
+    /// more was written.
+    pub fn next<T>(
+        &mut self,
+        mut look: impl FnMut(&Path, &Block<'_>) -> T,
+    ) -> Result<Option<T>, RecoveryError> {
+        loop {
+            if self.open.is_none() && !self.advance()? {
+                return Ok(None);
+            }
+            let count = self.open.as_ref().and_then(|open| open.count);
+            let count = if count.is_some() { count } else { self.count()? };
+            let Some(open) = &mut self.open else { continue };
+            open.count = count;
+            if count.is_some_and(|count| open.read >= count) {
+                self.open = None;
+                continue;
+            }
+            match open.blocks.next() {
+                Next::Block(block) => {
+                    open.read = block.header.block.get();
+                    return Ok(Some(look(&open.path, &block)));
+                }
+                Next::Damage(damage) if count.is_some() => return Err(damaged(&open.path, damage)),
+                // The end of what was written, or of what the power left; nobody was told of more.
+                Next::Damage(_) | Next::End(_) => {
+                    let (number, read) = (open.number, open.read);
+                    self.reopen(number, read)?;
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// Goes back behind the last block that was read, for more may be written there.
+    fn reopen(&mut self, number: u64, read: u64) -> Result<(), RecoveryError> {
+        let mut segment = self.begin((number, false)).or_else(|_| self.begin((number, true)))?;
+        while segment.read < read {
+            match segment.blocks.next() {
+                Next::Block(block) => segment.read = block.header.block.get(),
+                _ => break,
+            }
+        }
+        self.open = Some(segment);
+        Ok(())
+    }
+}
