@@ -54,6 +54,8 @@ pub struct Segment {
     pub missing: u64,
     /// What lies behind the block that the next segment goes on from.
     pub left_behind: Option<Range<u64>>,
+    /// A damaged end as a crash leaves it: it was never durable, and is not part of the journal.
+    pub torn: Option<Damage>,
     /// Number of its last whole block.
     pub last_block: u64,
     /// Hash of its last block, or of its header.
@@ -103,6 +105,8 @@ pub(crate) struct Task {
     pub(crate) until: Option<(u64, Hash)>,
     /// The number that the next segment begins with.
     pub(crate) next: Option<u64>,
+    /// It is the newest, and nothing says that it was closed.
+    pub(crate) may_be_torn: bool,
 }
 
 /// A segment's file, whatever its form.
@@ -157,6 +161,7 @@ pub(crate) fn read(
     };
     let mut segment = Segment::new(task, path.metadata()?.len());
     let mut is_reached = task.until == Some((0, task.header.hash));
+    let mut torn: Option<Torn> = None;
     loop {
         // Behind a seal there should be nothing to leave behind.
         let is_over = is_reached && !segment.is_sealed;
@@ -166,8 +171,15 @@ pub(crate) fn read(
                 segment.leave_behind(block.at..end);
             }
             Next::Damage(damage) if is_over => segment.leave_behind(damage.bytes),
+            Next::Damage(damage) if task.may_be_torn => match &mut torn {
+                Some(torn) => torn.add(damage),
+                None => torn = Some(Torn { before: segment.clone(), damages: vec![damage] }),
+            },
             Next::Damage(damage) => tell(damage),
             Next::Block(block) => {
+                if let Some(torn) = torn.take_if(|torn| !torn.may_precede(&block)) {
+                    torn.damages.into_iter().for_each(&mut tell);
+                }
                 segment.count(task.stream, &block);
                 show(task.stream, task.number, &block);
                 is_reached |= task.until == Some((block.header.block.get(), block.header.hash));
@@ -178,6 +190,10 @@ pub(crate) fn read(
         blocks.source().damages().into_iter().for_each(&mut tell);
     }
     blocks.source().damages().into_iter().for_each(&mut tell);
+    if let Some(Torn { before, damages }) = torn {
+        segment = before;
+        segment.torn = damages.into_iter().next();
+    }
     segment.read_bytes = blocks.at();
     if let Some((until, _)) = task.until.filter(|_| !is_reached) {
         // Either it was cut, or the next one goes on from a block that never was.
@@ -187,6 +203,31 @@ pub(crate) fn read(
         tell(Damage { bytes: segment.end(), blocks: lost, events, check });
     }
     Ok(segment)
+}
+
+/// A damaged end of a segment that was broken off, as long as nothing says that it is more than that.
+///
+/// Several blocks are written at once, so that one may be missing although a later one is there.
+struct Torn {
+    before: Segment,
+    damages: Vec<Damage>,
+}
+
+impl Torn {
+    /// More writes than these are never under way at once.
+    const DAMAGES_KEPT: usize = 1000;
+
+    fn add(&mut self, damage: Damage) {
+        if self.damages.len() < Self::DAMAGES_KEPT {
+            self.damages.push(damage);
+        }
+    }
+
+    /// Whether this block may have been written while what is damaged was not durable.
+    fn may_precede(&self, block: &Block) -> bool {
+        let (number, under_way) = (block.header.block.get(), block.header.under_way.get());
+        number.saturating_sub(1 + u64::from(under_way)) <= self.before.last_block
+    }
 }
 
 impl Segment {

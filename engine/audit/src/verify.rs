@@ -1,6 +1,6 @@
 //! A whole journal: its streams, what holds their segments together, and what is not there.
 
-use crate::blocks::{Block, Blocks, behind_hole};
+use crate::blocks::{Block, Blocks, End, Next, behind_hole};
 use crate::damage::{Check, Damage, Span};
 use crate::layout::{HEAD_MAGIC, Head, PAGE, SegmentHeader, Stream, segment_name, segment_number};
 use crate::segment::{Damages, Found, Segment, Source, Task};
@@ -105,7 +105,10 @@ pub fn verify_and_show(
     let mut streams = Vec::new();
     for stream in Stream::ALL {
         let files = reading.files(stream)?;
-        let head = reading.head(stream, !files.is_empty());
+        let is_begun = files.iter().any(|(number, (file, is_compressed))| {
+            *number > 1 || !reading.is_bare(file, *is_compressed)
+        });
+        let head = reading.head(stream, is_begun);
         if files.is_empty() && head.is_none() {
             continue;
         }
@@ -223,14 +226,13 @@ impl Reading<'_> {
                 self.note(format!("{file} was left over when older segments were deleted"));
                 continue;
             }
-            if let Some(head) = head.filter(|head| number > head.newest.get()) {
-                if number - 1 == head.newest.get() {
-                    self.note(format!(
-                        "{file} was opened, and a crash kept the head from saying so"
-                    ));
-                } else {
-                    self.tell(&file, None, Check::Unannounced);
-                }
+            let newest = head.map_or(0, |head| head.newest.get());
+            if number == newest + 1 && self.is_bare(&file, is_compressed) {
+                self.note(format!("{file} was opened, and a crash came before its first block"));
+                continue;
+            }
+            if head.is_some() && number > newest {
+                self.tell(&file, None, Check::Unannounced);
             }
             let opened = Source::open(&self.journal.join(&file), is_compressed)
                 .map_err(|error| Damage::at(0..0, Check::Read(error.kind())))
@@ -272,9 +274,30 @@ impl Reading<'_> {
                 is_header_whole,
                 until: None,
                 next: None,
+                may_be_torn: false,
             });
         }
+        if let Some(last) = tasks.last_mut() {
+            let is_newest = head.is_none_or(|head| last.number >= head.newest.get());
+            let is_closed = head.is_some_and(|head| head.state == Head::CLOSED);
+            last.may_be_torn = is_newest && !is_closed;
+        }
         tasks
+    }
+
+    /// Whether a segment holds no block, whether or not its header was written.
+    fn is_bare(&self, file: &str, is_compressed: bool) -> bool {
+        let open = || Source::open(&self.journal.join(file), is_compressed);
+        let (Ok(source), Ok(again)) = (open(), open()) else { return false };
+        let mut blocks = Blocks::open(source)
+            .unwrap_or_else(|_| Blocks::open_damaged(again, SegmentHeader::new_zeroed()));
+        loop {
+            match blocks.next() {
+                Next::End(End::File) => return true,
+                Next::End(End::Zeros | End::Seal) => {}
+                Next::Block(_) | Next::Damage(_) => return false,
+            }
+        }
     }
 
     /// What is known of a segment's header without reading it.
@@ -357,6 +380,12 @@ impl Reading<'_> {
                 let why = "the next segment goes on from before them";
                 self.note(format!("{}: bytes {start}..{end} were left behind: {why}", task.file));
             }
+            if let Some(torn) = &segment.torn {
+                let (Range { start, end }, check) = (&torn.bytes, &torn.check);
+                let what =
+                    "a crash has left them behind the last block that is known to be durable";
+                self.note(format!("{}: bytes {start}..{end}: {check}; {what}", task.file));
+            }
             number = Some(task.number + 1);
             whole.push(segment);
         }
@@ -364,9 +393,7 @@ impl Reading<'_> {
             self.conclude_head(stream, head, tasks, &whole);
         }
         if let Some(open) = whole.last().filter(|last| !last.is_sealed) {
-            let what =
-                "no signature vouches for it yet, and a crash may leave a broken block at its end";
-            self.note(format!("{} is not sealed: {what}", open.file));
+            self.note(format!("{} is not sealed: no signature vouches for it yet", open.file));
         }
         if keys.len() > 1 {
             self.note(format!(
@@ -434,7 +461,7 @@ impl Reading<'_> {
     fn hold_together(&mut self, verdicts: &[Verdict]) {
         let of = |stream| verdicts.iter().find(move |verdict| verdict.stream == stream);
         let events = of(Stream::Events).map_or(1, Verdict::next);
-        if of(Stream::Events).is_none_or(|events| events.segments.is_empty()) {
+        if of(Stream::Events).is_none() {
             self.tell(Stream::Events.folder(), None, Check::NoSegments);
         }
         let Some(alerts) = of(Stream::Alerts) else {

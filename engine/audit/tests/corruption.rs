@@ -353,7 +353,8 @@ proptest! {
             bytes.splice(..magic.len().min(bytes.len()), magic.iter().copied());
             fs::write(folder.path().join("events").join(name), bytes).unwrap();
         }
-        let verified = verify(folder.path(), Options { trusted: None, threads: 2 });
-        prop_assert!(verified.is_err() || verified.unwrap().damage_count > 0);
+        if let Ok(verified) = verify(folder.path(), Options { trusted: None, threads: 2 }) {
+            prop_assert!(verified.damage_count > 0 || !verified.notes.is_empty());
+        }
     }
 }

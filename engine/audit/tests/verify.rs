@@ -90,10 +90,10 @@ fn a_journal_that_is_written_has_no_seal_at_its_end() {
         false,
         |_| {},
         &expect![[r#"
-        events: 4 segments, 10 blocks, 305, next 306
-        alerts: 1 segments, 3 blocks, 2, next 3
-        note: events/0000000004.seg is not sealed: no signature vouches for it yet, and a crash may leave a broken block at its end
-    "#]],
+            events: 4 segments, 10 blocks, 305, next 306
+            alerts: 1 segments, 3 blocks, 2, next 3
+            note: events/0000000004.seg is not sealed: no signature vouches for it yet
+        "#]],
     );
 }
 
@@ -221,11 +221,11 @@ fn a_seal_that_is_missing_at_the_end_is_told_by_the_head() {
         true,
         |_| {},
         &expect![[r#"
-        events: 3 segments, 8 blocks, 300, next 301
-        alerts: 1 segments, 3 blocks, 2, next 3
-        events/0000000003.seg 16384..16384 blocks 3 and on events -: does not end with the seal that the head names
-        note: events/0000000003.seg is not sealed: no signature vouches for it yet, and a crash may leave a broken block at its end
-    "#]],
+            events: 3 segments, 8 blocks, 300, next 301
+            alerts: 1 segments, 3 blocks, 2, next 3
+            events/0000000003.seg 16384..16384 blocks 3 and on events -: does not end with the seal that the head names
+            note: events/0000000003.seg is not sealed: no signature vouches for it yet
+        "#]],
     );
 }
 
@@ -261,44 +261,112 @@ fn a_head_is_needed_and_must_be_signed() {
 }
 
 #[test]
-fn a_newest_segment_may_be_ahead_of_the_head_by_one() {
-    let stale = |is_closed: bool, ahead: usize| {
-        move |journal: &Path| {
-            let mut before = events();
-            before.segments.truncate(3 - ahead);
-            fs::write(journal.join("events/head"), before.head(is_closed, 1)).unwrap();
+fn a_newest_segment_may_be_ahead_of_the_head_by_one_if_there_is_nothing_in_it() {
+    // The head was written before the segment was opened.
+    let ahead = |blocks: bool, header: bool| {
+        let mut events = events();
+        let head = events.head(true, 1);
+        events.open();
+        if blocks {
+            events.content(1, &[]);
         }
+        if !header {
+            events.last().bytes.fill(0);
+        }
+        events.last().bytes.resize(1 << 16, 0);
+        (events, move |journal: &Path| fs::write(journal.join("events/head"), head).unwrap())
     };
+    let (events, set_head) = ahead(false, true);
     check(
-        &events(),
+        &events,
         true,
-        stale(false, 1),
+        set_head,
         &expect![[r#"
         events: 3 segments, 9 blocks, 300, next 301
         alerts: 1 segments, 3 blocks, 2, next 3
-        note: events/0000000003.seg was opened, and a crash kept the head from saying so
+        note: events/0000000004.seg was opened, and a crash came before its first block
     "#]],
     );
+    let (events, set_head) = ahead(false, false);
     check(
-        &events(),
+        &events,
         true,
-        stale(false, 2),
+        set_head,
         &expect![[r#"
         events: 3 segments, 9 blocks, 300, next 301
         alerts: 1 segments, 3 blocks, 2, next 3
-        events/0000000003.seg 0..0 blocks - events -: the head says that there is no such segment
-        note: events/0000000002.seg was opened, and a crash kept the head from saying so
+        note: events/0000000004.seg was opened, and a crash came before its first block
     "#]],
     );
+    let (events, set_head) = ahead(true, true);
     check(
-        &events(),
+        &events,
         true,
-        stale(true, 1),
+        set_head,
         &expect![[r#"
-            events: 3 segments, 9 blocks, 300, next 301
+            events: 4 segments, 10 blocks, 301, next 302
             alerts: 1 segments, 3 blocks, 2, next 3
-            events/0000000002.seg 20480..20480 blocks - events 201–300: does not end with the seal that the head names
-            note: events/0000000003.seg was opened, and a crash kept the head from saying so
+            events/0000000004.seg 0..0 blocks - events -: the head says that there is no such segment
+            note: events/0000000004.seg is not sealed: no signature vouches for it yet
+        "#]],
+    );
+}
+
+#[test]
+fn a_journal_may_end_before_it_has_begun() {
+    let mut events = Stream::new(EVENTS, 7);
+    events.open();
+    check(
+        &events,
+        true,
+        |journal| fs::remove_file(journal.join("events/head")).unwrap(),
+        &expect![[r#"
+            events: 0 segments, 0 blocks, 0, next 1
+            alerts: 1 segments, 3 blocks, 2, next 3
+            alerts/0000000001.seg 8192..12288 blocks 2 events 1–300: says that event 300 is durable, and it is not in the journal
+            note: events/0000000001.seg was opened, and a crash came before its first block
+        "#]],
+    );
+}
+
+#[test]
+fn a_torn_end_is_no_damage_as_far_as_it_was_not_durable() {
+    // Block 2 is broken; block 4 says how many blocks before it were not durable when it was written.
+    let torn = |under_way: u32| {
+        let mut events = Stream::new(EVENTS, 7);
+        events.open();
+        events.content(10, &[]);
+        events.content(100, &[]);
+        events.content(10, &[]);
+        events.last().under_way = under_way;
+        events.content(10, &[]);
+        let [broken, lost] = [1, 2].map(|block: usize| events.last().blocks[block].clone());
+        events.last().bytes[broken.start + 4096..broken.end].fill(0);
+        events.last().bytes[lost].fill(0);
+        events.last().bytes.resize(1 << 16, 0);
+        events
+    };
+    let journal = |events: &Stream, expected: &Expect| {
+        let folder = TempDir::new().unwrap();
+        events.write(folder.path(), false);
+        expected.assert_eq(&told(folder.path(), None));
+    };
+    journal(
+        &torn(2),
+        &expect![[r#"
+            events: 1 segments, 1 blocks, 10, next 11
+            note: events/0000000001.seg: bytes 8192..20480: event 11 does not have its checksum; a crash has left them behind the last block that is known to be durable
+            note: events/0000000001.seg is not sealed: no signature vouches for it yet
+            note: there is no alert log
+        "#]],
+    );
+    journal(
+        &torn(1),
+        &expect![[r#"
+            events: 1 segments, 2 blocks, 20, next 131
+            events/0000000001.seg 8192..20480 blocks 2–3 events 11–120: event 11 does not have its checksum
+            note: events/0000000001.seg is not sealed: no signature vouches for it yet
+            note: there is no alert log
         "#]],
     );
 }
