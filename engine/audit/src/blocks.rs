@@ -177,7 +177,7 @@ impl<R: Read> Blocks<R> {
         };
         let bytes = 0..PAGE as u64;
         if let Some(check) = wrong {
-            return Err(Damage { bytes, blocks: None, events: None, check });
+            return Err(Damage::at(bytes, check));
         }
         let header = &blocks.header;
         blocks.stream = Stream::from_number(header.stream.get()).expect("a good header's");
@@ -216,6 +216,16 @@ impl<R: Read> Blocks<R> {
     /// The segment's header.
     pub fn header(&self) -> &SegmentHeader {
         &self.header
+    }
+
+    /// How far it is: where in the segment the next page begins.
+    pub fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// Where it reads from.
+    pub fn source(&mut self) -> &mut R {
+        &mut self.read
     }
 
     /// What comes next.
@@ -430,7 +440,7 @@ impl<R: Read> Blocks<R> {
         }
         if end > start {
             let check = Check::BehindSeal;
-            self.told.push_back(Damage { bytes: start..end, blocks: None, events: None, check });
+            self.told.push_back(Damage::at(start..end, check));
         }
     }
 
@@ -504,7 +514,7 @@ impl<R: Read> Blocks<R> {
 }
 
 /// The number behind a hole that begins with this number.
-fn behind_hole(next: u64, (first, last): (u64, u64)) -> u64 {
+pub(crate) fn behind_hole(next: u64, (first, last): (u64, u64)) -> u64 {
     if first == next && last >= first { last.saturating_add(1) } else { next }
 }
 

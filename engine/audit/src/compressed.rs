@@ -228,7 +228,7 @@ impl<R: Read> Decompressed<R> {
         let check = if is_table { Check::SeekTable(file) } else { Check::Frame(file) };
         self.entries = None;
         let bytes = self.end..self.end + lost;
-        self.damages.push(Damage { bytes, blocks: None, events: None, check });
+        self.damages.push(Damage::at(bytes, check));
     }
 
     fn pass(&mut self, bytes: usize) {

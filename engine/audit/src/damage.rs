@@ -17,6 +17,13 @@ pub struct Damage {
     pub check: Check,
 }
 
+impl Damage {
+    /// Damage of which no more is known than its place.
+    pub(crate) fn at(bytes: Range<u64>, check: Check) -> Self {
+        Self { bytes, blocks: None, events: None, check }
+    }
+}
+
 /// Numbers that follow each other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Span {
@@ -129,4 +136,48 @@ pub enum Check {
     /// The seek table of a compressed segment does not say what its frames hold; these bytes of the file.
     #[error("bytes {}..{} of the compressed file should be its seek table", .0.start, .0.end)]
     SeekTable(Range<u64>),
+    /// Segments are missing.
+    #[error("missing: segment {0}")]
+    Missing(Span),
+    /// The next segment goes on from a block that is not here.
+    #[error("segment {segment} goes on from block {block}, which is not here or has another hash")]
+    GoesOn {
+        /// The next segment.
+        segment: u64,
+        /// The block.
+        block: u64,
+    },
+    /// A segment is another one, or of another stream, than its file's name says.
+    #[error("this is segment {0}, or of another stream")]
+    Place(u64),
+    /// A segment or a head is of another journal.
+    #[error("belongs to another journal")]
+    OtherJournal,
+    /// A segment or a head names another key than the one that is trusted.
+    #[error("signed by another key than the one that is trusted")]
+    Key,
+    /// There is no head.
+    #[error("missing: without it nobody knows whether segments are missing at the end")]
+    NoHead,
+    /// A head is none.
+    #[error("is no head of this stream")]
+    Head,
+    /// A head is not signed by its key.
+    #[error("the head is not signed by its key")]
+    HeadSignature,
+    /// The head knows nothing of a segment.
+    #[error("the head says that there is no such segment")]
+    Unannounced,
+    /// The newest segment is not the one that the head names.
+    #[error("not the segment that the head names as the newest")]
+    OtherNewest,
+    /// The head says how the stream was closed, and it does not end so.
+    #[error("does not end with the seal that the head names")]
+    NotClosed,
+    /// The alert log says that an event is durable that is not there.
+    #[error("says that event {0} is durable, and it is not in the journal")]
+    Durable(u64),
+    /// There are no events.
+    #[error("there is no segment")]
+    NoSegments,
 }

@@ -8,6 +8,10 @@ pub mod blocks;
 pub mod compressed;
 mod damage;
 pub mod layout;
+pub mod segment;
+pub mod verify;
 
 pub use blocks::{Block, Blocks, End, Next};
 pub use damage::{Check, Damage, Span};
+pub use segment::{Found, Segment};
+pub use verify::{NoJournal, Options, Verdict, Verified, verify, verify_and_show};

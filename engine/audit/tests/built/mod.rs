@@ -28,6 +28,8 @@ pub(crate) struct Segment {
     /// Where its blocks are.
     pub(crate) blocks: Vec<Range<usize>>,
     pub(crate) count: u64,
+    /// How many blocks are not known to be durable when the next one is written.
+    pub(crate) under_way: u32,
     /// Hash of the last block, or of the header.
     pub(crate) hash: [u8; 32],
 }
@@ -64,7 +66,8 @@ impl Stream {
         let hash = *blake3::hash(&page).as_bytes();
         page.extend(hash);
         let first = self.next;
-        self.segments.push(Segment { bytes: page, first, blocks: Vec::new(), count: 0, hash });
+        let blocks = Vec::new();
+        self.segments.push(Segment { bytes: page, first, blocks, count: 0, under_way: 0, hash });
     }
 
     /// A block of so many events, and side records.
@@ -130,6 +133,7 @@ impl Segment {
 
     fn push(&mut self, kind: u32, first: u64, events: u32, sides: &[(u16, Vec<u8>)]) {
         let number = self.blocks.len() as u64 + 1;
+        let kind = kind | self.under_way << 16;
         let (block, hash) = block(kind, number, first, self.hash, events, sides);
         let start = self.bytes.len();
         self.bytes.extend(block);
