@@ -6,14 +6,12 @@
 mod loop_disk;
 
 use engine_journal::{Disk, OpenFile, Pages, PlainDisk, RingDisk, Safety, Write};
-use loop_disk::LoopDisk;
+use loop_disk::{LoopDisk, Switch};
 use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -67,26 +65,26 @@ fn durable(seed: u64) -> Box<AnyDisk> {
 
 /// Writes until the power goes, and looks at what is there; or says why that cannot be done here.
 fn cut(seed: u64, disk: fn(u64) -> Box<AnyDisk>) -> Result<Found, String> {
-    let mut power = LoopDisk::new(DISK_BYTES)?;
-    let folder = power.path();
+    let mut file_system = LoopDisk::new(DISK_BYTES)?;
+    let (folder, power) = (file_system.path(), file_system.switch());
     let mut random = Random(seed);
     let pause = Duration::from_micros(random.below(MICROS_MAX));
-    let is_cut = Arc::new(AtomicBool::new(false));
-    let mut writer =
-        Writer { disk: disk(seed), folder: folder.clone(), random, told: Told::default() };
-    let writing = thread::spawn({
-        let is_cut = Arc::clone(&is_cut);
-        move || {
-            let error = writer.write_on().expect_err("it writes until it fails");
-            assert!(is_cut.load(Ordering::SeqCst), "with the power on: {error}");
-            writer.told // The disk goes here, and with it what is under way.
-        }
+    let mut writer = Writer {
+        disk: disk(seed),
+        folder: folder.clone(),
+        random,
+        power: power.clone(),
+        told: Told::default(),
+    };
+    let writing = thread::spawn(move || {
+        let error = writer.write_on().expect_err("it writes until it fails");
+        assert!(writer.power.has_power().is_err(), "with the power on: {error}");
+        writer.told // The disk goes here, and with it what is under way.
     });
     thread::sleep(pause);
-    is_cut.store(true, Ordering::SeqCst);
-    LoopDisk::cut(&folder).expect("an ext4 can be cut");
+    power.cut().expect("an ext4 can be cut");
     let told = writing.join().expect("it fails in order");
-    power.restart().expect("the file system comes back");
+    file_system.restart().expect("the file system comes back");
     Ok(told.look(&folder))
 }
 
@@ -95,6 +93,7 @@ struct Writer {
     disk: Box<AnyDisk>,
     folder: PathBuf,
     random: Random,
+    power: Switch,
     told: Told,
 }
 
@@ -118,6 +117,7 @@ impl Writer {
         for number in 0.. {
             let file = self.open(number)?;
             self.disk.replace(&self.folder.join("head"), number.to_string().as_bytes())?;
+            self.power.has_power()?;
             self.told.head = Some(number);
             let end = self.fill(number, &file)?;
             self.seal(number, &file, end)?;
@@ -136,6 +136,7 @@ impl Writer {
         let file = self.disk.create(&path, SEGMENT_PAGES * PAGE)?;
         self.disk.sync(&file)?;
         self.disk.sync_folder(&self.folder)?;
+        self.power.has_power()?;
         self.told.segments.push_back(segment);
         Ok(file)
     }
@@ -157,6 +158,7 @@ impl Writer {
             if done.result? < done.write.range.len() {
                 return Err(io::Error::other("a short write")); // The power went in the middle of it.
             }
+            self.power.has_power()?;
             let first = done.write.at / PAGE;
             let pages = first..first + done.write.range.len() as u64 / PAGE;
             self.told.segments.back_mut().expect("it is open").blocks.push(pages);
@@ -167,12 +169,13 @@ impl Writer {
     fn seal(&mut self, number: u64, file: &OpenFile, pages: u64) -> io::Result<()> {
         self.disk.truncate(file, pages * PAGE)?;
         self.disk.sync(file)?;
-        let segment = self.told.segments.back_mut().expect("it is open");
+        let segment = self.told.segments.back().expect("it is open");
         assert_eq!(segment.number, number);
         let [open, sealed] = ["open", "sealed"].map(|state| segment.path(&self.folder, state));
         self.disk.rename(&open, &sealed)?;
         self.disk.sync_folder(&self.folder)?;
-        segment.sealed = Some(pages);
+        self.power.has_power()?;
+        self.told.segments.back_mut().expect("it is open").sealed = Some(pages);
         Ok(())
     }
 }

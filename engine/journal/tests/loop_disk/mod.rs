@@ -11,8 +11,10 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::TempDir;
 
 /// `_IOR('X', 125, __u32)`, and what it is asked for: to leave the journal as it is.
@@ -63,19 +65,43 @@ impl LoopDisk {
         Ok(())
     }
 
-    /// Cuts the power of whatever is mounted there: from now on every write fails.
-    pub(crate) fn cut(path: &Path) -> io::Result<()> {
-        let folder = File::open(path)?;
-        // SAFETY: the call reads one u32, which outlives it.
-        let result =
-            unsafe { libc::ioctl(folder.as_raw_fd(), FS_IOC_SHUTDOWN, &raw const NO_LOG_FLUSH) };
-        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    /// What cuts its power, for whoever writes meanwhile to ask.
+    pub(crate) fn switch(&self) -> Switch {
+        Switch { path: self.path(), is_off: Arc::default() }
     }
 
     /// Power again. No file there may be open any more.
     pub(crate) fn restart(&mut self) -> Result<(), String> {
         self.unmount()?;
         self.mount()
+    }
+}
+
+/// The power's switch.
+#[derive(Clone, Debug)]
+pub(crate) struct Switch {
+    path: PathBuf,
+    is_off: Arc<AtomicBool>,
+}
+
+impl Switch {
+    /// Cuts the power: from now on every write fails.
+    pub(crate) fn cut(&self) -> io::Result<()> {
+        let folder = File::open(&self.path)?;
+        self.is_off.store(true, Ordering::SeqCst);
+        // SAFETY: the call reads one u32, which outlives it.
+        let result =
+            unsafe { libc::ioctl(folder.as_raw_fd(), FS_IOC_SHUTDOWN, &raw const NO_LOG_FLUSH) };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// An error once the power is gone: then nobody is told anything. Here the processor runs on, and ext4
+    /// sometimes calls a write durable that is not, if `fdatasync` races with the cut.
+    pub(crate) fn has_power(&self) -> io::Result<()> {
+        match self.is_off.load(Ordering::SeqCst) {
+            true => Err(io::Error::other("the power is gone")),
+            false => Ok(()),
+        }
     }
 }
 
