@@ -5,9 +5,9 @@
 //! the page cache, but not past it: whole pages go straight to the disk (`O_DIRECT`) where the file system
 //! allows that.
 //!
-//! The ring may be used from any thread, one at a time. To bind it to one (`SINGLE_ISSUER`,
-//! `DEFER_TASKRUN`) would save a microsecond a write, and would leave nobody to wait for the writes of a
-//! thread that has ended.
+//! The ring may be used from any thread, one at a time. To bind it to one (`SINGLE_ISSUER` with
+//! `DEFER_TASKRUN`) made no difference that could be measured, and it would leave nobody to wait for what
+//! is under way when another thread drops the disk.
 
 #![allow(unsafe_code)] // the kernel reads memory that it was given
 
