@@ -23,8 +23,9 @@ pub trait Outlet: Send {
     /// Writes out whatever is held back. Called when there is nothing to do, and at the end.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// Where there is a journal: takes a finding at once, which may still be lost with the power. It is
-    /// [taken](Self::take) again when its event is durable, or [never](crate::Withheld).
+    /// Where there is a journal, and if it [wants](Self::wants) this: takes a finding at once, which may
+    /// still be lost with the power. It is [taken](Self::take) when its event is durable, or
+    /// [never](crate::Withheld).
     fn provisional(
         &mut self,
         finding: &Finding,
@@ -42,10 +43,9 @@ pub trait Outlet: Send {
         Ok(())
     }
 
-    /// Whether signals are wanted as well as alerts. Where there is a journal, those that nobody wants
-    /// need not be held until they are final.
-    fn wants_signals(&self) -> bool {
-        true
+    /// What it wants where there is a journal; asked once, before the pipeline begins.
+    fn wants(&self) -> Wants {
+        Wants::default()
     }
 
     /// A turn of the collector, for an outlet that does something after a time.
@@ -57,6 +57,21 @@ pub trait Outlet: Send {
     /// Nothing will follow. Asked again and again until it says that everything is where it belongs.
     fn close(&mut self) -> io::Result<bool> {
         Ok(true)
+    }
+}
+
+/// What an outlet wants of a pipeline with a journal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wants {
+    /// Signals as well as alerts. Those that nobody wants are not held until they are final.
+    pub signals: bool,
+    /// To be told [provisionally](Outlet::provisional) of what is not final.
+    pub provisional: bool,
+}
+
+impl Default for Wants {
+    fn default() -> Self {
+        Self { signals: true, provisional: false }
     }
 }
 
@@ -240,8 +255,8 @@ impl Collector {
 
     /// From now on findings wait until their events are durable.
     pub(crate) fn hold_until(&mut self, durable: Durable) {
-        let signals = self.release.outlet.wants_signals();
-        self.release.held = Some(Held::new(durable, signals));
+        let wants = self.release.outlet.wants();
+        self.release.held = Some(Held::new(durable, wants));
     }
 
     /// What was held back, and what for good; nothing without a journal.

@@ -3,7 +3,7 @@
 mod recorded;
 
 use engine_assembly::{
-    Assembly, AtOnce, Journal, Journaled, Outcome, Outlet, Roll, Spec, WhenFull,
+    Assembly, AtOnce, Journal, Journaled, Outcome, Outlet, Roll, Spec, Wants, WhenFull,
 };
 use engine_event::body::{End, Order};
 use engine_event::{
@@ -79,6 +79,10 @@ impl Outlet for Told {
     ) -> io::Result<()> {
         self.0.lock().unwrap().provisional.push(finding.place);
         Ok(())
+    }
+
+    fn wants(&self) -> Wants {
+        Wants { signals: true, provisional: true }
     }
 
     fn final_up_to(&mut self, next: u64) -> io::Result<()> {
