@@ -1,7 +1,7 @@
 //! Findings as text: one JSON object a line. Here ids become names and units become decimals.
 
-use engine_assembly::{Outlet, Roll};
-use engine_event::Directory;
+use engine_assembly::{Outlet, Roll, Wants};
+use engine_event::{Directory, Nanos};
 use engine_observer::{Alert, Feature, Finding, Found, Signal, Unit};
 use engine_ring::spsc;
 use serde::Serialize;
@@ -69,6 +69,10 @@ impl<W: Write + Send> Outlet for JsonLines<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.to.flush().map_err(|error| named(&self.name, &error))
     }
+
+    fn wants(&self) -> Wants {
+        Wants { signals: self.wanted == Wanted::Everything, ..Wants::default() }
+    }
 }
 
 /// Shows alerts to who looks into a running daemon: the latest ones, while there is room on their way.
@@ -112,6 +116,10 @@ impl Outlet for Shown {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+
+    fn wants(&self) -> Wants {
+        Wants { signals: false, ..Wants::default() }
+    }
 }
 
 /// Several places at once; none is a place, too.
@@ -130,6 +138,40 @@ impl Outlet for Outlets {
 
     fn flush(&mut self) -> io::Result<()> {
         self.0.iter_mut().try_for_each(|outlet| outlet.flush())
+    }
+
+    fn provisional(
+        &mut self,
+        finding: &Finding,
+        alert: Option<&Alert>,
+        roll: &mut Roll,
+    ) -> io::Result<()> {
+        self.0.iter_mut().try_for_each(|outlet| outlet.provisional(finding, alert, roll))
+    }
+
+    fn final_up_to(&mut self, next: u64) -> io::Result<()> {
+        self.0.iter_mut().try_for_each(|outlet| outlet.final_up_to(next))
+    }
+
+    /// What any of them wants.
+    fn wants(&self) -> Wants {
+        let none = Wants { signals: false, provisional: false };
+        self.0.iter().map(|outlet| outlet.wants()).fold(none, |all, one| Wants {
+            signals: all.signals || one.signals,
+            provisional: all.provisional || one.provisional,
+        })
+    }
+
+    fn turn(&mut self, now: Nanos) -> io::Result<()> {
+        self.0.iter_mut().try_for_each(|outlet| outlet.turn(now))
+    }
+
+    fn close(&mut self) -> io::Result<bool> {
+        let mut is_closed = true;
+        for outlet in &mut self.0 {
+            is_closed &= outlet.close()?;
+        }
+        Ok(is_closed)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::config::{Config, Latencies};
 use engine_assembly::{Assembly, Spec};
 use engine_event::Nanos;
 use engine_observer::Roster;
-use engine_pipeline::{Feed, Layout, Plan, PlanError, Topology, allowed_cores};
+use engine_pipeline::{Feed, Layout, Plan, PlanError, Role, Topology, allowed_cores};
 use feeds::Speed;
 use std::fmt;
 
@@ -37,12 +37,15 @@ pub(crate) struct Laid<'a>(pub(crate) &'a Plan);
 
 impl fmt::Display for Laid<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Plan { topology, threads, reason } = self.0;
-        let last = threads.iter().flat_map(|thread| &thread.stages).max().copied().unwrap_or(0);
-        let stage = |stage: &usize| match *stage {
-            0 => "source".to_string(),
-            stage if stage == last => "collector".to_string(),
-            stage => format!("shard {}", stage - 1),
+        let Plan { topology, threads, roles, reason } = self.0;
+        let stage = |stage: &usize| match roles[*stage] {
+            Role::Source => "source".to_string(),
+            Role::Journal => "journal".to_string(),
+            Role::Collector => "collector".to_string(),
+            Role::Shard => {
+                let before = roles[..*stage].iter().filter(|role| **role == Role::Shard);
+                format!("shard {}", before.count())
+            }
         };
         write!(f, "{}, {reason}", if *topology == Topology::Pinned { "pinned" } else { "fused" })?;
         for thread in threads {

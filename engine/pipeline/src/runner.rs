@@ -334,7 +334,8 @@ mod tests {
                 stages: stages.to_vec(),
             });
             let topology = Topology::Pinned;
-            let plan = Plan { topology, threads: threads.collect(), reason: String::new() };
+            let (threads, roles) = (threads.collect(), vec![Role::Source, Role::Collector]);
+            let plan = Plan { topology, threads, roles, reason: String::new() };
             let runner = Runner::new(RealClock::new(), &stop);
             std::thread::scope(|scope| {
                 scope.spawn(|| {
