@@ -253,10 +253,11 @@ impl Collector {
         self.release.error.take()
     }
 
-    /// From now on findings wait until their events are durable.
-    pub(crate) fn hold_until(&mut self, durable: Durable) {
+    /// From now on findings wait until their events are durable. Those of events up to `handed_on` have
+    /// left before.
+    pub(crate) fn hold_until(&mut self, durable: Durable, handed_on: u64) {
         let wants = self.release.outlet.wants();
-        self.release.held = Some(Held::new(durable, wants));
+        self.release.held = Some(Held::new(durable, wants, handed_on));
     }
 
     /// What was held back, and what for good; nothing without a journal.

@@ -12,8 +12,12 @@ use std::mem;
 pub(crate) struct Held {
     durable: Durable,
     wants: Wants,
+    /// Findings of events up to this one are not taken.
+    handed_on: u64,
     findings: Queue<Finding>,
     alerts: Queue<Alert>,
+    /// How many of the first findings have left already, if the outlet panicked meanwhile.
+    left: usize,
     /// How far the outlet knows that everything is final.
     told: u64,
     withheld: Withheld,
@@ -53,10 +57,11 @@ impl Held {
     /// So many have their memory from the beginning: what is found while a usual disk writes.
     const USUAL: usize = 1 << 15;
 
-    pub(crate) fn new(durable: Durable, wants: Wants) -> Self {
+    pub(crate) fn new(durable: Durable, wants: Wants, handed_on: u64) -> Self {
         let told = durable.next();
         let (findings, alerts) = (Queue::of(Self::USUAL), Queue::of(Self::USUAL / 64));
-        Self { durable, wants, findings, alerts, told, withheld: Withheld::default(), stalls: 0 }
+        let (left, withheld, stalls) = Default::default();
+        Self { durable, wants, handed_on, findings, alerts, left, told, withheld, stalls }
     }
 
     /// Keeps a finding, and says it at once to an outlet that wants to know what may still be lost.
@@ -67,7 +72,8 @@ impl Held {
         alert: Option<&Alert>,
         (outlet, roll): To<'_>,
     ) -> io::Result<()> {
-        if alert.is_none() && !self.wants.signals {
+        let is_unwanted = alert.is_none() && !self.wants.signals;
+        if is_unwanted || finding.place.seq <= self.handed_on {
             return Ok(());
         }
         self.findings.push(*finding);
@@ -121,23 +127,23 @@ impl Held {
 
     /// Hands on the findings of events before `next` that lie side by side at the front; returns how many.
     fn hand_on(&mut self, next: u64, (outlet, roll): To<'_>) -> (usize, io::Result<()>) {
-        let Self { findings, alerts, .. } = self;
+        let Self { findings, alerts, left, .. } = self;
         let mut handed_on = Ok(());
-        let mut count = 0;
         for finding in findings.run().iter().take_while(|finding| finding.place.seq < next) {
-            count += 1;
+            *left += 1;
             handed_on = match finding.found {
                 Found::Signal(_) => outlet.take(finding, None, roll),
                 Found::Alert => {
-                    let taken = outlet.take(finding, alerts.front(), roll);
-                    alerts.pop(1);
-                    taken
+                    let alert = alerts.front().copied();
+                    alerts.pop(usize::from(alert.is_some()));
+                    outlet.take(finding, alert.as_ref(), roll)
                 }
             };
             if handed_on.is_err() {
                 break;
             }
         }
+        let count = mem::take(left);
         findings.pop(count);
         (count, handed_on)
     }
@@ -146,7 +152,7 @@ impl Held {
         let Some(Finding { place, found, .. }) = self.findings.front() else { return };
         let (place, is_alert) = (*place, *found == Found::Alert);
         self.findings.pop(1);
-        if is_alert {
+        if is_alert && self.alerts.len() > 0 {
             self.alerts.pop(1);
         }
         let Withheld { findings, alerts, first, last } = &mut self.withheld;
@@ -159,6 +165,7 @@ impl Held {
     /// Nobody takes anything any more.
     #[cold]
     pub(crate) fn withhold_all(&mut self) {
+        self.findings.pop(mem::take(&mut self.left));
         while !self.is_empty() {
             self.withhold();
         }
