@@ -163,7 +163,7 @@ impl<F: Feed> Assembly<F> {
     pub fn with_journal(mut self, journal: Journal) -> Self {
         let events = self.spare.take().expect("a journal is there from the beginning");
         let names = self.source.tell_names(&journal.known);
-        self.collector.hold_until(journal.intake.durable().clone(), journal.handed_on);
+        self.collector.hold_until(journal.intake.durable().clone());
         let measured = (self.stamps.clone(), self.clock.clone());
         self.tap = Some(Tap::new(events, names, journal, self.stop.clone(), measured));
         self

@@ -23,7 +23,7 @@ pub trait Outlet: Send {
     /// Writes out whatever is held back. Called when there is nothing to do, and at the end.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// Where there is a journal, and if it [wants](Self::wants) this: takes a finding at once, which may
+    /// Where there is a journal, and if it [wants](Self::wants_provisional) this: takes a finding at once, which may
     /// still be lost with the power. It is [taken](Self::take) when its event is durable, or
     /// [never](crate::Withheld).
     fn provisional(
@@ -43,9 +43,16 @@ pub trait Outlet: Send {
         Ok(())
     }
 
-    /// What it wants where there is a journal; asked once, before the pipeline begins.
-    fn wants(&self) -> Wants {
-        Wants::default()
+    /// Whether signals are wanted as well as alerts. Where there is a journal, those that nobody wants
+    /// need not be held until they are final. Asked once, before the pipeline begins.
+    fn wants_signals(&self) -> bool {
+        true
+    }
+
+    /// Whether it wants to be told [provisionally](Self::provisional) of what is not final. Asked once,
+    /// too.
+    fn wants_provisional(&self) -> bool {
+        false
     }
 
     /// A turn of the collector, for an outlet that does something after a time.
@@ -57,21 +64,6 @@ pub trait Outlet: Send {
     /// Nothing will follow. Asked again and again until it says that everything is where it belongs.
     fn close(&mut self) -> io::Result<bool> {
         Ok(true)
-    }
-}
-
-/// What an outlet wants of a pipeline with a journal.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Wants {
-    /// Signals as well as alerts. Those that nobody wants are not held until they are final.
-    pub signals: bool,
-    /// To be told [provisionally](Outlet::provisional) of what is not final.
-    pub provisional: bool,
-}
-
-impl Default for Wants {
-    fn default() -> Self {
-        Self { signals: true, provisional: false }
     }
 }
 
@@ -253,11 +245,9 @@ impl Collector {
         self.release.error.take()
     }
 
-    /// From now on findings wait until their events are durable. Those of events up to `handed_on` have
-    /// left before.
-    pub(crate) fn hold_until(&mut self, durable: Durable, handed_on: u64) {
-        let wants = self.release.outlet.wants();
-        self.release.held = Some(Held::new(durable, wants, handed_on));
+    /// From now on findings wait until their events are durable.
+    pub(crate) fn hold_until(&mut self, durable: Durable) {
+        self.release.held = Some(Held::new(durable, &*self.release.outlet));
     }
 
     /// What was held back, and what for good; nothing without a journal.

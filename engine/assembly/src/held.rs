@@ -1,6 +1,6 @@
 //! Findings that wait until their events are durable: only then they are final.
 
-use crate::{Outlet, Roll, Wants};
+use crate::{Outlet, Roll};
 use engine_event::Nanos;
 use engine_journal::{Durable, Safety};
 use engine_observer::{Alert, Finding, Found, Place};
@@ -11,9 +11,10 @@ use std::mem;
 /// Findings in order, on their way to an outlet.
 pub(crate) struct Held {
     durable: Durable,
-    wants: Wants,
-    /// Findings of events up to this one are not taken.
-    handed_on: u64,
+    /// Whether signals wait here as well as alerts.
+    signals: bool,
+    /// Whether the outlet wants to know at once.
+    provisional: bool,
     findings: Queue<Finding>,
     alerts: Queue<Alert>,
     /// How many of the first findings have left already, if the outlet panicked meanwhile.
@@ -57,11 +58,20 @@ impl Held {
     /// So many have their memory from the beginning: what is found while a usual disk writes.
     const USUAL: usize = 1 << 15;
 
-    pub(crate) fn new(durable: Durable, wants: Wants, handed_on: u64) -> Self {
+    pub(crate) fn new(durable: Durable, outlet: &dyn Outlet) -> Self {
         let told = durable.next();
         let (findings, alerts) = (Queue::of(Self::USUAL), Queue::of(Self::USUAL / 64));
-        let (left, withheld, stalls) = Default::default();
-        Self { durable, wants, handed_on, findings, alerts, left, told, withheld, stalls }
+        Self {
+            durable,
+            signals: outlet.wants_signals(),
+            provisional: outlet.wants_provisional(),
+            findings,
+            alerts,
+            left: 0,
+            told,
+            withheld: Withheld::default(),
+            stalls: 0,
+        }
     }
 
     /// Keeps a finding, and says it at once to an outlet that wants to know what may still be lost.
@@ -72,15 +82,14 @@ impl Held {
         alert: Option<&Alert>,
         (outlet, roll): To<'_>,
     ) -> io::Result<()> {
-        let is_unwanted = alert.is_none() && !self.wants.signals;
-        if is_unwanted || finding.place.seq <= self.handed_on {
+        if alert.is_none() && !self.signals {
             return Ok(());
         }
         self.findings.push(*finding);
         if let Some(alert) = alert {
             self.alerts.push(*alert);
         }
-        if self.wants.provisional { outlet.provisional(finding, alert, roll) } else { Ok(()) }
+        if self.provisional { outlet.provisional(finding, alert, roll) } else { Ok(()) }
     }
 
     /// Hands on what has become final, at most `most`; returns how many findings have left, one way or
@@ -213,8 +222,12 @@ impl<O: Outlet> Outlet for AtOnce<O> {
         self.0.take(finding, alert, roll)
     }
 
-    fn wants(&self) -> Wants {
-        Wants { provisional: true, ..self.0.wants() }
+    fn wants_signals(&self) -> bool {
+        self.0.wants_signals()
+    }
+
+    fn wants_provisional(&self) -> bool {
+        true
     }
 
     fn turn(&mut self, now: Nanos) -> io::Result<()> {

@@ -30,7 +30,7 @@ mod source;
 mod tap;
 
 pub use assembly::{Assembly, Outcome, Spec};
-pub use collector::{Collector, Outlet, Wants};
+pub use collector::{Collector, Outlet};
 pub use doubt::{Doubt, Doubted};
 pub use figures::{Counted, Figures, Flow, Journaled};
 pub use held::{AtOnce, Holding, Withheld};

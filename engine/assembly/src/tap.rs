@@ -28,26 +28,18 @@ pub struct Journal {
     pub(crate) intake: Intake,
     pub(crate) when_full: WhenFull,
     pub(crate) known: Directory,
-    pub(crate) handed_on: u64,
 }
 
 impl Journal {
     /// A journal that holds no names yet.
     pub fn new(intake: Intake, when_full: WhenFull) -> Self {
-        Self { intake, when_full, known: Directory::new(0), handed_on: 0 }
+        Self { intake, when_full, known: Directory::new(0) }
     }
 
     /// One that goes on: it holds these names, and its intake says which events.
     #[must_use]
     pub fn knowing(self, names: Directory) -> Self {
         Self { known: names, ..self }
-    }
-
-    /// Findings of events up to this one have been handed on before the restart: when they are found
-    /// again, they are counted and not handed on twice.
-    #[must_use]
-    pub fn handed_on_up_to(self, seq: u64) -> Self {
-        Self { handed_on: seq, ..self }
     }
 }
 

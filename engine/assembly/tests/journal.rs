@@ -3,7 +3,7 @@
 mod recorded;
 
 use engine_assembly::{
-    Assembly, AtOnce, Journal, Journaled, Outcome, Outlet, Roll, Spec, Wants, WhenFull,
+    Assembly, AtOnce, Journal, Journaled, Outcome, Outlet, Roll, Spec, WhenFull,
 };
 use engine_event::body::{End, Order};
 use engine_event::{
@@ -81,8 +81,8 @@ impl Outlet for Told {
         Ok(())
     }
 
-    fn wants(&self) -> Wants {
-        Wants { signals: true, provisional: true }
+    fn wants_provisional(&self) -> bool {
+        true
     }
 
     fn final_up_to(&mut self, next: u64) -> io::Result<()> {

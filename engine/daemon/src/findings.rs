@@ -1,6 +1,6 @@
 //! Findings as text: one JSON object a line. Here ids become names and units become decimals.
 
-use engine_assembly::{Outlet, Roll, Wants};
+use engine_assembly::{Outlet, Roll};
 use engine_event::{Directory, Nanos};
 use engine_observer::{Alert, Feature, Finding, Found, Signal, Unit};
 use engine_ring::spsc;
@@ -70,8 +70,8 @@ impl<W: Write + Send> Outlet for JsonLines<W> {
         self.to.flush().map_err(|error| named(&self.name, &error))
     }
 
-    fn wants(&self) -> Wants {
-        Wants { signals: self.wanted == Wanted::Everything, ..Wants::default() }
+    fn wants_signals(&self) -> bool {
+        self.wanted == Wanted::Everything
     }
 }
 
@@ -117,8 +117,8 @@ impl Outlet for Shown {
         Ok(())
     }
 
-    fn wants(&self) -> Wants {
-        Wants { signals: false, ..Wants::default() }
+    fn wants_signals(&self) -> bool {
+        false
     }
 }
 
@@ -153,13 +153,12 @@ impl Outlet for Outlets {
         self.0.iter_mut().try_for_each(|outlet| outlet.final_up_to(next))
     }
 
-    /// What any of them wants.
-    fn wants(&self) -> Wants {
-        let none = Wants { signals: false, provisional: false };
-        self.0.iter().map(|outlet| outlet.wants()).fold(none, |all, one| Wants {
-            signals: all.signals || one.signals,
-            provisional: all.provisional || one.provisional,
-        })
+    fn wants_signals(&self) -> bool {
+        self.0.iter().any(|outlet| outlet.wants_signals())
+    }
+
+    fn wants_provisional(&self) -> bool {
+        self.0.iter().any(|outlet| outlet.wants_provisional())
     }
 
     fn turn(&mut self, now: Nanos) -> io::Result<()> {
