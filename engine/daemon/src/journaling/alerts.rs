@@ -138,6 +138,10 @@ impl Outlet for AlertLog {
         false
     }
 
+    fn wants_provisional(&self) -> bool {
+        true
+    }
+
     fn turn(&mut self, now: Nanos) -> io::Result<()> {
         self.intake.turn(now);
         match self.intake.durable().failure() {
