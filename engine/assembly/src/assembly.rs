@@ -354,22 +354,31 @@ impl<F: Feed> Assembly<F> {
         self.shards.iter().map(Shard::panel).chain(std::iter::once(self.collector.panel()))
     }
 
-    /// Writes the state of everything behind the feed. Nothing may be under way: see
-    /// [`step`](Self::step).
+    /// Writes the state of everything behind the feed, and the faults that the feed has counted. Nothing
+    /// may be under way: see [`step`](Self::step).
     pub fn save(&self, to: &mut Writer) {
+        self.save_with(to, &self.source.tally().faults);
+    }
+
+    /// The same without the feed's own faults, for a feed that will count them again.
+    pub fn save_behind_feed(&self, to: &mut Writer) {
+        self.save_with(to, &FaultCounts::default());
+    }
+
+    fn save_with(&self, to: &mut Writer, of_feed: &FaultCounts) {
         to.part(self.source.names());
         to.u64(self.source.seq());
         to.part(self.collector.ledger());
-        to.part(&self.faults_besides_panels());
+        to.part(&self.faults_besides_panels(of_feed));
         to.list(&self.shards, |to, shard| to.versioned(PANEL_VERSION, |to| shard.panel().save(to)));
         to.versioned(PANEL_VERSION, |to| self.collector.panel().save(to));
     }
 
-    fn faults_besides_panels(&self) -> FaultCounts {
+    fn faults_besides_panels(&self, of_feed: &FaultCounts) -> FaultCounts {
         let mut faults = self.earlier_faults;
         self.shards.iter().for_each(|shard| faults.add(shard.outbox().faults()));
         faults.add(self.collector.outbox().faults());
-        faults.add(&self.source.tally().faults);
+        faults.add(of_feed);
         faults
     }
 

@@ -150,7 +150,8 @@ impl<F: Feed> Source<F> {
             Ok(FeedTurn::Ended) => self.state = State::Ending,
             Err(error) => {
                 self.error = Some(error);
-                self.state = State::Ending;
+                let is_told = self.feed.tells_its_end();
+                self.state = if is_told { State::Closing } else { State::Ending };
             }
         }
         Turn::Worked((self.sequencer.seq - before) as usize)

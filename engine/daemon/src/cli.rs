@@ -114,6 +114,12 @@ pub(crate) struct Replay {
     /// Write the latencies of each second here by stage, as HdrHistogram's interval log
     #[arg(long, value_name = "OUT.hlog")]
     pub(crate) hlog: Option<PathBuf>,
+    /// Write every event into a journal in this folder; findings are final when their events are on disk
+    #[arg(long, value_name = "DIR")]
+    pub(crate) journal: Option<PathBuf>,
+    /// The journal holds the beginning of this replay: go on behind it
+    #[arg(long, requires = "journal")]
+    pub(crate) resume: bool,
     /// Take machine, bounds, strategies and surveillance from this configuration
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

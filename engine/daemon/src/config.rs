@@ -4,6 +4,7 @@
 
 mod api;
 mod feed;
+mod journal;
 mod latency;
 
 use crate::failure::Failure;
@@ -25,6 +26,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 pub(crate) use api::Api;
+pub(crate) use journal::{Journal, Keep};
 pub(crate) use latency::{Hlog, Latencies};
 
 /// A configuration, checked.
@@ -40,6 +42,7 @@ pub(crate) struct Config {
     pub(crate) sinks: Vec<Sink>,
     pub(crate) latencies: Latencies,
     pub(crate) api: Option<Api>,
+    pub(crate) journal: Option<Journal>,
 }
 
 /// One `[[feed]]`.
@@ -81,6 +84,8 @@ pub(crate) struct Sink {
     /// Where in a configuration it stands, as `file:line:column`.
     pub(crate) place: Option<String>,
     pub(crate) wanted: Wanted,
+    /// Whether findings are written at once, although they may still be lost with the power.
+    pub(crate) provisional: bool,
 }
 
 /// The file as it is written, but for strategies and surveillance, whose tables belong to those crates.
@@ -97,6 +102,7 @@ struct File {
     sink: Vec<Spanned<SinkTable>>,
     latency: Option<latency::Table>,
     api: Option<Spanned<api::Table>>,
+    journal: Option<journal::Table>,
     #[serde(default)]
     #[expect(dead_code, reason = "named here so that they are known; read by their own crates")]
     strategy: Option<IgnoredAny>,
@@ -162,6 +168,8 @@ struct SinkTable {
     path: Option<Spanned<PathBuf>>,
     #[serde(default)]
     only: WantedWord,
+    #[serde(default)]
+    provisional: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -234,6 +242,7 @@ impl Config {
             sinks: sinks(file.sink, written)?,
             latencies: latency::latencies(file.latency, written)?,
             api: api::api(file.api, written)?,
+            journal: journal::journal(file.journal, written)?,
         })
     }
 }
@@ -313,7 +322,7 @@ fn sinks(tables: Vec<Spanned<SinkTable>>, written: &Written<'_>) -> Result<Vec<S
 
 fn sink(table: Spanned<SinkTable>, written: &Written<'_>) -> Result<Sink, Wrong> {
     let span = table.span();
-    let SinkTable { kind, path, only } = table.into_inner();
+    let SinkTable { kind, path, only, provisional } = table.into_inner();
     let place = written.place(&path.as_ref().map_or(span.clone(), Spanned::span));
     let path = match (kind, path) {
         (SinkWord::Jsonl, Some(path)) => Some(written.resolve(path.get_ref())),
@@ -327,7 +336,7 @@ fn sink(table: Spanned<SinkTable>, written: &Written<'_>) -> Result<Sink, Wrong>
         WantedWord::Everything => Wanted::Everything,
         WantedWord::Alerts => Wanted::Alerts,
     };
-    Ok(Sink { path, place: Some(place), wanted })
+    Ok(Sink { path, place: Some(place), wanted, provisional })
 }
 
 /// `[[strategy]]`: a name, and the parameters of the strategy that has it.

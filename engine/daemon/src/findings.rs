@@ -1,9 +1,14 @@
 //! Findings as text: one JSON object a line. Here ids become names and units become decimals.
 
+mod last;
+
+pub(crate) use last::Last;
+
 use engine_assembly::{Outlet, Roll};
 use engine_event::Directory;
 use engine_observer::{Alert, Feature, Finding, Found, Signal, Unit};
 use engine_ring::spsc;
+use last::{Known, Look};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use std::fs::File;
@@ -24,13 +29,25 @@ pub(crate) struct JsonLines<W: Write> {
     to: W,
     wanted: Wanted,
     name: PathBuf,
+    /// What is there already, until it was found again.
+    known: Option<Known>,
 }
 
 impl JsonLines<BufWriter<File>> {
     /// Into a file, which begins anew.
     pub(crate) fn create(path: &Path, wanted: Wanted) -> io::Result<Self> {
         let file = File::create(path).map_err(|error| named(path, &error))?;
-        Ok(Self { to: BufWriter::with_capacity(1 << 18, file), wanted, name: path.into() })
+        Ok(Self::of(file, wanted, path, None))
+    }
+
+    /// Behind what an earlier run has written into it. That will come again, up to the event `end` at most.
+    pub(crate) fn resume(path: &Path, wanted: Wanted, last: &Last, end: u64) -> io::Result<Self> {
+        let file = last.open(path).map_err(|error| named(path, &error))?;
+        Ok(Self::of(file, wanted, path, last.known(end)))
+    }
+
+    fn of(file: File, wanted: Wanted, path: &Path, known: Option<Known>) -> Self {
+        Self { to: BufWriter::with_capacity(1 << 18, file), wanted, name: path.into(), known }
     }
 }
 
@@ -40,6 +57,7 @@ impl JsonLines<BufWriter<io::Stdout>> {
             to: BufWriter::with_capacity(1 << 16, io::stdout()),
             wanted,
             name: "standard output".into(),
+            known: None,
         }
     }
 }
@@ -59,15 +77,63 @@ impl<W: Write + Send> Outlet for JsonLines<W> {
         if self.wanted == Wanted::Alerts && alert.is_none() {
             return Ok(());
         }
-        let line = Line { finding, alert, names: roll.call() };
-        serde_json::to_writer(&mut self.to, &line)
-            .map_err(io::Error::from)
+        if let Some(known) = &mut self.known {
+            match known.look(finding, alert, roll)? {
+                Look::IsKnown => return Ok(()),
+                Look::IsLast => {
+                    self.known = None;
+                    return Ok(());
+                }
+                Look::IsNew => self.known = None,
+            }
+        }
+        write(&mut self.to, finding, alert, roll)
             .and_then(|()| self.to.write_all(b"\n"))
             .map_err(|error| named(&self.name, &error))
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.to.flush().map_err(|error| named(&self.name, &error))
+    }
+
+    fn wants_signals(&self) -> bool {
+        self.wanted == Wanted::Everything
+    }
+}
+
+/// Writes a finding as JSON.
+pub(crate) fn write(
+    to: &mut impl Write,
+    finding: &Finding,
+    alert: Option<&Alert>,
+    roll: &mut Roll,
+) -> io::Result<()> {
+    let line = Line { finding, alert, names: roll.call() };
+    serde_json::to_writer(to, &line).map_err(io::Error::from)
+}
+
+/// Says nothing of findings up to an event, which somebody was told of before.
+pub(crate) struct After<O>(pub(crate) u64, pub(crate) O);
+
+impl<O: Outlet> Outlet for After<O> {
+    fn take(
+        &mut self,
+        finding: &Finding,
+        alert: Option<&Alert>,
+        roll: &mut Roll,
+    ) -> io::Result<()> {
+        if finding.place.seq <= self.0 {
+            return Ok(());
+        }
+        self.1.take(finding, alert, roll)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.1.flush()
+    }
+
+    fn wants_signals(&self) -> bool {
+        self.1.wants_signals()
     }
 }
 

@@ -9,6 +9,7 @@ mod findings;
 mod hlog;
 mod intervals;
 mod jitter;
+mod journaling;
 mod machine;
 mod output;
 mod plot;

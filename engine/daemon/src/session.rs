@@ -1,21 +1,25 @@
 //! One run of the pipeline, from opened feeds to the summary.
 
-use crate::config::{self, Config, Feed, Sink};
+use crate::config::{self, Config, Feed, Origin, Sink};
 use crate::failure::Failure;
-use crate::findings::{self, JsonLines, Outlets};
+use crate::findings::{self, After, JsonLines, Last, Outlets};
 use crate::intervals::{self, Log, Reader};
+use crate::journaling::{Continued, Follower, Journaling};
 use crate::output::tell;
 use crate::summary::{Circumstances, OpenLoop, Summary};
 use crate::view::{self, About, View};
 use crate::wiring::{Laid, Machine};
 use anyhow::{Context, anyhow};
 use engine_api::{Server, Status};
-use engine_assembly::{Assembly, Outlet};
+use engine_assembly::{Assembly, AtOnce, Outlet, Spec};
 use engine_event::{Clock, Directory, Nanos, WallClock};
+use engine_journal::{JournalFeed, Reach, RealDisk};
+use engine_observer::Roster;
 use engine_pipeline::{FeedError, FeedTurn, Plan, PlanError, Stopped, Tally, Timing};
 use feeds::transport::udp::{Received, Recorded};
 use feeds::{
-    AnyFeed, Arrivals, Format, Listen, LiveFeed, LiveProtocol, Merged, Paced, Speed, Until,
+    AnyFeed, Arrivals, Format, Listen, LiveFeed, LiveProtocol, Merged, Paced, Past, Resumed, Speed,
+    Until,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::fs;
@@ -30,9 +34,23 @@ use std::time::{Duration, Instant};
 /// All feeds of a run, as one.
 pub(crate) enum Feeds {
     /// Files, merged by event time.
-    Files(Box<Until<Paced<Merged<AnyFeed>>>>),
+    Files(Box<Files>),
     /// Live feeds, in the order of arrival.
-    Live(Arrivals<LiveFeed>),
+    Live(Box<Continued<Arrivals<LiveFeed>>>),
+    /// A journal, again.
+    Journal(Box<Until<Paced<JournalFeed<RealDisk>>>>),
+}
+
+/// What a journal holds of them, and then the files.
+type Files = Continued<Until<Paced<Resumed<Merged<AnyFeed>>>>>;
+
+/// Where a run with a journal begins.
+#[derive(Clone, Copy)]
+struct Begins<'a> {
+    journaling: &'a Journaling,
+    /// The last event of the state that it begins with.
+    after: u64,
+    subjects_max: u32,
 }
 
 impl engine_pipeline::Feed for Feeds {
@@ -46,6 +64,7 @@ impl engine_pipeline::Feed for Feeds {
         match self {
             Feeds::Files(feed) => feed.poll(now, names, sink),
             Feeds::Live(feed) => feed.poll(now, names, sink),
+            Feeds::Journal(feed) => feed.poll(now, names, sink),
         }
     }
 
@@ -53,6 +72,7 @@ impl engine_pipeline::Feed for Feeds {
         match self {
             Feeds::Files(feed) => feed.tally(),
             Feeds::Live(feed) => feed.tally(),
+            Feeds::Journal(feed) => feed.tally(),
         }
     }
 
@@ -60,6 +80,7 @@ impl engine_pipeline::Feed for Feeds {
         match self {
             Feeds::Files(feed) => feed.tally_into(all),
             Feeds::Live(feed) => feed.tally_into(all),
+            Feeds::Journal(feed) => feed.tally_into(all),
         }
     }
 
@@ -67,6 +88,15 @@ impl engine_pipeline::Feed for Feeds {
         match self {
             Feeds::Files(feed) => feed.timing(),
             Feeds::Live(feed) => feed.timing(),
+            Feeds::Journal(feed) => feed.timing(),
+        }
+    }
+
+    fn tells_its_end(&self) -> bool {
+        match self {
+            Feeds::Files(feed) => feed.tells_its_end(),
+            Feeds::Live(feed) => feed.tells_its_end(),
+            Feeds::Journal(feed) => feed.tells_its_end(),
         }
     }
 }
@@ -77,7 +107,17 @@ impl Feeds {
         feeds: &[Feed],
         speed: Speed,
         (begins, until): (Nanos, Nanos),
+        goes_on: Option<Begins<'_>>,
     ) -> Result<(Self, Option<&'static str>), Failure> {
+        if let [Feed { origin: Origin::File(path), place, .. }] = feeds
+            && engine_audit::is_journal(path)
+        {
+            let feed = JournalFeed::open(RealDisk::open(Reach::Cache), path, 0);
+            let feed = feed.map_err(|error| Failure::data(error).placed(place.as_deref()))?;
+            let paced = Paced::from(feed, speed, begins);
+            return Ok((Feeds::Journal(Box::new(Until::new(paced, until))), Some("event")));
+        }
+        let tail = goes_on.map(|begins| begins.tail()).transpose()?.flatten();
         let live: Vec<_> = feeds.iter().filter_map(|feed| Some((feed, feed.live()?))).collect();
         if live.is_empty() {
             let opened = feeds.iter().map(open_file).collect::<Result<Vec<_>, _>>()?;
@@ -86,8 +126,14 @@ impl Feeds {
                 check_flags(options, &opened.iter().map(AnyFeed::format).collect::<Vec<_>>())?;
             }
             let places = common(opened.iter().map(|feed| feed.format().place()));
-            let paced = Paced::from(Merged::new(opened), speed, begins);
-            return Ok((Feeds::Files(Box::new(Until::new(paced, until))), places));
+            let merged = Merged::new(opened);
+            let resumed = match goes_on.and_then(|begins| begins.past(feeds)) {
+                None => Resumed::new(merged),
+                Some((past, names)) => Resumed::after(merged, past, names),
+            };
+            let paced = Paced::from(resumed, speed, begins);
+            let files = Continued::new(tail, Until::new(paced, until));
+            return Ok((Feeds::Files(Box::new(files)), places));
         }
         let open = |(feed, (protocol, listen)): (&Feed, (LiveProtocol, &Listen))| {
             check_recording(feed, listen)?;
@@ -97,29 +143,58 @@ impl Feeds {
             Ok::<_, Failure>(opened)
         };
         let opened = live.into_iter().map(open).collect::<Result<Vec<_>, _>>()?;
-        Ok((Feeds::Live(Arrivals::new(opened)), Some("packet")))
+        let arrivals = Arrivals::new(opened);
+        let live = match goes_on.and_then(|begins| begins.journaling.last()) {
+            None => Continued::new(tail, arrivals),
+            Some(last) => Continued::live(tail, arrivals, last.event_at),
+        };
+        Ok((Feeds::Live(Box::new(live)), Some("packet")))
     }
 
     /// How events were paced, if they were.
     fn open_loop(&self) -> Option<OpenLoop> {
-        let Feeds::Files(files) = self else { return None };
-        let expected_interval = files.feed().expected_interval()?;
-        Some(OpenLoop { speed: files.feed().speed(), expected_interval })
+        let (speed, expected_interval) = match self {
+            Feeds::Files(files) => {
+                let paced = files.feed_ref().feed();
+                (paced.speed(), paced.expected_interval()?)
+            }
+            Feeds::Journal(journal) => (journal.feed().speed(), journal.feed().expected_interval()?),
+            Feeds::Live(_) => return None,
+        };
+        Some(OpenLoop { speed, expected_interval })
     }
 
     /// Why feeds broke off, besides the first of them, whose reason ended the run.
     fn more_errors(&mut self) -> &[FeedError] {
         match self {
-            Feeds::Files(files) => files.feed().feed().more_errors(),
-            Feeds::Live(live) => live.more_errors(),
+            Feeds::Files(files) => files.feed_ref().feed().feed().feed().more_errors(),
+            Feeds::Live(live) => live.feed_ref().more_errors(),
+            Feeds::Journal(_) => &[],
         }
     }
 
     /// Ends recordings; what the live feeds received.
     fn received(&mut self) -> Vec<Received> {
         let Feeds::Live(live) = self else { return Vec::new() };
+        let live = live.feed();
         live.feeds().iter_mut().for_each(LiveFeed::end_recording);
         live.feeds().iter().map(LiveFeed::received).collect()
+    }
+}
+
+impl Begins<'_> {
+    /// What earlier runs have left behind the state.
+    fn tail(&self) -> Result<Option<JournalFeed<RealDisk>>, Failure> {
+        let has_tail = self.after < self.journaling.end();
+        has_tail.then(|| self.journaling.tail(self.after)).transpose()
+    }
+
+    /// What the journal holds of these files.
+    fn past(&self, feeds: &[Feed]) -> Option<(Past, Directory)> {
+        let input = feeds.first()?.path()?.to_path_buf();
+        let events = self.journaling.end();
+        let past = Past { events, last: self.journaling.last(), input };
+        (events > 0).then(|| (past, Directory::new(self.subjects_max)))
     }
 }
 
@@ -138,6 +213,7 @@ pub(crate) struct Session {
     log: Option<Log>,
     view: Option<(View, Server)>,
     interval: Duration,
+    journaling: Option<(Journaling, Option<Follower>)>,
 }
 
 impl Session {
@@ -145,27 +221,45 @@ impl Session {
     /// run in order; the second one ends the process at once.
     pub(crate) fn open(config: Config) -> Result<Self, Failure> {
         let plan = plan(&config).map_err(Failure::usage)?;
-        let Config { mut machine, feeds, speed, until, bounds, roster, sinks, latencies, api } =
+        let Config { mut machine, feeds, speed, until, bounds, roster, sinks, latencies, api, journal } =
             config;
         machine.spec.bounds = bounds;
-        let (feed, places) = Feeds::open(&feeds, speed, (machine.spec.begins, until))?;
-        let names = Directory::new(bounds.subjects_max);
-        let mut outlets = open_sinks(&sinks, &feeds)?;
+        for sink in &sinks {
+            check_sink(sink, &feeds)?;
+        }
+        let inputs: Vec<_> = feeds.iter().map(Feed::in_words).collect();
+        let journaling =
+            journal.map(|journal| Journaling::open(&journal, &roster, &inputs)).transpose()?;
         let log = latencies.hlog.as_ref().map(|hlog| {
             intervals::check(hlog, &feeds, &sinks)?;
             Log::begin(hlog)
         });
         let log = log.transpose()?;
         let listener = api.as_ref().map(view::bind).transpose()?;
-        let shown = listener.map(|listener| {
-            let (shown, recent) = findings::recent(Status::ALERTS_MAX);
-            outlets.push(Box::new(shown));
-            (listener, recent)
-        });
-        let outlet = Box::new(Outlets(outlets));
-        let mut assembly = Assembly::new(feed, names, &roster, outlet, machine.spec);
+        let span = (machine.spec.begins, until);
+        let open = |goes_on: Option<Begins<'_>>| Feeds::open(&feeds, speed, span, goes_on);
+        let opened = match journaling {
+            None => {
+                let (feed, places) = open(None)?;
+                let mut outlets = open_sinks(&sinks)?;
+                let recent = listener.is_some().then(|| {
+                    let (shown, recent) = findings::recent(Status::ALERTS_MAX);
+                    outlets.push(Box::new(shown));
+                    recent
+                });
+                let outlet = Box::new(Outlets(outlets));
+                let names = Directory::new(bounds.subjects_max);
+                let assembly = Assembly::new(feed, names, &roster, outlet, machine.spec);
+                Opened { assembly, places, recent, journaling: None }
+            }
+            Some(journaling) => {
+                open_with(journaling, open, &sinks, &roster, machine.spec, listener.is_some())?
+            }
+        };
+        let Opened { mut assembly, places, recent, journaling } = opened;
+        let shown = listener.zip(recent);
         let about = About {
-            topology: Laid(&plan).to_string(),
+            topology: Laid { plan: &plan, journal: journaling.is_some() }.to_string(),
             ring_capacity: machine.spec.ring_events as u64,
             sample_every: machine.spec.sample_every,
         };
@@ -178,7 +272,7 @@ impl Session {
         let symbols = feeds.into_iter().flat_map(|feed| feed.options.symbols.unwrap_or_default());
         let symbols = symbols.collect();
         let interval = latencies.interval;
-        Ok(Self { assembly, machine, plan, places, symbols, log, view, interval })
+        Ok(Self { assembly, machine, plan, places, symbols, log, view, interval, journaling })
     }
 
     /// Where requests are answered, if they are.
@@ -187,8 +281,8 @@ impl Session {
     }
 
     /// How the stages are laid out.
-    pub(crate) fn plan(&self) -> &Plan {
-        &self.plan
+    pub(crate) fn laid(&self) -> Laid<'_> {
+        Laid { plan: &self.plan, journal: self.journaling.is_some() }
     }
 
     /// Runs to the end, or until SIGTERM or SIGINT: then what is under way is finished first.
@@ -206,6 +300,7 @@ impl Session {
         let started = Instant::now();
         let ran = self.assembly.run(&self.plan);
         let elapsed = started.elapsed();
+        let unjournaled = self.close_journal(ran.is_ok());
         let mut outcome = self.assembly.outcome();
         let mut logged = None;
         if let Some(reader) = reader {
@@ -241,12 +336,26 @@ impl Session {
             (Err(error), ..) => Err(Ended::Failed(anyhow::Error::from(error).into())),
             (_, Some(error), _) => Err(Ended::Unwritten(error)),
             (_, _, Some(error)) => Err(Ended::Failed(error.into())),
-            _ => match unrecorded {
+            _ => match unjournaled.or(unrecorded) {
                 Some(what) => Err(Ended::Failed(anyhow!(what).into())),
                 None => Ok(()),
             },
         };
         (summary, ended)
+    }
+
+    /// Waits until the journal is on disk and leaves a checkpoint behind. Why that did not work, if so.
+    fn close_journal(&mut self, is_whole: bool) -> Option<String> {
+        let (mut journaling, follower) = self.journaling.take()?;
+        let failure = journaling.close();
+        if let Some(Err(what)) = follower.map(Follower::end) {
+            tracing::warn!("no checkpoints were made any more: {what}");
+        }
+        if failure.is_some() || !is_whole {
+            return failure;
+        }
+        let saved = journaling.save(&mut self.assembly);
+        saved.err().map(|error| format!("the last checkpoint was not written: {error:#}"))
     }
 
     fn warn_of_unknown_symbols(&mut self) {
@@ -278,7 +387,7 @@ const UNWRITTEN: &str = "findings cannot be written";
 
 /// How a configuration's stages lie on this machine.
 pub(crate) fn plan(config: &Config) -> Result<Plan, PlanError> {
-    config.machine.plan::<Feeds>(config.speed == Speed::Max)
+    config.machine.plan::<Feeds>(config.speed == Speed::Max, config.journal.is_some())
 }
 
 /// Opens a file; one that is not there is the fault of the configuration that names it.
@@ -354,14 +463,95 @@ fn nearest_beside(path: &Path) -> Option<String> {
     config::nearest(&path.file_name()?.to_string_lossy(), &names)
 }
 
-fn open_sinks(sinks: &[Sink], feeds: &[Feed]) -> Result<Vec<Box<dyn Outlet>>, Failure> {
+fn open_sinks(sinks: &[Sink]) -> Result<Vec<Box<dyn Outlet>>, Failure> {
     let open = |sink: &Sink| -> Result<Box<dyn Outlet>, Failure> {
         let Some(path) = &sink.path else { return Ok(Box::new(JsonLines::stdout(sink.wanted))) };
-        check_sink(sink, feeds)?;
-        let file = JsonLines::create(path, sink.wanted).context(UNWRITTEN);
-        Ok(Box::new(file.map_err(|error| Failure::from(error).placed(sink.place.as_deref()))?))
+        let file = JsonLines::create(path, sink.wanted);
+        Ok(Box::new(file.map_err(|error| unwritable(sink, error))?))
     };
     sinks.iter().map(open).collect()
+}
+
+fn unwritable(sink: &Sink, error: io::Error) -> Failure {
+    Failure::from(anyhow!(error).context(UNWRITTEN)).placed(sink.place.as_deref())
+}
+
+/// A pipeline and what belongs to it.
+struct Opened {
+    assembly: Assembly<Feeds>,
+    places: Option<&'static str>,
+    recent: Option<findings::Recent>,
+    journaling: Option<(Journaling, Option<Follower>)>,
+}
+
+/// A pipeline that goes on where its journal ends: with the newest checkpoint from which everything can be
+/// found again that is not in the sinks yet, and the tail behind it.
+fn open_with(
+    mut journaling: Journaling,
+    open: impl Fn(Option<Begins<'_>>) -> Result<(Feeds, Option<&'static str>), Failure>,
+    sinks: &[Sink],
+    roster: &Roster,
+    spec: Spec,
+    is_shown: bool,
+) -> Result<Opened, Failure> {
+    let end = journaling.end();
+    let lasts = sinks.iter().map(|sink| match &sink.path {
+        Some(path) if end > 0 => Last::of(path).map_err(|error| unwritable(sink, error)),
+        _ => Ok(Last::Absent),
+    });
+    let lasts = lasts.collect::<Result<Vec<_>, _>>()?;
+    let before = lasts.iter().map(Last::before).min().unwrap_or(u64::MAX);
+    let state = journaling.newest_state(before);
+    let after = state.as_ref().map_or(0, |state| state.seq);
+    let names = Directory::new(spec.bounds.subjects_max);
+    let begins = Begins { journaling: &journaling, after, subjects_max: spec.bounds.subjects_max };
+    let (feed, places) = open(Some(begins))?;
+    let follower = (journaling.config().checkpoint_events > 0)
+        .then(|| Follower::start(&journaling, state.as_ref(), roster, spec))
+        .transpose()?;
+
+    let mut outlets: Vec<Box<dyn Outlet>> = Vec::new();
+    for (sink, last) in sinks.iter().zip(&lasts) {
+        let outlet: Box<dyn Outlet> = match &sink.path {
+            None => Box::new(After(end, JsonLines::stdout(sink.wanted))),
+            Some(path) => {
+                let lines = match end {
+                    0 => JsonLines::create(path, sink.wanted),
+                    _ => JsonLines::resume(path, sink.wanted, last, end),
+                };
+                Box::new(lines.map_err(|error| unwritable(sink, error))?)
+            }
+        };
+        outlets.push(if sink.provisional { Box::new(AtOnce(outlet)) } else { outlet });
+    }
+    let recent = is_shown.then(|| {
+        let (shown, recent) = findings::recent(Status::ALERTS_MAX);
+        outlets.push(Box::new(After(end, shown)));
+        recent
+    });
+    if journaling.has_changed() {
+        outlets = outlets.into_iter().map(|of| Box::new(After(end, of)) as Box<dyn Outlet>).collect();
+    }
+    outlets.push(Box::new(journaling.alert_log(after)));
+    let outlet = Box::new(Outlets(outlets));
+    let assembly = match &state {
+        None => Assembly::new(feed, names, roster, outlet, spec),
+        Some(state) => Assembly::resume(feed, names, roster, outlet, spec, &state.assembly)
+            .map_err(|error| {
+                let path = journaling.checkpoints().path(state.seq);
+                let way = "move it away to begin with an older one";
+                Failure::data(anyhow!("{}: {error}: {way}", path.display()))
+            })?,
+    };
+    journaling.begin()?;
+    if end > 0 {
+        let folder = journaling.folder().display();
+        let tail = end - after;
+        tell(format_args!("tapewatch: {folder} goes on behind event {end}, {tail} of them again\n"));
+    }
+    let known = known_names(&journaling)?;
+    let assembly = assembly.with_journal(journaling.journal(known));
+    Ok(Opened { assembly, places, recent, journaling: Some((journaling, follower)) })
 }
 
 /// Refuses what can be told to go wrong before a sink's file begins anew.

@@ -19,10 +19,15 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// Lays the stages out over the cores.
-    pub(crate) fn plan<F: Feed>(&self, bounded: bool) -> Result<Plan, PlanError> {
+    pub(crate) fn plan<F: Feed>(&self, bounded: bool, journal: bool) -> Result<Plan, PlanError> {
+        let shards = self.spec.shards;
+        let roles = match journal {
+            true => Assembly::<F>::roles_with_journal(shards),
+            false => Assembly::<F>::roles(shards),
+        };
         let layout = Layout {
             topology: self.topology,
-            roles: &Assembly::<F>::roles(self.spec.shards),
+            roles: &roles,
             cores: &allowed_cores(),
             spread: self.spread,
             force: self.force,
@@ -33,16 +38,22 @@ impl Machine {
 }
 
 /// A plan in words: `pinned, 2 allowed cores; core 0: source; core 1: shard 0, collector`.
-pub(crate) struct Laid<'a>(pub(crate) &'a Plan);
+pub(crate) struct Laid<'a> {
+    pub(crate) plan: &'a Plan,
+    /// Whether there is a journal's stage behind the source.
+    pub(crate) journal: bool,
+}
 
 impl fmt::Display for Laid<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Plan { topology, threads, reason } = self.0;
+        let Plan { topology, threads, reason } = self.plan;
+        let first = 1 + usize::from(self.journal);
         let last = threads.iter().flat_map(|thread| &thread.stages).max().copied().unwrap_or(0);
         let stage = |stage: &usize| match *stage {
             0 => "source".to_string(),
             stage if stage == last => "collector".to_string(),
-            stage => format!("shard {}", stage - 1),
+            1 if self.journal => "journal".to_string(),
+            stage => format!("shard {}", stage - first),
         };
         write!(f, "{}, {reason}", if *topology == Topology::Pinned { "pinned" } else { "fused" })?;
         for thread in threads {
@@ -85,6 +96,7 @@ pub(crate) fn usual_config() -> Config {
         sinks: Vec::new(),
         latencies: Latencies::default(),
         api: None,
+        journal: None,
     }
 }
 

@@ -67,6 +67,8 @@ faults! {
     Evicted = 17 "evicted",
     /// More findings for one event than the outbox may hold.
     OutboxFull = 18 "outbox-full",
+    /// The run was interrupted and goes on: nobody knows what a live feed has told meanwhile.
+    Interrupted = 19 "interrupted",
 }
 
 impl fmt::Display for Fault {

@@ -34,6 +34,8 @@ pub struct JournalFeed<D: Disk> {
     left_out: u64,
     /// Whether the last one was.
     in_hole: bool,
+    /// Subjects up to here were defined by what was read.
+    defined: u32,
 }
 
 impl<D: Disk> JournalFeed<D> {
@@ -58,6 +60,7 @@ impl<D: Disk> JournalFeed<D> {
             tally: Tally::default(),
             left_out: 0,
             in_hole: false,
+            defined: 0,
         })
     }
 
@@ -81,6 +84,11 @@ impl<D: Disk> JournalFeed<D> {
     /// The number that comes next.
     pub fn next(&self) -> u64 {
         self.next
+    }
+
+    /// How many subjects the events that were read define, counted from the first one's id.
+    pub fn defined(&self) -> u32 {
+        self.defined
     }
 
     /// How many events are missing in what was read.
@@ -182,6 +190,9 @@ impl<D: Disk> Feed for JournalFeed<D> {
                 self.left_out += 1;
             } else {
                 self.in_hole = false;
+                if event.kind() == Kind::Define {
+                    self.defined = self.defined.max(event.subject.0 + 1);
+                }
                 self.last_at = event.event_at;
                 self.tally.message(event.kind() as u8, event.event_at);
                 self.tally.bytes += size_of::<Event>() as u64;

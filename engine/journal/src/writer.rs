@@ -4,7 +4,7 @@
 //! thread, or a simulator, calls it over and over.
 
 use crate::intake::{Block, Handed, Outlet};
-use crate::{Disk, Done, Durable, Pages, Write, block};
+use crate::{Disk, Done, Durable, Identity, Pages, Write, block};
 use engine_audit::layout::{
     BlockKind, Hash, Head, PAGE, SEGMENT_MAGIC, Seal, SegmentHeader, SideHeader, Stream, VERSION,
     segment_name, side,
@@ -14,15 +14,6 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use zerocopy::{FromZeros, IntoBytes};
-
-/// Who writes: the journal's id, and the key that signs.
-#[derive(Clone, Debug)]
-pub struct Identity {
-    /// The journal's id.
-    pub journal: [u8; 16],
-    /// Signs seals and heads.
-    pub key: ed25519_dalek::SigningKey,
-}
 
 /// Where a stream goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -9,6 +9,7 @@ mod mapped;
 mod merged;
 mod paced;
 pub mod publish;
+mod resumed;
 #[cfg(test)]
 mod testing;
 pub mod udp;
@@ -22,5 +23,6 @@ pub use live::{LiveFeed, LiveProtocol};
 pub use mapped::Mapped;
 pub use merged::Merged;
 pub use paced::{Paced, Speed};
+pub use resumed::{Past, Resumed};
 pub use udp::{Listen, Udp};
 pub use until::Until;

@@ -194,6 +194,10 @@ impl<F: Feed> Feed for Paced<F> {
             Speed::Times(_) | Speed::Rate(_) => Timing::Due,
         }
     }
+
+    fn tells_its_end(&self) -> bool {
+        self.feed.tells_its_end()
+    }
 }
 
 struct Bounded<'a>(&'a mut Vec<Event>);

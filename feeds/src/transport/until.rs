@@ -55,6 +55,10 @@ impl<F: Feed> Feed for Until<F> {
     fn timing(&self) -> Timing {
         self.feed.timing()
     }
+
+    fn tells_its_end(&self) -> bool {
+        self.feed.tells_its_end()
+    }
 }
 
 struct Before<'a, S> {

@@ -1,7 +1,7 @@
 //! `tapewatch replay`: files through the whole pipeline.
 
 use crate::cli::{Input, Replay};
-use crate::config::{Config, Feed, Hlog, Origin, Sink};
+use crate::config::{Config, Feed, Hlog, Journal, Origin, Sink};
 use crate::failure::Failure;
 use crate::findings::Wanted;
 use crate::output::{print, tell};
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 pub(crate) fn run(arguments: Replay) -> Result<(), Failure> {
     let Replay { files, input, speed, topology, shards, spread, force, .. } = arguments;
-    let Replay { rate, from, to, findings, hlog, config, json, .. } = arguments;
+    let Replay { rate, from, to, findings, hlog, config, json, journal, resume, .. } = arguments;
     let mut config = match config {
         Some(path) => Config::read(&path)?,
         None => wiring::usual_config(),
@@ -29,6 +29,7 @@ pub(crate) fn run(arguments: Replay) -> Result<(), Failure> {
     config.latencies.hlog = hlog.map(|path| Hlog { path, place: None });
     config.sinks = findings.into_iter().map(sink).collect();
     config.api = None;
+    config.journal = journal.map(|folder| Journal { resumes: resume, ..Journal::usual(folder) });
     config.until = to.unwrap_or(Nanos::END);
     let machine = &mut config.machine;
     machine.spec.begins = from.unwrap_or_default();
@@ -67,7 +68,7 @@ pub(super) fn or_stdin(path: PathBuf) -> PathBuf {
 
 fn sink(path: PathBuf) -> Sink {
     let path = Some(path).filter(|path| path.as_os_str() != "-");
-    Sink { path, place: None, wanted: Wanted::Everything }
+    Sink { path, place: None, wanted: Wanted::Everything, provisional: false }
 }
 
 /// What the flags say about reading a file.

@@ -5,7 +5,6 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::output::tell;
 use crate::session::{self, Session};
-use crate::wiring::Laid;
 use anyhow::anyhow;
 
 pub(crate) fn run(arguments: &Run) -> Result<(), Failure> {
@@ -20,7 +19,7 @@ pub(crate) fn run(arguments: &Run) -> Result<(), Failure> {
     if let Some(address) = session.api() {
         tell(format_args!("tapewatch: answers at http://{address}\n"));
     }
-    tell(format_args!("tapewatch: running, {}\n", Laid(session.plan())));
+    tell(format_args!("tapewatch: running, {}\n", session.laid()));
     let (summary, ended) = session.run();
     tell(summary); // standard output belongs to the findings
     ended.map_err(Failure::from)
