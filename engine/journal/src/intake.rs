@@ -69,6 +69,8 @@ pub struct Intake {
     blocks: usize,
     /// Side records that go with the next block.
     sides: Sides,
+    /// How many of them are numbered.
+    numbered: u64,
     /// The number of the next event.
     next: u64,
     hole: Option<(u64, u64)>,
@@ -134,6 +136,7 @@ impl Intake {
             block_bytes,
             blocks,
             sides: Sides::default(),
+            numbered: 0,
             next,
             hole: None,
             since: None,
@@ -214,6 +217,7 @@ impl Intake {
     pub fn note_next(&mut self, kind: u16, body: &[u8], now: Nanos) -> u64 {
         self.note(kind, body, now);
         self.next += 1;
+        self.numbered += 1;
         self.next - 1
     }
 
@@ -274,6 +278,11 @@ impl Intake {
     fn send(&mut self, mut pages: Pages, events: usize, (first, next): (u64, u64)) {
         let at = BlockHeader::BYTES + events * (EVENT + 4);
         let (bytes, sides) = self.sides.take(self.block_bytes - at);
+        // Records that are numbered are numbered from the first that waits.
+        let taken = self.numbered.min(sides.into());
+        let first = first - if events == 0 { self.numbered } else { 0 };
+        let next = if events == 0 { first + taken } else { next };
+        self.numbered -= taken;
         pages.bytes_mut()[at..at + bytes.len()].copy_from_slice(&bytes);
         let block = Block { pages, events, side_bytes: bytes.len(), sides, first, next };
         let handed = self.to.push(Handed::Block(block));
@@ -301,6 +310,7 @@ impl Intake {
     fn forget(&mut self) {
         (self.events, self.since, self.hole) = (0, None, None);
         self.sides = Sides::default();
+        self.numbered = 0;
     }
 
     /// Hands over everything and says that nothing follows. Returns whether that was possible: if not, the

@@ -248,7 +248,7 @@ impl<D: Disk, C: Clock> Writer<D, C> {
         let write = Write { block: self.started, pages: block.pages, range: 0..bytes, at: open.at };
         self.disk.start(&open.file, write);
         (open.at, open.hash) = (open.at + bytes as u64, header.hash);
-        open.events += block.events as u64;
+        open.events += block.next - block.first;
     }
 
     /// A write is done: what is durable now without a gap is told to everybody.
