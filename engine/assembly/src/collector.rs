@@ -98,6 +98,10 @@ impl<O: Outlet + ?Sized> Outlet for Box<O> {
         (**self).wants_signals()
     }
 
+    fn wants_provisional(&self) -> bool {
+        (**self).wants_provisional()
+    }
+
     fn turn(&mut self, now: Nanos) -> io::Result<()> {
         (**self).turn(now)
     }
