@@ -60,6 +60,46 @@ pub trait Outlet: Send {
     }
 }
 
+impl<O: Outlet + ?Sized> Outlet for Box<O> {
+    fn take(
+        &mut self,
+        finding: &Finding,
+        alert: Option<&Alert>,
+        roll: &mut Roll,
+    ) -> io::Result<()> {
+        (**self).take(finding, alert, roll)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        (**self).flush()
+    }
+
+    fn provisional(
+        &mut self,
+        finding: &Finding,
+        alert: Option<&Alert>,
+        roll: &mut Roll,
+    ) -> io::Result<()> {
+        (**self).provisional(finding, alert, roll)
+    }
+
+    fn final_up_to(&mut self, next: u64) -> io::Result<()> {
+        (**self).final_up_to(next)
+    }
+
+    fn wants_signals(&self) -> bool {
+        (**self).wants_signals()
+    }
+
+    fn turn(&mut self, now: Nanos) -> io::Result<()> {
+        (**self).turn(now)
+    }
+
+    fn close(&mut self) -> io::Result<bool> {
+        (**self).close()
+    }
+}
+
 /// Merges the shards' findings by their place, shows the stream to observers of global scope, and
 /// hands everything to the outlet.
 pub struct Collector {

@@ -26,7 +26,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 pub(crate) use api::Api;
-pub(crate) use journal::{Journal, Keep};
+pub(crate) use journal::Journal;
 pub(crate) use latency::{Hlog, Latencies};
 
 /// A configuration, checked.
@@ -65,6 +65,14 @@ impl Feed {
         match &self.origin {
             Origin::File(path) => Some(path),
             Origin::Udp(..) => None,
+        }
+    }
+
+    /// What it reads, in words.
+    pub(crate) fn in_words(&self) -> String {
+        match &self.origin {
+            Origin::File(path) => format!("file {}", path.display()),
+            Origin::Udp(protocol, listen) => format!("udp {protocol} {:?}", listen.lines),
         }
     }
 

@@ -2,20 +2,18 @@
 
 mod last;
 
-pub(crate) use last::Last;
-
 use engine_assembly::{Outlet, Roll};
-use engine_event::Directory;
+use engine_event::{Directory, Nanos};
 use engine_observer::{Alert, Feature, Finding, Found, Signal, Unit};
 use engine_ring::spsc;
-use last::{Known, Look};
+use last::{Known, Last, Look};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::*};
 
 /// What a place for findings wants to have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,10 +38,15 @@ impl JsonLines<BufWriter<File>> {
         Ok(Self::of(file, wanted, path, None))
     }
 
-    /// Behind what an earlier run has written into it. That will come again, up to the event `end` at most.
-    pub(crate) fn resume(path: &Path, wanted: Wanted, last: &Last, end: u64) -> io::Result<Self> {
+    /// Behind what an earlier run has written into it. What was found of these events comes again.
+    pub(crate) fn resume(
+        path: &Path,
+        wanted: Wanted,
+        (after, end): (u64, u64),
+    ) -> io::Result<Self> {
+        let last = Last::of(path).map_err(|error| named(path, &error))?;
         let file = last.open(path).map_err(|error| named(path, &error))?;
-        Ok(Self::of(file, wanted, path, last.known(end)))
+        Ok(Self::of(file, wanted, path, last.known((after, end))))
     }
 
     fn of(file: File, wanted: Wanted, path: &Path, known: Option<Known>) -> Self {
@@ -128,6 +131,18 @@ impl<O: Outlet> Outlet for After<O> {
         self.1.take(finding, alert, roll)
     }
 
+    fn provisional(
+        &mut self,
+        finding: &Finding,
+        alert: Option<&Alert>,
+        roll: &mut Roll,
+    ) -> io::Result<()> {
+        if finding.place.seq <= self.0 {
+            return Ok(());
+        }
+        self.1.provisional(finding, alert, roll)
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.1.flush()
     }
@@ -182,7 +197,41 @@ impl Outlet for Shown {
 
 /// Several places at once; none is a place, too.
 #[derive(Default)]
-pub(crate) struct Outlets(pub(crate) Vec<Box<dyn Outlet>>);
+pub(crate) struct Outlets {
+    outlets: Vec<Box<dyn Outlet>>,
+    delivered: Arc<Delivered>,
+    final_up_to: u64,
+}
+
+/// How far all findings are where they belong: for checkpoints, behind which nothing is found again.
+#[derive(Default, Debug)]
+pub(crate) struct Delivered {
+    /// Findings of events before this one have been written, as far as the kernel is concerned.
+    next: AtomicU64,
+    wanted: AtomicBool,
+}
+
+impl Delivered {
+    /// Findings of events before this one have been written.
+    pub(crate) fn next(&self) -> u64 {
+        self.next.load(Acquire) // partner: flush
+    }
+
+    /// Asks for what is held back to be written soon.
+    pub(crate) fn want(&self) {
+        self.wanted.store(true, Relaxed);
+    }
+}
+
+impl Outlets {
+    pub(crate) fn of(outlets: Vec<Box<dyn Outlet>>) -> Self {
+        Self { outlets, ..Self::default() }
+    }
+
+    pub(crate) fn delivered(&self) -> Arc<Delivered> {
+        self.delivered.clone()
+    }
+}
 
 impl Outlet for Outlets {
     fn take(
@@ -191,11 +240,44 @@ impl Outlet for Outlets {
         alert: Option<&Alert>,
         roll: &mut Roll,
     ) -> io::Result<()> {
-        self.0.iter_mut().try_for_each(|outlet| outlet.take(finding, alert, roll))
+        self.outlets.iter_mut().try_for_each(|outlet| outlet.take(finding, alert, roll))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.iter_mut().try_for_each(|outlet| outlet.flush())
+        self.outlets.iter_mut().try_for_each(|outlet| outlet.flush())?;
+        self.delivered.next.store(self.final_up_to, Release); // partner: Delivered::next
+        Ok(())
+    }
+
+    fn provisional(
+        &mut self,
+        finding: &Finding,
+        alert: Option<&Alert>,
+        roll: &mut Roll,
+    ) -> io::Result<()> {
+        self.outlets.iter_mut().try_for_each(|outlet| outlet.provisional(finding, alert, roll))
+    }
+
+    fn final_up_to(&mut self, next: u64) -> io::Result<()> {
+        self.final_up_to = next;
+        self.outlets.iter_mut().try_for_each(|outlet| outlet.final_up_to(next))
+    }
+
+    fn wants_signals(&self) -> bool {
+        self.outlets.iter().any(|outlet| outlet.wants_signals())
+    }
+
+    fn turn(&mut self, now: Nanos) -> io::Result<()> {
+        self.outlets.iter_mut().try_for_each(|outlet| outlet.turn(now))?;
+        if self.delivered.wanted.swap(false, Relaxed) {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> io::Result<bool> {
+        // Each of them is asked, whatever the others say.
+        self.outlets.iter_mut().try_fold(true, |all, outlet| Ok(outlet.close()? && all))
     }
 }
 
@@ -257,6 +339,7 @@ impl Line<'_> {
         map.serialize_entry("first_event_at", &alert.first_event_at.0)?;
         map.serialize_entry("last_event_at", &alert.last_event_at.0)?;
         map.serialize_entry("raised_at", &self.finding.at.0)?;
+        map.serialize_entry("seq", &place.seq)?;
         map.serialize_entry("score", &alert.score)?;
         map.serialize_entry("severity", alert.severity.word())?;
         map.serialize_entry("degraded", &alert.degraded.words().collect::<Vec<_>>())?;

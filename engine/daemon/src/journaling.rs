@@ -6,7 +6,7 @@ mod follower;
 
 pub(crate) use alerts::AlertLog;
 pub(crate) use continued::Continued;
-pub(crate) use follower::Follower;
+pub(crate) use follower::{Follower, Sunk};
 
 use crate::config;
 use crate::failure::Failure;
@@ -18,8 +18,8 @@ use engine_event::{
     Clock, Directory, Event, Nanos, Reader, RealClock, SnapshotError, WallClock, Writer,
 };
 use engine_journal::{
-    Checkpoints, Disk, Durable, Identity, Intake, Journal, JournalFeed, RealDisk, RecoveryError,
-    Recovered, Setup, open, own_key, random_id, read_key, recover,
+    Checkpoints, Disk, Durable, Identity, Intake, Journal, JournalFeed, RealDisk, Recovered,
+    RecoveryError, Setup, open, own_key, random_id, read_key, recover,
 };
 use engine_observer::Roster;
 use engine_pipeline::{Feed, FeedError, FeedTurn};
@@ -69,9 +69,6 @@ impl Parameters {
 pub(crate) struct State {
     /// The last event that it knows.
     pub(crate) seq: u64,
-    /// Alerts and signals up to there.
-    pub(crate) alerts: u64,
-    pub(crate) signals: u64,
     /// What an assembly loads.
     pub(crate) assembly: Vec<u8>,
 }
@@ -94,18 +91,15 @@ impl Journaling {
         })
     }
 
-    fn open_in(
-        config: config::Journal,
-        roster: &Roster,
-        inputs: &[String],
-    ) -> Result<Self, Wrong> {
+    fn open_in(config: config::Journal, roster: &Roster, inputs: &[String]) -> Result<Self, Wrong> {
         let folder = config.folder.clone();
         let shown = folder.display().to_string();
         fs::create_dir_all(&folder).with_context(|| shown.clone())?;
         let lock = lock(&folder)?;
         let mut disk = RealDisk::open(config.reach);
         tracing::info!("journal {shown}: {}", disk.description());
-        let found = [Stream::Events, Stream::Alerts].map(|stream| recover(&mut disk, &folder, stream));
+        let found =
+            [Stream::Events, Stream::Alerts].map(|stream| recover(&mut disk, &folder, stream));
         let [events, alerts] = found;
         let (events, alerts) = (events.map_err(unusable)?, alerts.map_err(unusable)?);
         let end = events.position.next - 1;
@@ -135,12 +129,8 @@ impl Journaling {
                     ..config.grouping
                 },
             };
-            let setup = Setup {
-                stream,
-                identity: identity.clone(),
-                grouping,
-                segments: config.segments,
-            };
+            let setup =
+                Setup { stream, identity: identity.clone(), grouping, segments: config.segments };
             let disk = RealDisk::open(config.reach);
             open(disk, RealClock::new(), &folder, setup, found.position)
         };
@@ -241,12 +231,12 @@ impl Journaling {
         Checkpoints::of(self.folder(), self.identity.journal)
     }
 
-    /// The state to begin with: of the newest checkpoint that is older than `before` and can be read.
-    pub(crate) fn newest_state(&self, before: u64) -> Option<State> {
+    /// The state to begin with: of the newest checkpoint that can be read.
+    pub(crate) fn newest_state(&self) -> Option<State> {
         let checkpoints = self.checkpoints();
         let mut disk = RealDisk::open(self.config.reach);
         let seqs = checkpoints.seqs(&mut disk).unwrap_or_default();
-        let usable = seqs.into_iter().filter(|seq| *seq <= self.end && *seq < before);
+        let usable = seqs.into_iter().filter(|seq| *seq <= self.end);
         usable.into_iter().find_map(|seq| {
             let read = checkpoints.read(&mut disk, seq).map_err(|error| error.to_string());
             let state = read.and_then(|checkpoint| {
@@ -259,14 +249,10 @@ impl Journaling {
     }
 
     /// What an assembly is now, as a checkpoint holds it.
-    pub(crate) fn state<F: Feed>(parameters: u64, assembly: &mut Assembly<F>) -> Vec<u8> {
+    pub(crate) fn state<F: Feed>(parameters: u64, assembly: &Assembly<F>) -> Vec<u8> {
         let mut to = Writer::new();
         to.u16(STATE_VERSION);
         to.u64(parameters);
-        let ledger = assembly.collector().ledger();
-        for is_alert in [true, false] {
-            to.u64(ledger.counts(is_alert).values().sum());
-        }
         assembly.save_behind_feed(&mut to);
         to.into_bytes()
     }
@@ -409,10 +395,8 @@ fn last_event(
 impl State {
     fn read(seq: u64, bytes: &[u8], parameters: u64) -> Result<Self, String> {
         let mut from = Reader::new(bytes);
-        let mut head = || -> Result<(u16, u64, u64, u64), SnapshotError> {
-            Ok((from.u16()?, from.u64()?, from.u64()?, from.u64()?))
-        };
-        let (version, hash, alerts, signals) = head().map_err(|error| error.to_string())?;
+        let mut head = || -> Result<_, SnapshotError> { Ok((from.u16()?, from.u64()?)) };
+        let (version, hash) = head().map_err(|error| error.to_string())?;
         if version != STATE_VERSION {
             return Err(format!("has version {version}, this engine reads {STATE_VERSION}"));
         }
@@ -420,6 +404,6 @@ impl State {
             return Err("was made under other parameters".into());
         }
         let assembly = bytes[from.position()..].to_vec();
-        Ok(Self { seq, alerts, signals, assembly })
+        Ok(Self { seq, assembly })
     }
 }

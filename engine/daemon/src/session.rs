@@ -2,9 +2,9 @@
 
 use crate::config::{self, Config, Feed, Origin, Sink};
 use crate::failure::Failure;
-use crate::findings::{self, After, JsonLines, Last, Outlets};
+use crate::findings::{self, After, JsonLines, Outlets};
 use crate::intervals::{self, Log, Reader};
-use crate::journaling::{Continued, Follower, Journaling};
+use crate::journaling::{Continued, Follower, Journaling, Sunk};
 use crate::output::tell;
 use crate::summary::{Circumstances, OpenLoop, Summary};
 use crate::view::{self, About, View};
@@ -110,7 +110,7 @@ impl Feeds {
         goes_on: Option<Begins<'_>>,
     ) -> Result<(Self, Option<&'static str>), Failure> {
         if let [Feed { origin: Origin::File(path), place, .. }] = feeds
-            && engine_audit::is_journal(path)
+            && engine_journal::is_journal(path)
         {
             let feed = JournalFeed::open(RealDisk::open(Reach::Cache), path, 0);
             let feed = feed.map_err(|error| Failure::data(error).placed(place.as_deref()))?;
@@ -158,7 +158,9 @@ impl Feeds {
                 let paced = files.feed_ref().feed();
                 (paced.speed(), paced.expected_interval()?)
             }
-            Feeds::Journal(journal) => (journal.feed().speed(), journal.feed().expected_interval()?),
+            Feeds::Journal(journal) => {
+                (journal.feed().speed(), journal.feed().expected_interval()?)
+            }
             Feeds::Live(_) => return None,
         };
         Some(OpenLoop { speed, expected_interval })
@@ -213,7 +215,7 @@ pub(crate) struct Session {
     log: Option<Log>,
     view: Option<(View, Server)>,
     interval: Duration,
-    journaling: Option<(Journaling, Option<Follower>)>,
+    journaling: Option<Kept>,
 }
 
 impl Session {
@@ -221,8 +223,18 @@ impl Session {
     /// run in order; the second one ends the process at once.
     pub(crate) fn open(config: Config) -> Result<Self, Failure> {
         let plan = plan(&config).map_err(Failure::usage)?;
-        let Config { mut machine, feeds, speed, until, bounds, roster, sinks, latencies, api, journal } =
-            config;
+        let Config {
+            mut machine,
+            feeds,
+            speed,
+            until,
+            bounds,
+            roster,
+            sinks,
+            latencies,
+            api,
+            journal,
+        } = config;
         machine.spec.bounds = bounds;
         for sink in &sinks {
             check_sink(sink, &feeds)?;
@@ -247,7 +259,7 @@ impl Session {
                     outlets.push(Box::new(shown));
                     recent
                 });
-                let outlet = Box::new(Outlets(outlets));
+                let outlet = Box::new(Outlets::of(outlets));
                 let names = Directory::new(bounds.subjects_max);
                 let assembly = Assembly::new(feed, names, &roster, outlet, machine.spec);
                 Opened { assembly, places, recent, journaling: None }
@@ -346,7 +358,7 @@ impl Session {
 
     /// Waits until the journal is on disk and leaves a checkpoint behind. Why that did not work, if so.
     fn close_journal(&mut self, is_whole: bool) -> Option<String> {
-        let (mut journaling, follower) = self.journaling.take()?;
+        let Kept { mut journaling, follower, sunk } = self.journaling.take()?;
         let failure = journaling.close();
         if let Some(Err(what)) = follower.map(Follower::end) {
             tracing::warn!("no checkpoints were made any more: {what}");
@@ -354,7 +366,7 @@ impl Session {
         if failure.is_some() || !is_whole {
             return failure;
         }
-        let saved = journaling.save(&mut self.assembly);
+        let saved = sunk.sync().and_then(|()| journaling.save(&mut self.assembly));
         saved.err().map(|error| format!("the last checkpoint was not written: {error:#}"))
     }
 
@@ -476,16 +488,22 @@ fn unwritable(sink: &Sink, error: io::Error) -> Failure {
     Failure::from(anyhow!(error).context(UNWRITTEN)).placed(sink.place.as_deref())
 }
 
+/// A journal that is kept, and what makes checkpoints of it.
+struct Kept {
+    journaling: Journaling,
+    follower: Option<Follower>,
+    sunk: Sunk,
+}
+
 /// A pipeline and what belongs to it.
 struct Opened {
     assembly: Assembly<Feeds>,
     places: Option<&'static str>,
     recent: Option<findings::Recent>,
-    journaling: Option<(Journaling, Option<Follower>)>,
+    journaling: Option<Kept>,
 }
 
-/// A pipeline that goes on where its journal ends: with the newest checkpoint from which everything can be
-/// found again that is not in the sinks yet, and the tail behind it.
+/// A pipeline that goes on where its journal ends: with the newest checkpoint and the tail behind it.
 fn open_with(
     mut journaling: Journaling,
     open: impl Fn(Option<Begins<'_>>) -> Result<(Feeds, Option<&'static str>), Failure>,
@@ -495,29 +513,19 @@ fn open_with(
     is_shown: bool,
 ) -> Result<Opened, Failure> {
     let end = journaling.end();
-    let lasts = sinks.iter().map(|sink| match &sink.path {
-        Some(path) if end > 0 => Last::of(path).map_err(|error| unwritable(sink, error)),
-        _ => Ok(Last::Absent),
-    });
-    let lasts = lasts.collect::<Result<Vec<_>, _>>()?;
-    let before = lasts.iter().map(Last::before).min().unwrap_or(u64::MAX);
-    let state = journaling.newest_state(before);
+    let state = journaling.newest_state();
     let after = state.as_ref().map_or(0, |state| state.seq);
     let names = Directory::new(spec.bounds.subjects_max);
     let begins = Begins { journaling: &journaling, after, subjects_max: spec.bounds.subjects_max };
     let (feed, places) = open(Some(begins))?;
-    let follower = (journaling.config().checkpoint_events > 0)
-        .then(|| Follower::start(&journaling, state.as_ref(), roster, spec))
-        .transpose()?;
-
     let mut outlets: Vec<Box<dyn Outlet>> = Vec::new();
-    for (sink, last) in sinks.iter().zip(&lasts) {
+    for sink in sinks {
         let outlet: Box<dyn Outlet> = match &sink.path {
             None => Box::new(After(end, JsonLines::stdout(sink.wanted))),
             Some(path) => {
                 let lines = match end {
                     0 => JsonLines::create(path, sink.wanted),
-                    _ => JsonLines::resume(path, sink.wanted, last, end),
+                    _ => JsonLines::resume(path, sink.wanted, (after, end)),
                 };
                 Box::new(lines.map_err(|error| unwritable(sink, error))?)
             }
@@ -530,10 +538,16 @@ fn open_with(
         recent
     });
     if journaling.has_changed() {
-        outlets = outlets.into_iter().map(|of| Box::new(After(end, of)) as Box<dyn Outlet>).collect();
+        outlets =
+            outlets.into_iter().map(|of| Box::new(After(end, of)) as Box<dyn Outlet>).collect();
     }
     outlets.push(Box::new(journaling.alert_log(after)));
-    let outlet = Box::new(Outlets(outlets));
+    let outlet = Box::new(Outlets::of(outlets));
+    let files: Vec<_> = sinks.iter().filter_map(|sink| sink.path.clone()).collect();
+    let sunk = Sunk { delivered: outlet.delivered(), files };
+    let follower = (journaling.config().checkpoint_events > 0)
+        .then(|| Follower::start(&journaling, state.as_ref(), (roster, spec), sunk.clone()))
+        .transpose()?;
     let assembly = match &state {
         None => Assembly::new(feed, names, roster, outlet, spec),
         Some(state) => Assembly::resume(feed, names, roster, outlet, spec, &state.assembly)
@@ -547,11 +561,14 @@ fn open_with(
     if end > 0 {
         let folder = journaling.folder().display();
         let tail = end - after;
-        tell(format_args!("tapewatch: {folder} goes on behind event {end}, {tail} of them again\n"));
+        tell(format_args!(
+            "tapewatch: {folder} goes on behind event {end}, {tail} of them again\n"
+        ));
     }
-    let known = known_names(&journaling)?;
+    let mut assembly = assembly;
+    let known = assembly.source().names().clone();
     let assembly = assembly.with_journal(journaling.journal(known));
-    Ok(Opened { assembly, places, recent, journaling: Some((journaling, follower)) })
+    Ok(Opened { assembly, places, recent, journaling: Some(Kept { journaling, follower, sunk }) })
 }
 
 /// Refuses what can be told to go wrong before a sink's file begins anew.

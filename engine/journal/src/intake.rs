@@ -2,7 +2,7 @@
 
 use crate::{Durable, Pages};
 use bytemuck::cast_slice;
-use engine_audit::layout::{BlockHeader, EVENT, PAGE, SideHeader, side};
+use engine_audit::layout::{BlockHeader, EVENT, PAGE, SideHeader, Stream, side};
 use engine_event::{Event, Nanos};
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::sync::atomic::{Ordering::Acquire, fence};
@@ -69,8 +69,8 @@ pub struct Intake {
     blocks: usize,
     /// Side records that go with the next block.
     sides: Sides,
-    /// How many of them are numbered.
-    numbered: u64,
+    /// Whether they are what the stream numbers.
+    numbers_sides: bool,
     /// The number of the next event.
     next: u64,
     hole: Option<(u64, u64)>,
@@ -119,7 +119,12 @@ pub(crate) struct Outlet {
 
 impl Intake {
     /// The two ends, for events from the number `next` on.
-    pub(crate) fn new(grouping: &Grouping, next: u64, durable: Durable) -> (Self, Outlet) {
+    pub(crate) fn new(
+        stream: Stream,
+        grouping: &Grouping,
+        next: u64,
+        durable: Durable,
+    ) -> (Self, Outlet) {
         let block_bytes = grouping.block_bytes.next_multiple_of(PAGE).max(2 * PAGE);
         let blocks = (grouping.waiting_bytes / block_bytes).max(4);
         // Room for the closing word, too.
@@ -136,7 +141,7 @@ impl Intake {
             block_bytes,
             blocks,
             sides: Sides::default(),
-            numbered: 0,
+            numbers_sides: stream == Stream::Alerts,
             next,
             hole: None,
             since: None,
@@ -201,24 +206,19 @@ impl Intake {
         }
     }
 
-    /// A side record, which will lie before or with the events that are put after it. One that no block
-    /// can hold ends the journal.
-    pub fn note(&mut self, kind: u16, body: &[u8], now: Nanos) {
+    /// A side record, which will lie before or with the events that are put after it; in the alert log it
+    /// gets a number. One that no block can hold ends the journal.
+    pub fn note(&mut self, kind: u16, body: &[u8], now: Nanos) -> u64 {
         let most = self.block_bytes - BlockHeader::BYTES;
         if SideHeader::record_bytes(body.len()) > most {
             let why = format!("a side record of {} bytes is longer than a block", body.len());
-            return self.durable.fail(why);
+            self.durable.fail(why);
+            return self.next;
         }
         self.sides.push(kind, body);
         self.since.get_or_insert(now);
-    }
-
-    /// Numbers the next record of a stream that holds side records only, which is this one.
-    pub fn note_next(&mut self, kind: u16, body: &[u8], now: Nanos) -> u64 {
-        self.note(kind, body, now);
-        self.next += 1;
-        self.numbered += 1;
-        self.next - 1
+        self.next += u64::from(self.numbers_sides);
+        self.next - u64::from(self.numbers_sides)
     }
 
     /// Leaves events out for good, because there is no room for them: the journal will say so.
@@ -248,12 +248,16 @@ impl Intake {
         if let Some((first, last)) = self.hole.take() {
             self.sides.push(side::HOLE, [first, last].as_bytes());
         }
-        let first = if self.events > 0 { self.first } else { self.next };
+        let mut first = match (self.numbers_sides, self.events) {
+            (true, _) => self.next - self.sides.begins.len() as u64,
+            (false, 0) => self.next,
+            (false, _) => self.first,
+        };
         let events_end = BlockHeader::BYTES + self.events * (EVENT + 4);
         // Side records that do not fit beside the events go before them.
         while self.sides.bytes.len() > self.block_bytes - events_end {
             let Some(pages) = self.spare() else { return };
-            self.send(pages, 0, (first, first));
+            first = self.send(pages, 0, first);
         }
         if self.events == 0 && self.sides.bytes.is_empty() {
             return;
@@ -263,7 +267,7 @@ impl Intake {
         }
         if let Some(pages) = self.open.take() {
             let events = std::mem::take(&mut self.events);
-            self.send(pages, events, (first, first + events as u64));
+            self.send(pages, events, first);
             self.since = None;
         }
     }
@@ -275,18 +279,17 @@ impl Intake {
         self.free.pop()
     }
 
-    fn send(&mut self, mut pages: Pages, events: usize, (first, next): (u64, u64)) {
+    /// Returns the number that comes next.
+    fn send(&mut self, mut pages: Pages, events: usize, first: u64) -> u64 {
         let at = BlockHeader::BYTES + events * (EVENT + 4);
         let (bytes, sides) = self.sides.take(self.block_bytes - at);
-        // Records that are numbered are numbered from the first that waits.
-        let taken = self.numbered.min(sides.into());
-        let first = first - if events == 0 { self.numbered } else { 0 };
-        let next = if events == 0 { first + taken } else { next };
-        self.numbered -= taken;
         pages.bytes_mut()[at..at + bytes.len()].copy_from_slice(&bytes);
+        let numbers = if self.numbers_sides { sides.into() } else { events as u64 };
+        let next = first + numbers;
         let block = Block { pages, events, side_bytes: bytes.len(), sides, first, next };
         let handed = self.to.push(Handed::Block(block));
         debug_assert!(handed.is_ok(), "the ring holds every block that there is");
+        next
     }
 
     /// Ends the journal where it is, because whoever feeds it cannot go on.
@@ -310,7 +313,6 @@ impl Intake {
     fn forget(&mut self) {
         (self.events, self.since, self.hole) = (0, None, None);
         self.sides = Sides::default();
-        self.numbered = 0;
     }
 
     /// Hands over everything and says that nothing follows. Returns whether that was possible: if not, the

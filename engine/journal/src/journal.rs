@@ -40,7 +40,8 @@ pub fn open<D: Disk, C: Clock>(
 ) -> (Intake, Journal<D, C>) {
     let folder = folder(journal, setup.stream);
     let durable = Durable::from(position.next);
-    let (intake, outlet) = Intake::new(&setup.grouping, position.next, durable.clone());
+    let (intake, outlet) =
+        Intake::new(setup.stream, &setup.grouping, position.next, durable.clone());
     let Setup { stream, identity, segments, .. } = setup;
     let writer =
         Writer::new(disk, clock, (stream, folder), identity, segments, (outlet, durable), position);

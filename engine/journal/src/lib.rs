@@ -39,7 +39,7 @@ pub use journal::{Journal, Setup, open};
 pub use memory::{InMemory, Side, memory};
 pub use pages::Pages;
 pub use plain::{OpenFile, PlainDisk, Reach};
-pub use reader::Reader;
+pub use reader::{Reader, is_journal};
 pub use real::RealDisk;
 pub use recovery::{Recovered, RecoveryError, recover};
 pub use uring::RingDisk;

@@ -4,6 +4,7 @@
 use crate::intake::{Block, Handed, Outlet};
 use crate::{Durable, Grouping, Intake};
 use bytemuck::cast_slice;
+use engine_audit::layout::Stream;
 use engine_audit::layout::{BlockHeader, EVENT, SideHeader};
 use engine_event::Event;
 use rtrb::{Consumer, Producer};
@@ -13,7 +14,8 @@ use zerocopy::FromBytes;
 /// A journal for events from the number `next` on that somebody moves by hand.
 pub fn memory(grouping: &Grouping, next: u64) -> (Intake, InMemory) {
     let durable = Durable::from(next);
-    let (intake, Outlet { from, back }) = Intake::new(grouping, next, durable.clone());
+    let (intake, Outlet { from, back }) =
+        Intake::new(Stream::Events, grouping, next, durable.clone());
     let memory = InMemory {
         from,
         back,

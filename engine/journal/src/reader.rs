@@ -8,6 +8,11 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+/// Whether a folder holds a journal.
+pub fn is_journal(path: &Path) -> bool {
+    path.join(Stream::Events.folder()).is_dir()
+}
+
 /// Reads a stream in its order. What a segment's successor does not go on from is not part of it and is
 /// passed over; damage ends the reading with an error.
 pub struct Reader<D: Disk> {

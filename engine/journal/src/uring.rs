@@ -5,9 +5,9 @@
 //! the page cache, but not past it: whole pages go straight to the disk (`O_DIRECT`) where the file system
 //! allows that.
 //!
-//! The ring may be used from any thread, one at a time. To bind it to one (`SINGLE_ISSUER`,
-//! `DEFER_TASKRUN`) would save a microsecond a write, and would leave nobody to wait for the writes of a
-//! thread that has ended.
+//! The ring may be used from any thread, one at a time. To bind it to one (`SINGLE_ISSUER` with
+//! `DEFER_TASKRUN`) made no difference that could be measured, and it would leave nobody to wait for what
+//! is under way when another thread drops the disk.
 
 #![allow(unsafe_code)] // the kernel reads memory that it was given
 
@@ -35,6 +35,8 @@ const BYTES_MAX: usize = 1 << 30;
 const BREATH: Duration = Duration::from_micros(100);
 
 /// The disk through an io_uring: several writes under way, each durable by itself when it is done.
+///
+/// A thread that ends may take along what it has started: such a write is done with an error.
 pub struct RingDisk {
     plain: PlainDisk,
     ring: IoUring,
@@ -207,15 +209,13 @@ impl Disk for RingDisk {
     }
 
     fn create(&mut self, path: &Path, bytes: u64) -> io::Result<OpenFile> {
-        let file = self.plain.create(path, bytes)?;
-        let direct = match self.plain.reach() {
-            Reach::Disk => past_the_cache(path),
-            Reach::Cache => None,
-        };
-        Ok(match direct {
-            None => file,
-            Some(direct) => OpenFile::new(file.0.file.try_clone()?, Some(direct)),
-        })
+        let mut file = self.plain.create(path, bytes)?;
+        if self.plain.reach() == Reach::Disk
+            && let Some(handles) = Arc::get_mut(&mut file.0)
+        {
+            handles.direct = past_the_cache(path);
+        }
+        Ok(file)
     }
 
     fn sync(&mut self, file: &OpenFile) -> io::Result<()> {
@@ -316,4 +316,62 @@ fn past_the_cache(path: &Path) -> Option<File> {
 fn is_whole_pages(write: &Write) -> bool {
     let is_even = |bytes: usize| bytes.is_multiple_of(PAGE);
     is_even(write.range.start) && is_even(write.range.end) && write.at.is_multiple_of(PAGE as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_ring(check: impl FnOnce(RingDisk, &Path)) {
+        let folder = tempfile::tempdir().expect("a folder");
+        match RingDisk::with_depth(Reach::Disk, 2) {
+            Ok(ring) => check(ring, folder.path()),
+            Err(error) => eprintln!("not run: no io_uring: {error}"),
+        }
+    }
+
+    fn write(block: u64, range: std::ops::Range<usize>) -> Write {
+        let mut pages = Pages::new(range.end);
+        pages.bytes_mut().fill(7);
+        Write { block, pages, range, at: 1 }
+    }
+
+    #[test]
+    fn what_cannot_go_past_the_page_cache_goes_through_it() {
+        with_ring(|mut disk, folder| {
+            let path = folder.join("segment");
+            let file = disk.create(&path, 4096).expect("created");
+            // Not even sectors: refused past the cache, if the file system is strict.
+            let started =
+                Started { file: Arc::clone(&file.0), write: write(1, 3..8), is_direct: true };
+            disk.push(started).expect("there is room");
+            let done = disk.done(true).expect("it is under way");
+            assert_eq!(done.result.expect("written"), 5);
+            assert_eq!(std::fs::read(&path).expect("there")[..8], [0, 7, 7, 7, 7, 7, 0, 0]);
+        });
+    }
+
+    #[test]
+    fn a_ring_that_fails_gives_other_memory_back_and_is_not_used_again() {
+        with_ring(|mut disk, folder| {
+            let file = disk.create(&folder.join("segment"), 4096).expect("created");
+            disk.start(&file, write(1, 0..4096));
+            let address =
+                disk.under_way[0].as_ref().map(|started| started.write.pages.bytes().as_ptr());
+            disk.give_up(&io::Error::from_raw_os_error(libc::ENXIO));
+            disk.start(&file, write(2, 0..4096));
+
+            let failed = disk.done(true).expect("the first one");
+            assert_eq!((failed.write.block, failed.write.range, failed.write.at), (1, 0..4096, 1));
+            assert_ne!(Some(failed.write.pages.bytes().as_ptr()), address);
+            assert_eq!(failed.write.pages.bytes(), [0; 4096]);
+            let refused = disk.done(true).expect("the second one");
+            assert_eq!(refused.write.block, 2);
+            assert_eq!(refused.write.pages.bytes(), [7; 4096]);
+            for error in [failed.result, refused.result] {
+                assert_eq!(error.expect_err("it failed").raw_os_error(), Some(libc::ENXIO));
+            }
+            assert!(disk.done(true).is_none());
+        });
+    }
 }

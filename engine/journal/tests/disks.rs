@@ -246,6 +246,32 @@ fn a_disk_may_change_threads() {
 }
 
 #[test]
+fn what_a_thread_has_started_is_done_after_its_end() {
+    for reach in [Reach::Disk, Reach::Cache] {
+        let mut disk = match RingDisk::new(reach) {
+            Ok(disk) => disk,
+            Err(error) => return eprintln!("not run: no ring: {error}"),
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("segment");
+        let file = disk.create(&path, 8 << 16).expect("created");
+        let start = move || {
+            (0..8).for_each(|block| disk.start(&file, write(block, &[9; 1 << 16], block << 16)));
+            disk
+        };
+        let mut disk = std::thread::spawn(start).join().expect("started");
+        let (done, content) = (finish(&mut disk), fs::read(&path).expect("there"));
+        assert_eq!(done.len(), 8);
+        for Done { write, result } in done {
+            // The kernel may cancel what waits for its turn; but it says so.
+            let bytes = &content[write.at as usize..][..write.range.len()];
+            let is_there = bytes.iter().all(|byte| *byte == 9);
+            assert!(is_there || result.is_err(), "block {}: {result:?}", write.block);
+        }
+    }
+}
+
+#[test]
 fn writes_that_make_no_sense_are_refused() {
     on_every_disk(|disk, folder| {
         let path = folder.join("segment");

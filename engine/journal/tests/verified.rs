@@ -47,7 +47,7 @@ fn live(folder: &Path, stream: Stream, events: u64, is_closed: bool) {
                 next += 100;
             }
             Stream::Alerts => {
-                let number = intake.note_next(side::ALERT, b"\x01\0\0\0\0\0\0\0{}", Nanos(7));
+                let number = intake.note(side::ALERT, b"\x01\0\0\0\0\0\0\0{}", Nanos(7));
                 assert_eq!(number, next);
                 next += 1;
             }

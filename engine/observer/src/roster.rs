@@ -1,11 +1,12 @@
 //! Which observers take part.
 
 use crate::{Observer, Scope, Watch, Watcher};
+use std::sync::Arc;
 
 /// Observers by their place: from it every shard makes watchers of its own.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Roster {
-    makers: Vec<Box<dyn Fn() -> Box<dyn Watcher> + Send + Sync>>,
+    makers: Vec<Arc<dyn Fn() -> Box<dyn Watcher> + Send + Sync>>,
 }
 
 impl Roster {
@@ -16,7 +17,7 @@ impl Roster {
 
     /// One more, at the next place.
     pub fn add(&mut self, observer: impl Observer + Sync) {
-        self.makers.push(Box::new(move || Box::new(Watch::new(observer.clone()))));
+        self.makers.push(Arc::new(move || Box::new(Watch::new(observer.clone()))));
     }
 
     /// The same with one more.

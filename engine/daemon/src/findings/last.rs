@@ -16,7 +16,7 @@ const LINE_BYTES_MAX: u64 = 1 << 20;
 
 /// How a file of findings ends.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Last {
+pub(super) enum Last {
     /// There is no file: it was moved away, and the next one begins with what is new.
     Absent,
     /// There is nothing in it yet.
@@ -25,7 +25,7 @@ pub(crate) enum Last {
     Line {
         /// Its text.
         text: Vec<u8>,
-        /// Its event, or one before it.
+        /// Its event.
         seq: u64,
         /// Where in the file it ends.
         end: u64,
@@ -34,7 +34,7 @@ pub(crate) enum Last {
 
 /// What is in a file already, while it is found again.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(super) struct Known {
     /// The last line; everything is known where there is none.
     last: Option<Vec<u8>>,
     /// What is after this event is new.
@@ -55,7 +55,7 @@ pub(super) enum Look {
 
 impl Last {
     /// Looks at the end of a file.
-    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
         let mut file = match File::open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Last::Absent),
             opened => opened?,
@@ -72,18 +72,8 @@ impl Last {
         let begin = tail[..end].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let text = tail[begin..end].to_vec();
         let line: Value = serde_json::from_slice(&text).map_err(|_| foreign())?;
-        let seq = ["seq", "last_seq"].iter().find_map(|key| line.get(key)?.as_u64());
-        let seq = seq.ok_or_else(foreign)?;
+        let seq = line.get("seq").and_then(Value::as_u64).ok_or_else(foreign)?;
         Ok(Last::Line { text, seq, end: start + end as u64 + 1 })
-    }
-
-    /// Up to which event findings need not be found again, for who wants to begin behind it.
-    pub(crate) fn before(&self) -> u64 {
-        match self {
-            Last::Absent => u64::MAX,
-            Last::Empty => 0,
-            Last::Line { seq, .. } => *seq,
-        }
     }
 
     /// Opens the file behind its last whole line.
@@ -98,11 +88,12 @@ impl Last {
         Ok(file)
     }
 
-    pub(super) fn known(&self, end: u64) -> Option<Known> {
+    /// What is known of the findings that come again: those after an event, up to another.
+    pub(super) fn known(&self, (after, end): (u64, u64)) -> Option<Known> {
         let last = match self {
             Last::Absent => None,
-            Last::Empty => return None,
-            Last::Line { text, .. } => Some(text.clone()),
+            Last::Line { text, seq, .. } if *seq > after => Some(text.clone()),
+            Last::Empty | Last::Line { .. } => return None,
         };
         Some(Known { last, end, text: Vec::new() })
     }
@@ -150,8 +141,6 @@ mod tests {
         assert_eq!(last("{\"kind").unwrap(), Last::Empty);
         assert!(last("a shopping list\n").is_err());
         assert!(last("{}\n").is_err());
-        let alert = last("{\"kind\":\"alert\",\"last_seq\":9}\n").unwrap();
-        assert_eq!(alert.before(), 9);
         assert_eq!(Last::of(Path::new("/nowhere/at/all")).unwrap(), Last::Absent);
     }
 }

@@ -48,7 +48,7 @@ impl AlertLog {
         let clock = RealClock::new();
         // The power took their events.
         if let Some(first) = logged.iter().find(|one| one.seq > end) {
-            intake.note_next(side::WITHDRAWN, first.number.as_bytes(), clock.now());
+            intake.note(side::WITHDRAWN, first.number.as_bytes(), clock.now());
         }
         let known = logged.into_iter().filter(|one| (after + 1..=end).contains(&one.seq));
         let expected = known.collect();
@@ -64,8 +64,11 @@ impl AlertLog {
         match self.expected.pop_front() {
             Some(one) if (one.seq, one.text) == (seq, text) => Ok(()),
             found => {
-                let logged = found.map_or("none".to_string(), |one| format!("alert {}", one.number));
-                let what = format!("event {seq}: an alert is found again, and the alert log has {logged} here");
+                let logged =
+                    found.map_or("none".to_string(), |one| format!("alert {}", one.number));
+                let what = format!(
+                    "event {seq}: an alert is found again, and the alert log has {logged} here"
+                );
                 Err(io::Error::other(what))
             }
         }
@@ -76,7 +79,10 @@ impl AlertLog {
         match self.expected.front().filter(|one| self.compares && one.seq < before) {
             None => Ok(()),
             Some(one) => {
-                let what = format!("event {}: alert {} of the alert log is not found again", one.seq, one.number);
+                let what = format!(
+                    "event {}: alert {} of the alert log is not found again",
+                    one.seq, one.number
+                );
                 Err(io::Error::other(what))
             }
         }
@@ -109,7 +115,7 @@ impl Outlet for AlertLog {
             return self.known(seq);
         }
         self.missing(seq)?;
-        let number = self.intake.note_next(side::ALERT, &self.body, self.clock.now());
+        let number = self.intake.note(side::ALERT, &self.body, self.clock.now());
         self.provisional.push_back((number, seq));
         Ok(())
     }
@@ -123,7 +129,7 @@ impl Outlet for AlertLog {
             self.provisional.pop_front();
         }
         if let Some(last) = last {
-            self.intake.note_next(side::FINAL, [last, next - 1].as_bytes(), self.clock.now());
+            self.intake.note(side::FINAL, [last, next - 1].as_bytes(), self.clock.now());
         }
         Ok(())
     }
