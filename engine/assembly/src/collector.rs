@@ -23,8 +23,8 @@ pub trait Outlet: Send {
     /// Writes out whatever is held back. Called when there is nothing to do, and at the end.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// Where there is a journal, and if it [wants](Self::wants_provisional) this: takes a finding at once, which may
-    /// still be lost with the power. It is [taken](Self::take) when its event is durable, or
+    /// Where there is a journal, and if it [wants](Self::wants_provisional) this: takes a finding at once,
+    /// which may still be lost with the power. It is [taken](Self::take) when its event is durable, or
     /// [never](crate::Withheld).
     fn provisional(
         &mut self,
@@ -96,6 +96,10 @@ impl<O: Outlet + ?Sized> Outlet for Box<O> {
 
     fn wants_signals(&self) -> bool {
         (**self).wants_signals()
+    }
+
+    fn wants_provisional(&self) -> bool {
+        (**self).wants_provisional()
     }
 
     fn turn(&mut self, now: Nanos) -> io::Result<()> {

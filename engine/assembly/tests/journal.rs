@@ -535,7 +535,8 @@ fn more_than_can_be_held_holds_the_pipeline_and_nothing_is_lost() {
 fn an_outlet_may_have_findings_at_once() {
     let (intake, mut memory) = memory(&grouping(400), 1);
     let (told, feed) = (Told::default(), Recorded::new(some_events(9, 5_000)));
-    let outlet = Box::new(AtOnce(told.clone()));
+    let inner: Box<dyn Outlet> = Box::new(told.clone());
+    let outlet = Box::new(AtOnce(inner));
     let mut assembly = Assembly::new(feed, names(), &roster(), outlet, Spec::default())
         .with_journal(Journal::new(intake, WhenFull::Wait));
     while assembly.step() {}
@@ -545,6 +546,8 @@ fn an_outlet_may_have_findings_at_once() {
     assert_eq!((taken, durable), (found, 1), "before anything is durable");
     step_to_the_end(&mut assembly, &mut memory);
     assert_eq!(told.taken().len() as u64, found, "and only once");
+    let said = told.0.lock().unwrap();
+    assert_eq!((said.provisional.len(), said.final_up_to.len()), (0, 0), "it knows of no journal");
 }
 
 #[test]
@@ -653,4 +656,15 @@ fn an_outlet_is_asked_until_it_is_closed() {
     assert!(turns.lock().unwrap().1 > 11);
     let error = assembly.collector().take_error().expect("it is kept");
     assert_eq!(error.to_string(), "it cannot be closed");
+}
+
+#[test]
+fn a_box_of_an_outlet_wants_what_is_in_it() {
+    let boxed: Box<dyn Outlet> = Box::new(Told::default());
+    fn wants(outlet: &impl Outlet) -> (bool, bool) {
+        (outlet.wants_signals(), outlet.wants_provisional())
+    }
+    assert_eq!(wants(&boxed), (true, true));
+    let boxed: Box<dyn Outlet> = Box::new(Nowhere);
+    assert_eq!(wants(&boxed), (true, false));
 }
