@@ -303,6 +303,35 @@ fn what_is_left_out_is_declared_and_only_its_findings_are_withheld() {
     }
 }
 
+#[test]
+fn a_hole_lasts_until_the_disk_has_caught_up_by_a_quarter() {
+    let (intake, mut memory) = memory(&grouping(16), 1);
+    let feed = Recorded::new(some_events(10, 30_000));
+    let spec = Spec::default();
+    let mut assembly = Assembly::new(feed, names(), &Roster::new(), Box::new(Nowhere), spec)
+        .with_journal(Journal::new(intake, WhenFull::LeaveOut).knowing(names()));
+    let left_out = |assembly: &Assembly<_>| assembly.journaled().unwrap().written.left_out;
+    let mut seen = Vec::new();
+    for settled in [0, 1, 2, 1, 0] {
+        memory.accept();
+        memory.settle(settled);
+        let before = (assembly.source().seq(), left_out(&assembly));
+        (0..2).for_each(|_| assert!(assembly.step()));
+        while assembly.source().seq() < 4_000 {
+            assembly.step();
+        }
+        let after = (assembly.source().seq(), left_out(&assembly));
+        seen.push((after.0 - before.0, after.1 - before.1));
+    }
+    let [filling, first, third, fourth, _] = seen[..] else { unreachable!() };
+    assert_eq!(filling.0 - filling.1, 16 * 118, "all blocks are full, the rest is left out");
+    assert_eq!((first.0, third.0), (first.1, third.1), "a block or three are not enough");
+    assert_eq!(fourth.0 - fourth.1, 4 * 118, "four of sixteen are a quarter");
+    step_to_the_end(&mut assembly, &mut memory);
+    let holes = memory.sides().iter().filter(|of| of.kind == side::HOLE);
+    assert!(holes.count() < 10);
+}
+
 /// Meets a subject and its owner with every event.
 struct Meeting {
     met: u32,
