@@ -11,6 +11,9 @@ use std::ops::Range;
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
+/// How much is read at once, at least: blocks may be small.
+const PAGES_AHEAD: usize = 64;
+
 /// The blocks of one segment.
 ///
 /// [`next`](Self::next) never panics, whatever the bytes, and never holds more than one block
@@ -490,11 +493,11 @@ impl<R: Read> Blocks<R> {
             let held = self.held.clone();
             self.pages.as_mut_bytes().copy_within(held.clone(), 0);
             self.held = 0..held.len();
-            let pages = bytes.div_ceil(PAGE).next_power_of_two();
+            let pages = bytes.div_ceil(PAGE).next_power_of_two().max(PAGES_AHEAD);
             self.pages.resize_with(pages.max(self.pages.len()), Page::new_zeroed);
         }
         while self.held.len() < bytes && !self.is_read {
-            let room = self.held.end..self.held.start + bytes;
+            let room = self.held.end..;
             match self.read.read(&mut self.pages.as_mut_bytes()[room]) {
                 Ok(0) => self.is_read = true,
                 Ok(read) => self.held.end += read,

@@ -42,7 +42,7 @@ pub struct Segment {
     pub blocks: u64,
     /// Events in them; in the alert log records.
     pub events: u64,
-    /// Number of the first.
+    /// Number of the first; 0, if it is not known.
     pub first: u64,
     /// The number that comes next.
     pub next: u64,
@@ -198,7 +198,8 @@ pub(crate) fn read(
     if let Some((until, _)) = task.until.filter(|_| !is_reached) {
         // Either it was cut, or the next one goes on from a block that never was.
         let lost = Span::before(segment.last_block + 1, until + 1);
-        let events = task.next.and_then(|next| Span::before(segment.next, next));
+        let known = task.next.filter(|_| segment.next > 0);
+        let events = known.and_then(|next| Span::before(segment.next, next));
         let check = Check::GoesOn { segment: task.number + 1, block: until };
         tell(Damage { bytes: segment.end(), blocks: lost, events, check });
     }
@@ -256,6 +257,9 @@ impl Segment {
         self.is_sealed |= block.seal().is_some();
         self.written_at = header.written_at.get();
         self.blocks += 1;
+        if self.first == 0 {
+            self.first = header.first.get();
+        }
         self.last_block = header.block.get();
         self.hash = header.hash;
         let numbers = block.numbers(stream);

@@ -60,6 +60,11 @@ impl Verdict {
         self.segments.iter().map(of).fold(0, u64::saturating_add)
     }
 
+    /// The first number, if it is known.
+    pub fn first(&self) -> Option<u64> {
+        self.segments.iter().map(|segment| segment.first).find(|first| *first > 0)
+    }
+
     /// The number that comes next.
     pub fn next(&self) -> u64 {
         self.segments.last().map_or(1, |last| last.next)

@@ -34,6 +34,9 @@ pub(crate) enum Command {
     Latency(Latency),
     /// Shows a running daemon on the terminal: rates, ring, faults, latencies, alerts
     Top(Top),
+    /// Looks at a journal: whether it is as it was written, and what is in it
+    #[command(subcommand)]
+    Journal(Journal),
     /// Writes deterministic synthetic data
     Generate(Generate),
 }
@@ -290,6 +293,41 @@ pub(crate) struct Top {
     pub(crate) once: bool,
     /// Print the daemon's status as one JSON object and end
     #[arg(long, conflicts_with = "once")]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Journal {
+    /// Holds every block against its checksums, hashes and signatures; names all that is damaged or missing
+    Verify(JournalVerify),
+    /// Shows segments, runs, names, holes, checkpoints and holds
+    Info(JournalInfo),
+}
+
+#[derive(Args)]
+pub(crate) struct JournalVerify {
+    /// The journal's folder
+    pub(crate) journal: PathBuf,
+    /// The only key whose signatures count, as hex or in a file; without it the keys in the journal itself
+    #[arg(long, value_name = "HEX|FILE")]
+    pub(crate) key: Option<String>,
+    /// How many threads read [default: one for each core]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct JournalInfo {
+    /// The journal's folder
+    pub(crate) journal: PathBuf,
+    /// Show the configuration and the observers' parameters of each run, too
+    #[arg(long)]
+    pub(crate) configuration: bool,
+    /// Print everything as one JSON object
+    #[arg(long)]
     pub(crate) json: bool,
 }
 

@@ -4,6 +4,7 @@ mod book;
 mod check;
 mod decode;
 mod generate;
+mod journal;
 mod latency;
 mod replay;
 mod run;
@@ -25,6 +26,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Check(arguments) => check::run(&arguments),
         Command::Latency(arguments) => latency::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
+        Command::Journal(arguments) => journal::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
     }
 }
