@@ -61,7 +61,8 @@ pub trait Outlet: Send {
         Ok(())
     }
 
-    /// Nothing will follow. Asked again and again until it says that everything is where it belongs.
+    /// Nothing will follow. Asked again and again until it says that everything is where it belongs, or
+    /// that it cannot be; and once if the collector panics.
     fn close(&mut self) -> io::Result<bool> {
         Ok(true)
     }
@@ -199,9 +200,7 @@ impl Release {
         }
         self.unflushed = true;
         self.flush();
-        if self.error.is_some() {
-            return true;
-        }
+        // Even if findings could not be written: of several outlets, that was one.
         let closed = self.outlet.close();
         let is_closed = !matches!(closed, Ok(false));
         self.check(closed.map(drop));
@@ -507,5 +506,8 @@ impl Stage for Collector {
         }
         self.release.unflushed = true;
         self.release.flush();
+        // Whoever writes for the outlet on a thread of its own must not wait for more.
+        let closed = self.release.outlet.close();
+        self.release.check(closed.map(drop));
     }
 }

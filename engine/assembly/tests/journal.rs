@@ -605,8 +605,8 @@ fn a_sampled_event_is_followed_until_it_is_durable() {
     assert!(durable.2.abs_diff(3_000_000) < 3_000, "{durable:?}");
 }
 
-/// Panics when it has taken so much.
-struct Brittle(u32);
+/// Panics when it has taken so much; counts how often it is closed.
+struct Brittle(u32, Arc<Mutex<u32>>);
 
 impl Outlet for Brittle {
     fn take(&mut self, _: &Finding, _: Option<&Alert>, _: &mut Roll) -> io::Result<()> {
@@ -617,6 +617,11 @@ impl Outlet for Brittle {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+
+    fn close(&mut self) -> io::Result<bool> {
+        *self.1.lock().unwrap() += 1;
+        Ok(false)
+    }
 }
 
 #[test]
@@ -624,7 +629,8 @@ fn a_collector_that_panics_withholds_the_rest() {
     for topology in [Fused, Pinned] {
         let (intake, mut memory) = memory(&grouping(64), 1);
         let feed = Recorded::new(some_events(7, 20_000));
-        let outlet = Box::new(Brittle(300));
+        let closed = Arc::default();
+        let outlet = Box::new(Brittle(300, Arc::clone(&closed)));
         let mut assembly = Assembly::new(feed, names(), &roster(), outlet, Spec::default())
             .with_journal(Journal::new(intake, WhenFull::Wait));
         let (ran, memory) = std::thread::scope(|scope| {
@@ -640,12 +646,14 @@ fn a_collector_that_panics_withholds_the_rest() {
         let (outcome, held) = (assembly.outcome(), assembly.journaled().unwrap().held);
         let found: u64 = outcome.alerts.values().chain(outcome.signals.values()).sum();
         assert_eq!((held.findings, held.withheld.findings), (0, found - 301));
+        assert_eq!(*closed.lock().unwrap(), 1);
     }
 }
 
 /// An outlet that writes elsewhere, and is asked until that is done.
 #[derive(Default)]
 struct Slow {
+    refuses: bool,
     turns: Arc<Mutex<(Nanos, u32)>>,
     asked: Arc<Mutex<u32>>,
 }
@@ -653,7 +661,7 @@ struct Slow {
 impl Outlet for Slow {
     fn take(&mut self, _: &Finding, _: Option<&Alert>, _: &mut Roll) -> io::Result<()> {
         assert_eq!(*self.asked.lock().unwrap(), 0, "nothing follows");
-        Ok(())
+        if self.refuses { Err(io::Error::other("it cannot be taken")) } else { Ok(()) }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -676,15 +684,18 @@ impl Outlet for Slow {
 
 #[test]
 fn an_outlet_is_asked_until_it_is_closed() {
-    let outlet = Slow::default();
-    let (turns, asked) = (outlet.turns.clone(), outlet.asked.clone());
-    let feed = Recorded::new(some_events(7, 2_000));
-    let mut assembly = Assembly::new(feed, names(), &roster(), Box::new(outlet), Spec::default());
-    assert_eq!(assembly.run(&recorded::plan(Fused, 1, false)), Ok(Stopped::Drained));
-    assert_eq!(*asked.lock().unwrap(), 11);
-    assert!(turns.lock().unwrap().1 > 11);
-    let error = assembly.collector().take_error().expect("it is kept");
-    assert_eq!(error.to_string(), "it cannot be closed");
+    for (refuses, expected) in [(false, "it cannot be closed"), (true, "it cannot be taken")] {
+        let outlet = Slow { refuses, ..Slow::default() };
+        let (turns, asked) = (outlet.turns.clone(), outlet.asked.clone());
+        let feed = Recorded::new(some_events(7, 2_000));
+        let mut assembly =
+            Assembly::new(feed, names(), &roster(), Box::new(outlet), Spec::default());
+        assert_eq!(assembly.run(&recorded::plan(Fused, 1, false)), Ok(Stopped::Drained));
+        assert_eq!(*asked.lock().unwrap(), 11);
+        assert!(refuses || turns.lock().unwrap().1 > 11);
+        let error = assembly.collector().take_error().expect("the first is kept");
+        assert_eq!(error.to_string(), expected);
+    }
 }
 
 #[test]
