@@ -356,6 +356,7 @@ impl Session {
         let broken_feed = self.assembly.source().take_error();
         self.warn_of_unknown_symbols();
         let stopped = match (&ran, &broken_feed, &unwritten) {
+            _ if unjournaled.is_some() => "error",
             (Ok(Stopped::Finished), None, None) => "end",
             (Ok(Stopped::Drained), None, None) => "signal",
             _ => "error",

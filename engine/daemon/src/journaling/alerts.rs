@@ -158,9 +158,12 @@ impl Outlet for AlertLog {
     }
 
     fn close(&mut self) -> io::Result<bool> {
-        self.missing(u64::MAX)?;
         self.intake.close();
-        Ok(self.intake.is_over())
+        if !self.intake.is_over() {
+            return Ok(false);
+        }
+        self.missing(u64::MAX)?;
+        Ok(true)
     }
 }
 
