@@ -15,7 +15,9 @@ use benches::{Contest, Cores, Nowhere, Options, Overwritten, Target, tell};
 use engine_assembly::{Assembly, Spec};
 use engine_event::{Clock, Directory, Nanos, RealClock, WallClock};
 use engine_observer::Roster;
-use engine_pipeline::{Feed, FeedTurn, Latency, Percentiles, Plan, ThreadPlan, Topology, Wait};
+use engine_pipeline::{
+    Feed, FeedTurn, Latency, Percentiles, Plan, Role, ThreadPlan, Topology, Wait,
+};
 use feeds::codec::Itch50;
 use feeds::codec::framing::moldudp64::{Builder, PACKET_BYTES_MAX};
 use feeds::transport::udp::{Receive, Received};
@@ -260,8 +262,9 @@ fn wire_to_finding(cores: Cores, packets: u64, receive: Receive) -> Vec<f64> {
     let roster = Roster::new().with(Microprice::default()).with(QuoteStuffing::default());
     let feed = open(group, receive);
     let thread = ThreadPlan { core: None, wait: Wait::Spin, stages: vec![0, 1, 2] };
-    let plan =
-        Plan { topology: Topology::Fused, threads: vec![thread], reason: "a bench".to_string() };
+    let roles = vec![Role::Source, Role::Shard, Role::Collector];
+    let (topology, threads, reason) = (Topology::Fused, vec![thread], "a bench".to_string());
+    let plan = Plan { topology, threads, roles, reason };
     let pipeline = move || {
         let names = Directory::new(1000);
         let mut assembly = Assembly::new(feed, names, &roster, Box::new(Nowhere), spec);

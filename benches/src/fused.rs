@@ -1,8 +1,9 @@
 //! The whole pipeline on one thread.
 
-use crate::{Session, time};
-use engine_assembly::{Assembly, Outlet, Roll, Spec};
+use crate::{Session, cpu_time, time};
+use engine_assembly::{Assembly, Journal, Outlet, Roll, Spec, WhenFull};
 use engine_event::Directory;
+use engine_journal::Grouping;
 use engine_observer::{Alert, Finding, Roster};
 use engine_pipeline::Stages;
 use feeds::AnyFeed;
@@ -47,6 +48,51 @@ pub fn time_fused_read(session: &Session, roster: &Roster, spec: Spec, hz: u32) 
     read.add_all(&assembly.latency());
     let followed = read.get("end_to_end").map_or(0, |of| of.percentiles().count);
     assert_eq!(followed, assembly.source().seq() / spec.sample_every);
+    spent
+}
+
+/// The processor's time that a pipeline takes of its thread, without a journal and with one. Both take
+/// turns, some ten milliseconds each, so that what the machine does besides befalls both alike. The
+/// journal is in memory: another thread takes its blocks and throws them away.
+///
+/// # Panics
+/// If they do not read all of the session, or not all of it becomes durable.
+pub fn time_fused_journaled(session: &Session, roster: &Roster) -> [Duration; 2] {
+    const TURN: u64 = 1 << 16;
+    let (intake, disk) = engine_journal::memory(&Grouping::default(), 1);
+    let mut disk = disk.forgetful();
+    let mut assemblies = [(); 2].map(|()| assembly(session, roster, Spec::default()));
+    let [without, with] = assemblies;
+    assemblies = [without, with.with_journal(Journal::new(intake, WhenFull::Wait))];
+    let mut spent = [Duration::ZERO; 2];
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            while disk.keep_up() {
+                thread::sleep(Duration::from_micros(200));
+            }
+        });
+        let mut is_under_way = true;
+        while is_under_way {
+            is_under_way = false;
+            for (assembly, spent) in assemblies.iter_mut().zip(&mut spent) {
+                let until = assembly.source().seq() + TURN;
+                let before = cpu_time();
+                while assembly.source().seq() < until && assembly.step() {
+                    is_under_way = true;
+                }
+                *spent += cpu_time() - before;
+            }
+        }
+        while !assemblies[1].tap().is_some_and(|tap| tap.durable().is_closed()) {
+            assemblies[1].step();
+            thread::yield_now();
+        }
+    });
+    for assembly in &mut assemblies {
+        assert_eq!(assembly.source().tally().messages, session.messages());
+    }
+    let next = assemblies[1].journaled().map(|of| of.next);
+    assert_eq!(next, Some(assemblies[1].source().seq() + 1));
     spent
 }
 

@@ -29,7 +29,7 @@ mod valgrind;
 
 pub use contest::Contest;
 pub use cores::{Cores, Duel};
-pub use fused::{Nowhere, time_fused, time_fused_read};
+pub use fused::{Nowhere, time_fused, time_fused_journaled, time_fused_read};
 pub use options::Options;
 pub use results::{Results, Target, tell};
 pub use rival::Rival;

@@ -20,4 +20,4 @@ mod server;
 mod status;
 
 pub use server::Server;
-pub use status::{Board, Figures, Percentiles, Rates, Ring, Status};
+pub use status::{Board, Figures, Journal, Percentiles, Rates, Ring, Status};

@@ -1,6 +1,6 @@
 //! The status as Prometheus reads it: OpenMetrics' text.
 
-use crate::status::{Figures, Status};
+use crate::status::{Figures, Journal, Status};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -19,6 +19,9 @@ pub(crate) fn text(status: &Status) -> String {
     let mut registry = Registry::with_prefix("tapewatch");
     let figures = &status.figures;
     counts(figures, &mut registry);
+    if let Some(of) = &figures.journal {
+        journal(of, &mut registry);
+    }
     let faults = counter(&mut registry, "faults", "What could not be taken as it came");
     for (reason, count) in &figures.faults {
         add(&faults, &vec![("reason", reason.clone())], *count);
@@ -52,26 +55,63 @@ pub(crate) fn text(status: &Status) -> String {
 
 fn counts(figures: &Figures, registry: &mut Registry) {
     let Figures { messages, events, bytes, gaps, unknown, stalls, ring, .. } = figures;
-    for (name, help, count) in [
-        ("messages", "Messages read", *messages),
-        ("events", "Events sequenced", *events),
-        ("bytes", "Bytes read", *bytes),
-        ("gaps", "Gaps declared", *gaps),
-        ("unknown", "Messages of an unknown type", *unknown),
-        ("stalls", "Turns in which the feed was held back", *stalls),
-    ] {
+    count(
+        registry,
+        &[
+            ("messages", "Messages read", *messages),
+            ("events", "Events sequenced", *events),
+            ("bytes", "Bytes read", *bytes),
+            ("gaps", "Gaps declared", *gaps),
+            ("unknown", "Messages of an unknown type", *unknown),
+            ("stalls", "Turns in which the feed was held back", *stalls),
+        ],
+    );
+    measure(
+        registry,
+        &[
+            ("ring_depth", "Events that somebody has still to take", ring.depth as f64),
+            ("ring_capacity", "Events that the ring holds", ring.capacity as f64),
+            ("uptime_seconds", "Since the start", figures.uptime_seconds),
+        ],
+    );
+}
+
+fn journal(of: &Journal, registry: &mut Registry) {
+    count(
+        registry,
+        &[
+            ("journal_commits", "Group commits", of.commits),
+            ("journal_bytes", "Bytes written into the journal", of.bytes),
+            ("journal_stalls", "Turns in which the journal held the feed back", of.stalls),
+            ("journal_left_out", "Events that were not journaled", of.left_out),
+            ("findings_withheld", "Findings that never become final", of.findings_withheld),
+        ],
+    );
+    let failed = f64::from(u8::from(of.failure.is_some()));
+    measure(
+        registry,
+        &[
+            ("journal_durable_seq", "The last event known to be durable", of.durable_seq as f64),
+            ("journal_waiting_blocks", "Blocks that wait for the disk", of.waiting_blocks as f64),
+            ("journal_failed", "1 when nothing more will become durable", failed),
+            ("findings_held", "Findings that are not final yet", of.findings_held as f64),
+        ],
+    );
+}
+
+fn count(registry: &mut Registry, counts: &[(&'static str, &'static str, u64)]) {
+    for (name, help, count) in counts {
         let counter: Counter = Counter::default();
-        counter.inc_by(count);
-        registry.register(name, help, counter);
+        counter.inc_by(*count);
+        registry.register(*name, *help, counter);
     }
-    for (name, help, value) in [
-        ("ring_depth", "Events that somebody has still to take", ring.depth as f64),
-        ("ring_capacity", "Events that the ring holds", ring.capacity as f64),
-        ("uptime_seconds", "Since the start", figures.uptime_seconds),
-    ] {
+}
+
+fn measure(registry: &mut Registry, values: &[(&'static str, &'static str, f64)]) {
+    for (name, help, value) in values {
         let gauge = Gauge::<f64, AtomicU64>::default();
-        gauge.set(value);
-        registry.register(name, help, gauge);
+        gauge.set(*value);
+        registry.register(*name, *help, gauge);
     }
 }
 

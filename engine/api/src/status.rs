@@ -61,6 +61,9 @@ pub struct Figures {
     pub findings: BTreeMap<String, BTreeMap<String, u64>>,
     /// Alerts that came too fast to be among the latest here; sinks have all of them.
     pub alerts_left_out: u64,
+    /// If there is a journal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<Journal>,
     pub latency_sampled_every: u64,
     /// Stages in the order of an event's way.
     pub latency_order: Vec<String>,
@@ -82,6 +85,29 @@ pub struct Ring {
     pub depth: u64,
     /// How many it holds.
     pub capacity: u64,
+}
+
+/// What a journal does, and what waits for it.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[allow(missing_docs)] // as a run's summary has them
+pub struct Journal {
+    /// The last event that is known to be durable.
+    pub durable_seq: u64,
+    /// Group commits.
+    pub commits: u64,
+    pub bytes: u64,
+    /// Blocks that wait for the disk.
+    pub waiting_blocks: u64,
+    /// Turns in which it had no room and held the feed back.
+    pub stalls: u64,
+    /// Events that were not journaled, because the disk did not keep up.
+    pub left_out: u64,
+    /// Findings that wait until they are final.
+    pub findings_held: u64,
+    /// Those that never will be.
+    pub findings_withheld: u64,
+    /// Why nothing more will become durable, if so.
+    pub failure: Option<String>,
 }
 
 /// The usual percentiles, in nanoseconds.

@@ -1,6 +1,6 @@
 //! What is answered over a socket, and who is hung up on.
 
-use engine_api::{Board, Figures, Server};
+use engine_api::{Board, Figures, Journal, Server};
 use engine_pipeline::{Latency, Nanos};
 use expect_test::expect;
 use serde_json::Value;
@@ -21,6 +21,13 @@ fn board() -> Board {
         messages: 7,
         faults: [("unknown-order".to_string(), 3)].into(),
         findings: [("alert".to_string(), [("P06".to_string(), 2)].into())].into(),
+        journal: Some(Journal {
+            durable_seq: 12_345,
+            waiting_blocks: 3,
+            findings_withheld: 4,
+            failure: Some("no space left".to_string()),
+            ..Journal::default()
+        }),
         latency_order: vec!["hop".to_string()],
         latency_sampled_every: 64,
         ..Figures::default()
@@ -62,6 +69,7 @@ fn every_page_says_what_is_on_the_board() {
     assert_eq!(status, "200 OK");
     assert_eq!(told["messages"], 7);
     assert_eq!(told["findings"]["alert"]["P06"], 2);
+    assert_eq!(told["journal"]["durable_seq"], 12_345);
     assert_eq!(told["latency"]["hop"]["p99"], 990);
     let alerts = told["alerts"].as_array().unwrap();
     assert_eq!((alerts.len(), &alerts[31]["last_seq"]), (32, &Value::from(39)));
@@ -85,10 +93,23 @@ fn prometheus_gets_its_text() {
         "tapewatch_faults_total{reason=\"unknown-order\"} 3",
         "tapewatch_findings_total{kind=\"alert\",name=\"P06\"} 2",
         "tapewatch_latency_seconds{stage=\"hop\",quantile=\"0.99\"} 9.9e-7",
+        "tapewatch_journal_durable_seq 12345.0",
+        "tapewatch_journal_waiting_blocks 3.0",
+        "tapewatch_journal_failed 1.0",
+        "tapewatch_findings_withheld_total 4",
         "tapewatch_latency_samples_total{stage=\"hop\"} 1000",
         "# EOF",
     ] {
         assert!(text.lines().any(|told| told == line), "no {line}: {text}");
+    }
+}
+
+#[test]
+fn without_a_journal_nothing_is_told_of_one() {
+    let server = Server::start(TcpListener::bind("127.0.0.1:0").unwrap(), Board::default());
+    let server = server.unwrap();
+    for path in ["/status", "/metrics"] {
+        assert!(!get(&server, path).1.contains("journal"));
     }
 }
 

@@ -23,8 +23,9 @@ pub trait Outlet: Send {
     /// Writes out whatever is held back. Called when there is nothing to do, and at the end.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// Where there is a journal: takes a finding at once, which may still be lost with the power. It is
-    /// [taken](Self::take) again when its event is durable, or [never](crate::Withheld).
+    /// Where there is a journal, and if it [wants](Self::wants_provisional) this: takes a finding at once, which may
+    /// still be lost with the power. It is [taken](Self::take) when its event is durable, or
+    /// [never](crate::Withheld).
     fn provisional(
         &mut self,
         finding: &Finding,
@@ -43,9 +44,15 @@ pub trait Outlet: Send {
     }
 
     /// Whether signals are wanted as well as alerts. Where there is a journal, those that nobody wants
-    /// need not be held until they are final.
+    /// need not be held until they are final. Asked once, before the pipeline begins.
     fn wants_signals(&self) -> bool {
         true
+    }
+
+    /// Whether it wants to be told [provisionally](Self::provisional) of what is not final. Asked once,
+    /// too.
+    fn wants_provisional(&self) -> bool {
+        false
     }
 
     /// A turn of the collector, for an outlet that does something after a time.
@@ -89,6 +96,10 @@ impl<O: Outlet + ?Sized> Outlet for Box<O> {
 
     fn wants_signals(&self) -> bool {
         (**self).wants_signals()
+    }
+
+    fn wants_provisional(&self) -> bool {
+        (**self).wants_provisional()
     }
 
     fn turn(&mut self, now: Nanos) -> io::Result<()> {
@@ -280,8 +291,7 @@ impl Collector {
 
     /// From now on findings wait until their events are durable.
     pub(crate) fn hold_until(&mut self, durable: Durable) {
-        let signals = self.release.outlet.wants_signals();
-        self.release.held = Some(Held::new(durable, signals));
+        self.release.held = Some(Held::new(durable, &*self.release.outlet));
     }
 
     /// What was held back, and what for good; nothing without a journal.

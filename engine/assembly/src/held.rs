@@ -13,8 +13,12 @@ pub(crate) struct Held {
     durable: Durable,
     /// Whether signals wait here as well as alerts.
     signals: bool,
+    /// Whether the outlet wants to know at once.
+    provisional: bool,
     findings: Queue<Finding>,
     alerts: Queue<Alert>,
+    /// How many of the first findings have left already, if the outlet panicked meanwhile.
+    left: usize,
     /// How far the outlet knows that everything is final.
     told: u64,
     withheld: Withheld,
@@ -54,10 +58,20 @@ impl Held {
     /// So many have their memory from the beginning: what is found while a usual disk writes.
     const USUAL: usize = 1 << 15;
 
-    pub(crate) fn new(durable: Durable, signals: bool) -> Self {
+    pub(crate) fn new(durable: Durable, outlet: &dyn Outlet) -> Self {
         let told = durable.next();
         let (findings, alerts) = (Queue::of(Self::USUAL), Queue::of(Self::USUAL / 64));
-        Self { durable, signals, findings, alerts, told, withheld: Withheld::default(), stalls: 0 }
+        Self {
+            durable,
+            signals: outlet.wants_signals(),
+            provisional: outlet.wants_provisional(),
+            findings,
+            alerts,
+            left: 0,
+            told,
+            withheld: Withheld::default(),
+            stalls: 0,
+        }
     }
 
     /// Keeps a finding, and says it at once to an outlet that wants to know what may still be lost.
@@ -75,7 +89,7 @@ impl Held {
         if let Some(alert) = alert {
             self.alerts.push(*alert);
         }
-        outlet.provisional(finding, alert, roll)
+        if self.provisional { outlet.provisional(finding, alert, roll) } else { Ok(()) }
     }
 
     /// Hands on what has become final, at most `most`; returns how many findings have left, one way or
@@ -85,50 +99,70 @@ impl Held {
         (outlet, roll): To<'_>,
         most: usize,
     ) -> (usize, io::Result<()>) {
+        // In this order: what was left out before it was passed is seen.
         let next = self.durable.next();
-        for count in 0..most {
-            let safety = self.findings.front().map(|head| self.durable.safety(head.place.seq));
-            let handed_on = match safety {
-                None | Some(Safety::Pending) => {
-                    let told = if mem::replace(&mut self.told, next) == next {
-                        Ok(())
-                    } else {
-                        outlet.final_up_to(next)
-                    };
-                    return (count, told);
+        let mut count = 0;
+        while count < most {
+            let Some(seq) = self.findings.front().map(|head| head.place.seq) else { break };
+            if seq < next && self.durable.is_whole_from(seq) {
+                let (run, handed_on) = self.hand_on(next, (&mut *outlet, &mut *roll));
+                count += run;
+                if handed_on.is_err() {
+                    return (count, handed_on);
                 }
-                Some(Safety::Durable) => self.hand_on((&mut *outlet, &mut *roll)),
-                Some(Safety::Never) => {
+                continue;
+            }
+            match self.durable.safety(seq) {
+                Safety::Pending => break,
+                Safety::Durable => {
+                    let (run, handed_on) = self.hand_on(seq + 1, (&mut *outlet, &mut *roll));
+                    count += run;
+                    if handed_on.is_err() {
+                        return (count, handed_on);
+                    }
+                }
+                Safety::Never => {
                     self.withhold();
-                    Ok(())
+                    count += 1;
+                }
+            }
+        }
+        let is_all_out = self.findings.front().is_none_or(|head| head.place.seq >= next);
+        if !is_all_out || mem::replace(&mut self.told, next) == next {
+            return (count, Ok(()));
+        }
+        (count, outlet.final_up_to(next))
+    }
+
+    /// Hands on the findings of events before `next` that lie side by side at the front; returns how many.
+    fn hand_on(&mut self, next: u64, (outlet, roll): To<'_>) -> (usize, io::Result<()>) {
+        let Self { findings, alerts, left, .. } = self;
+        let mut handed_on = Ok(());
+        for finding in findings.run().iter().take_while(|finding| finding.place.seq < next) {
+            *left += 1;
+            handed_on = match finding.found {
+                Found::Signal(_) => outlet.take(finding, None, roll),
+                Found::Alert => {
+                    let alert = alerts.front().copied();
+                    alerts.pop(usize::from(alert.is_some()));
+                    outlet.take(finding, alert.as_ref(), roll)
                 }
             };
             if handed_on.is_err() {
-                return (count + 1, handed_on);
+                break;
             }
         }
-        (most, Ok(()))
-    }
-
-    fn hand_on(&mut self, (outlet, roll): To<'_>) -> io::Result<()> {
-        let Some(finding) = self.findings.front() else { return Ok(()) };
-        if matches!(finding.found, Found::Signal(_)) {
-            let taken = outlet.take(finding, None, roll);
-            self.findings.pop();
-            return taken;
-        }
-        let taken = outlet.take(finding, self.alerts.front(), roll);
-        self.findings.pop();
-        self.alerts.pop();
-        taken
+        let count = mem::take(left);
+        findings.pop(count);
+        (count, handed_on)
     }
 
     fn withhold(&mut self) {
         let Some(Finding { place, found, .. }) = self.findings.front() else { return };
         let (place, is_alert) = (*place, *found == Found::Alert);
-        self.findings.pop();
-        if is_alert {
-            self.alerts.pop();
+        self.findings.pop(1);
+        if is_alert && self.alerts.len() > 0 {
+            self.alerts.pop(1);
         }
         let Withheld { findings, alerts, first, last } = &mut self.withheld;
         *findings += 1;
@@ -140,6 +174,7 @@ impl Held {
     /// Nobody takes anything any more.
     #[cold]
     pub(crate) fn withhold_all(&mut self) {
+        self.findings.pop(mem::take(&mut self.left));
         while !self.is_empty() {
             self.withhold();
         }
@@ -189,6 +224,10 @@ impl<O: Outlet> Outlet for AtOnce<O> {
 
     fn wants_signals(&self) -> bool {
         self.0.wants_signals()
+    }
+
+    fn wants_provisional(&self) -> bool {
+        true
     }
 
     fn turn(&mut self, now: Nanos) -> io::Result<()> {
@@ -243,22 +282,29 @@ impl<T> Queue<T> {
 
     #[inline]
     fn front(&self) -> Option<&T> {
-        self.chunks.front()?.get(self.gone)
+        self.run().first()
     }
 
+    /// The first ones, as far as they lie side by side.
     #[inline]
-    fn pop(&mut self) {
-        if self.length == 0 {
-            return;
-        }
-        (self.length, self.gone) = (self.length - 1, self.gone + 1);
+    fn run(&self) -> &[T] {
+        self.chunks.front().map_or(&[], |chunk| &chunk[self.gone..])
+    }
+
+    /// Forgets so many of the [run](Self::run).
+    #[inline]
+    fn pop(&mut self, count: usize) {
+        (self.length, self.gone) = (self.length - count, self.gone + count);
         if self.length == 0 || self.gone == Self::CHUNK {
-            self.gone = 0;
-            let emptied = self.chunks.pop_front();
-            self.free.extend(emptied.map(|mut chunk| {
-                chunk.clear();
-                chunk
-            }));
+            self.recycle();
+        }
+    }
+
+    fn recycle(&mut self) {
+        self.gone = 0;
+        if let Some(mut chunk) = self.chunks.pop_front() {
+            chunk.clear();
+            self.free.push(chunk);
         }
     }
 }
@@ -278,10 +324,12 @@ mod tests {
                     model.push_back(next);
                     next += 1;
                 }
-                for _ in 0..popped {
-                    prop_assert_eq!(queue.front(), model.front());
-                    queue.pop();
-                    model.pop_front();
+                let mut left = popped;
+                while left > 0 && queue.len() > 0 {
+                    let run = queue.run()[..queue.run().len().min(left)].to_vec();
+                    prop_assert_eq!(&run, &model.drain(..run.len()).collect::<Vec<_>>());
+                    queue.pop(run.len());
+                    left -= run.len();
                 }
                 prop_assert_eq!((queue.len(), queue.front()), (model.len(), model.front()));
             }

@@ -81,6 +81,10 @@ impl Outlet for Told {
         Ok(())
     }
 
+    fn wants_provisional(&self) -> bool {
+        true
+    }
+
     fn final_up_to(&mut self, next: u64) -> io::Result<()> {
         let mut said = self.0.lock().unwrap();
         assert!(said.durable.as_ref().is_some_and(|durable| durable.next() >= next));
@@ -567,4 +571,86 @@ fn a_sampled_event_is_followed_until_it_is_durable() {
     assert_eq!((end_to_end.0, end_to_end.1), ("end_to_end", 125));
     assert_eq!((durable.0, durable.1), ("durable", 125));
     assert!(durable.2.abs_diff(3_000_000) < 3_000, "{durable:?}");
+}
+
+/// Panics when it has taken so much.
+struct Brittle(u32);
+
+impl Outlet for Brittle {
+    fn take(&mut self, _: &Finding, _: Option<&Alert>, _: &mut Roll) -> io::Result<()> {
+        self.0 = self.0.checked_sub(1).expect("as it was told to");
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_collector_that_panics_withholds_the_rest() {
+    for topology in [Fused, Pinned] {
+        let (intake, mut memory) = memory(&grouping(64), 1);
+        let feed = Recorded::new(some_events(7, 20_000));
+        let outlet = Box::new(Brittle(300));
+        let mut assembly = Assembly::new(feed, names(), &roster(), outlet, Spec::default())
+            .with_journal(Journal::new(intake, WhenFull::Wait));
+        let (ran, memory) = std::thread::scope(|scope| {
+            let disk = scope.spawn(move || {
+                while memory.keep_up() {}
+                memory
+            });
+            (assembly.run(&plan_with_journal(topology, 1, false)), disk.join().unwrap())
+        });
+        let RunError::Panicked { stage, .. } = ran.unwrap_err() else { panic!("it was told to") };
+        assert_eq!(stage, "collector");
+        assert!(memory.durable().is_closed());
+        let (outcome, held) = (assembly.outcome(), assembly.journaled().unwrap().held);
+        let found: u64 = outcome.alerts.values().chain(outcome.signals.values()).sum();
+        assert_eq!((held.findings, held.withheld.findings), (0, found - 301));
+    }
+}
+
+/// An outlet that writes elsewhere, and is asked until that is done.
+#[derive(Default)]
+struct Slow {
+    turns: Arc<Mutex<(Nanos, u32)>>,
+    asked: Arc<Mutex<u32>>,
+}
+
+impl Outlet for Slow {
+    fn take(&mut self, _: &Finding, _: Option<&Alert>, _: &mut Roll) -> io::Result<()> {
+        assert_eq!(*self.asked.lock().unwrap(), 0, "nothing follows");
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn turn(&mut self, now: Nanos) -> io::Result<()> {
+        let (last, turns) = &mut *self.turns.lock().unwrap();
+        assert!(now >= *last);
+        (*last, *turns) = (now, *turns + 1);
+        Ok(())
+    }
+
+    fn close(&mut self) -> io::Result<bool> {
+        let mut asked = self.asked.lock().unwrap();
+        *asked += 1;
+        if *asked > 10 { Err(io::Error::other("it cannot be closed")) } else { Ok(false) }
+    }
+}
+
+#[test]
+fn an_outlet_is_asked_until_it_is_closed() {
+    let outlet = Slow::default();
+    let (turns, asked) = (outlet.turns.clone(), outlet.asked.clone());
+    let feed = Recorded::new(some_events(7, 2_000));
+    let mut assembly = Assembly::new(feed, names(), &roster(), Box::new(outlet), Spec::default());
+    assert_eq!(assembly.run(&recorded::plan(Fused, 1, false)), Ok(Stopped::Drained));
+    assert_eq!(*asked.lock().unwrap(), 11);
+    assert!(turns.lock().unwrap().1 > 11);
+    let error = assembly.collector().take_error().expect("it is kept");
+    assert_eq!(error.to_string(), "it cannot be closed");
 }

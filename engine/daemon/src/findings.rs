@@ -143,6 +143,10 @@ impl<O: Outlet> Outlet for After<O> {
         self.1.provisional(finding, alert, roll)
     }
 
+    fn wants_provisional(&self) -> bool {
+        self.1.wants_provisional()
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.1.flush()
     }
@@ -192,6 +196,10 @@ impl Outlet for Shown {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+
+    fn wants_signals(&self) -> bool {
+        false
     }
 }
 
@@ -265,6 +273,10 @@ impl Outlet for Outlets {
 
     fn wants_signals(&self) -> bool {
         self.outlets.iter().any(|outlet| outlet.wants_signals())
+    }
+
+    fn wants_provisional(&self) -> bool {
+        self.outlets.iter().any(|outlet| outlet.wants_provisional())
     }
 
     fn turn(&mut self, now: Nanos) -> io::Result<()> {

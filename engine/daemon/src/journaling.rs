@@ -4,7 +4,7 @@ mod alerts;
 mod continued;
 mod follower;
 
-pub(crate) use alerts::AlertLog;
+pub(crate) use alerts::{AlertLog, Standing};
 pub(crate) use continued::Continued;
 pub(crate) use follower::{Follower, Sunk};
 
@@ -117,7 +117,8 @@ impl Journaling {
             }
         }
         let last = last_event(config.reach, &folder, end)?;
-        let logged = alerts::logged(RealDisk::open(config.reach), &folder).map_err(unusable)?;
+        let standing = Standing::read(RealDisk::open(config.reach), &folder, |_, _| {});
+        let logged = standing.map_err(unusable)?.logged;
 
         let open = |stream, found: &Recovered| {
             let grouping = match stream {

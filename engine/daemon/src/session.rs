@@ -271,7 +271,7 @@ impl Session {
         let Opened { mut assembly, places, recent, journaling } = opened;
         let shown = listener.zip(recent);
         let about = About {
-            topology: Laid { plan: &plan, journal: journaling.is_some() }.to_string(),
+            topology: Laid(&plan).to_string(),
             ring_capacity: machine.spec.ring_events as u64,
             sample_every: machine.spec.sample_every,
         };
@@ -294,7 +294,7 @@ impl Session {
 
     /// How the stages are laid out.
     pub(crate) fn laid(&self) -> Laid<'_> {
-        Laid { plan: &self.plan, journal: self.journaling.is_some() }
+        Laid(&self.plan)
     }
 
     /// Runs to the end, or until SIGTERM or SIGINT: then what is under way is finished first.

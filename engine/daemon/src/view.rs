@@ -4,8 +4,8 @@ use crate::config::Api;
 use crate::failure::Failure;
 use crate::findings::Recent;
 use anyhow::Context;
-use engine_api::{Board, Rates, Ring, Server};
-use engine_assembly::{Counted, Figures, Flow};
+use engine_api::{Board, Journal, Rates, Ring, Server};
+use engine_assembly::{Counted, Figures, Flow, Journaled};
 use engine_event::Nanos;
 use engine_pipeline::Stages;
 use std::collections::BTreeMap;
@@ -65,6 +65,7 @@ impl View {
     /// An interval is over.
     pub(crate) fn interval(&mut self, at: Nanos, recent: &Stages) {
         let (flow, counted) = self.figures.read();
+        let journal = self.figures.journal();
         let (from, before) = std::mem::replace(&mut self.before, (at, flow));
         let seconds = at.since(from).0.max(1) as f64 / 1e9;
         let rate = |now: u64, before: u64| now.saturating_sub(before) as f64 / seconds;
@@ -93,6 +94,22 @@ impl View {
         told.faults =
             faults.iter().map(|(fault, count)| (fault.word().to_string(), count)).collect();
         told.findings = by_kind(&counted);
+        told.journal = journal.map(journaled);
+    }
+}
+
+fn journaled(of: Journaled) -> Journal {
+    let Journaled { next, written, stalls, held, failure } = of;
+    Journal {
+        durable_seq: next.saturating_sub(1),
+        commits: written.commits,
+        bytes: written.bytes,
+        waiting_blocks: written.waiting,
+        stalls,
+        left_out: written.left_out,
+        findings_held: held.findings,
+        findings_withheld: held.withheld.findings,
+        failure,
     }
 }
 

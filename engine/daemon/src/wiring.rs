@@ -4,7 +4,7 @@ use crate::config::{Config, Latencies};
 use engine_assembly::{Assembly, Spec};
 use engine_event::Nanos;
 use engine_observer::Roster;
-use engine_pipeline::{Feed, Layout, Plan, PlanError, Topology, allowed_cores};
+use engine_pipeline::{Feed, Layout, Plan, PlanError, Role, Topology, allowed_cores};
 use feeds::Speed;
 use std::fmt;
 
@@ -38,22 +38,19 @@ impl Machine {
 }
 
 /// A plan in words: `pinned, 2 allowed cores; core 0: source; core 1: shard 0, collector`.
-pub(crate) struct Laid<'a> {
-    pub(crate) plan: &'a Plan,
-    /// Whether there is a journal's stage behind the source.
-    pub(crate) journal: bool,
-}
+pub(crate) struct Laid<'a>(pub(crate) &'a Plan);
 
 impl fmt::Display for Laid<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Plan { topology, threads, reason } = self.plan;
-        let first = 1 + usize::from(self.journal);
-        let last = threads.iter().flat_map(|thread| &thread.stages).max().copied().unwrap_or(0);
-        let stage = |stage: &usize| match *stage {
-            0 => "source".to_string(),
-            stage if stage == last => "collector".to_string(),
-            1 if self.journal => "journal".to_string(),
-            stage => format!("shard {}", stage - first),
+        let Plan { topology, threads, roles, reason } = self.0;
+        let stage = |stage: &usize| match roles[*stage] {
+            Role::Source => "source".to_string(),
+            Role::Journal => "journal".to_string(),
+            Role::Collector => "collector".to_string(),
+            Role::Shard => {
+                let before = roles[..*stage].iter().filter(|role| **role == Role::Shard);
+                format!("shard {}", before.count())
+            }
         };
         write!(f, "{}, {reason}", if *topology == Topology::Pinned { "pinned" } else { "fused" })?;
         for thread in threads {

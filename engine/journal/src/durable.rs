@@ -76,12 +76,18 @@ impl Durable {
         // Asked first: what became durable before the end is then seen.
         let is_over = self.has_failed() || self.is_closed();
         if seq < self.next() {
-            if seq <= self.0.left_out_to.load(Acquire) && self.is_left_out(seq) {
+            if !self.is_whole_from(seq) && self.is_left_out(seq) {
                 return Safety::Never;
             }
             return Safety::Durable;
         }
         if is_over { Safety::Never } else { Safety::Pending }
+    }
+
+    /// Whether nothing was left out from this number on.
+    #[inline]
+    pub fn is_whole_from(&self, seq: u64) -> bool {
+        self.0.left_out_to.load(Acquire) < seq
     }
 
     #[cold]

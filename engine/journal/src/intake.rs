@@ -245,30 +245,42 @@ impl Intake {
             self.forget();
             return;
         }
-        if let Some((first, last)) = self.hole.take() {
-            self.sides.push(side::HOLE, [first, last].as_bytes());
-        }
         let mut first = match (self.numbers_sides, self.events) {
             (true, _) => self.next - self.sides.begins.len() as u64,
             (false, 0) => self.next,
             (false, _) => self.first,
         };
-        let events_end = BlockHeader::BYTES + self.events * (EVENT + 4);
+        let beside = self.block_bytes - BlockHeader::BYTES - self.events * (EVENT + 4);
         // Side records that do not fit beside the events go before them.
-        while self.sides.bytes.len() > self.block_bytes - events_end {
+        while self.side_bytes() > beside {
             let Some(pages) = self.spare() else { return };
+            self.declare();
             first = self.send(pages, 0, first);
         }
-        if self.events == 0 && self.sides.bytes.is_empty() {
+        if self.events == 0 && self.side_bytes() == 0 {
             return;
         }
         if self.open.is_none() && !self.begin() {
             return;
         }
+        self.declare();
         if let Some(pages) = self.open.take() {
             let events = std::mem::take(&mut self.events);
             self.send(pages, events, first);
             self.since = None;
+        }
+    }
+
+    /// What side records take, with that of a hole which is not declared yet.
+    fn side_bytes(&self) -> usize {
+        let hole = self.hole.map_or(0, |_| SideHeader::record_bytes(size_of::<[u64; 2]>()));
+        self.sides.bytes.len() + hole
+    }
+
+    /// Says what was left out: as late as there is memory to say it, so that a long hole is one.
+    fn declare(&mut self) {
+        if let Some((first, last)) = self.hole.take() {
+            self.sides.push(side::HOLE, [first, last].as_bytes());
         }
     }
 
@@ -322,7 +334,7 @@ impl Intake {
             return true;
         }
         self.hand_over();
-        if self.events == 0 && self.sides.bytes.is_empty() {
+        if self.events == 0 && self.side_bytes() == 0 {
             self.is_closed = self.to.push(Handed::Close).is_ok();
         }
         self.is_closed

@@ -146,3 +146,96 @@ fn read(block: &Block, events: &mut Vec<Event>, sides: &mut Vec<Side>) {
         left = &left[SideHeader::record_bytes(length)..];
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine_audit::layout::side;
+    use engine_event::body::End;
+    use engine_event::{Nanos, SubjectId};
+
+    fn events(numbers: std::ops::RangeInclusive<u64>) -> Vec<Event> {
+        let event = |seq| {
+            let mut event = Event::new(SubjectId::EVERY, Nanos(seq), End::default());
+            event.seq = seq;
+            event
+        };
+        numbers.map(event).collect()
+    }
+
+    /// Blocks of 118 events, four of them.
+    const GROUPING: Grouping =
+        Grouping { block_bytes: 8192, commit_after: Nanos(100), waiting_bytes: 4 * 8192 };
+
+    #[test]
+    fn what_goes_in_comes_out_when_it_is_durable() {
+        let (mut intake, mut memory) = memory(&GROUPING, 1);
+        intake.note(side::VENUE, b"XNAS", Nanos(0));
+        assert_eq!(intake.room(), 118);
+        intake.put(&events(1..=100), Nanos(0));
+        intake.turn(Nanos(99));
+        assert_eq!(memory.accept(), 0, "others may share its commit");
+        intake.turn(Nanos(100));
+        assert_eq!((memory.accept(), memory.durable().next()), (1, 1));
+        memory.settle(1);
+        assert_eq!(memory.events(), events(1..=100));
+        let venue = Side { before: 1, kind: side::VENUE, body: b"XNAS".to_vec() };
+        assert_eq!((memory.sides(), memory.durable().next()), (&[venue][..], 101));
+        assert!(intake.close() && memory.is_over() == intake.is_over());
+        assert!(!memory.keep_up() && intake.is_over());
+        assert_eq!(memory.durable().failure(), None);
+    }
+
+    #[test]
+    fn a_hole_lies_between_what_was_put_before_and_behind_it() {
+        let (mut intake, mut memory) = memory(&GROUPING, 1);
+        // Side records that fit beside no full block, and no memory for one of their own.
+        let mut next = 1;
+        while intake.room() > 0 {
+            let last = next + (intake.room() as u64).min(50) - 1;
+            if next > 118 * 3 {
+                intake.note(side::SUBJECT, &[7; 1000], Nanos(0));
+            }
+            intake.put(&events(next..=last), Nanos(0));
+            next = last + 1;
+        }
+        assert_eq!(next, 118 * 4 + 1);
+        intake.leave_out(next, next + 9);
+        intake.leave_out(next + 10, next + 99);
+        memory.keep_up();
+        intake.turn(Nanos(100));
+        assert!(intake.room() > 0);
+        intake.put(&events(next + 100..=next + 120), Nanos(200));
+        while !intake.close() {
+            memory.keep_up();
+        }
+        memory.keep_up();
+        let kept = [events(1..=next - 1), events(next + 100..=next + 120)].concat();
+        let numbers = |events: &[Event]| events.iter().map(|event| event.seq).collect::<Vec<_>>();
+        assert_eq!(numbers(memory.events()), numbers(&kept));
+        assert!(memory.events() == kept);
+        let hole = [next.to_le_bytes(), (next + 99).to_le_bytes()].concat();
+        let holes: Vec<_> = memory.sides().iter().filter(|of| of.kind == side::HOLE).collect();
+        assert!(matches!(&holes[..], [Side { body, .. }] if *body == hole), "{holes:?}");
+        assert_eq!(memory.durable().next(), next + 121);
+    }
+
+    #[test]
+    fn an_end_that_is_gone_or_given_up_has_failed() {
+        let (mut intake, ended) = memory(&GROUPING, 1);
+        drop(ended);
+        while !intake.durable().has_failed() {
+            let next = intake.next();
+            let room = intake.room().min(100) as u64;
+            intake.put(&events(next..=next + room - 1), Nanos(0));
+        }
+        assert_eq!(intake.durable().failure().as_deref(), Some("its writer is gone"));
+        assert_eq!(intake.room(), usize::MAX, "it takes everything and keeps nothing");
+        let (mut intake, mut memory) = memory(&GROUPING, 1);
+        assert_eq!(intake.room(), 118);
+        intake.put(&events(1..=118), Nanos(0));
+        intake.give_up("somebody has panicked");
+        assert!(!memory.keep_up() && memory.is_over());
+        assert_eq!((memory.events(), memory.durable().next()), (&[][..], 1));
+    }
+}

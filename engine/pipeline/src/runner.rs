@@ -334,7 +334,8 @@ mod tests {
                 stages: stages.to_vec(),
             });
             let topology = Topology::Pinned;
-            let plan = Plan { topology, threads: threads.collect(), reason: String::new() };
+            let (threads, roles) = (threads.collect(), vec![Role::Source, Role::Collector]);
+            let plan = Plan { topology, threads, roles, reason: String::new() };
             let runner = Runner::new(RealClock::new(), &stop);
             std::thread::scope(|scope| {
                 scope.spawn(|| {
@@ -381,6 +382,48 @@ mod tests {
             assert_eq!(stage, "sum");
             assert!(message.contains("told to"), "{message}");
             assert_eq!(sum.sum, (0..100).sum::<u64>());
+        }
+    }
+
+    /// Waits for a disk until a time; counts how often it was asked.
+    struct Waiting {
+        until: Nanos,
+        asked: u32,
+    }
+
+    impl Stage for Waiting {
+        fn name(&self) -> &str {
+            "waiting"
+        }
+
+        fn poll(&mut self, now: Nanos) -> Turn {
+            self.asked += 1;
+            if now < self.until { Turn::Waits } else { Turn::Done }
+        }
+    }
+
+    #[test]
+    fn a_thread_that_waits_for_a_disk_sleeps_unless_somebody_has_work() {
+        for works in [false, true] {
+            let clock = RealClock::new();
+            let until = clock.now() + Nanos::from_millis(40);
+            let mut waiting = Waiting { until, asked: 0 };
+            let (mut source, mut sum) = path(if works { u64::MAX } else { 0 }, None);
+            let stop = AtomicBool::new(false);
+            let thread = ThreadPlan { core: None, wait: Wait::Spin, stages: vec![0, 1, 2] };
+            let roles = vec![Role::Source, Role::Shard, Role::Collector];
+            let (threads, reason) = (vec![thread], String::new());
+            let plan = Plan { topology: Topology::Fused, threads, roles, reason };
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    std::thread::sleep(std::time::Duration::from_millis(60));
+                    stop.store(true, Relaxed);
+                });
+                let runner = Runner::new(clock, &stop);
+                runner.run(&plan, vec![&mut source, &mut sum, &mut waiting]).unwrap();
+            });
+            // Naps of 200 µs make 200 of them at most.
+            assert_eq!(waiting.asked > 250, works, "{} times", waiting.asked);
         }
     }
 }

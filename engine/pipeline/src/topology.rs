@@ -41,6 +41,8 @@ pub struct Plan {
     pub topology: Topology,
     /// The threads.
     pub threads: Vec<ThreadPlan>,
+    /// What the stages are, in the order of the path.
+    pub roles: Vec<Role>,
     /// Why it looks like this.
     pub reason: String,
 }
@@ -117,6 +119,7 @@ impl Plan {
         Plan {
             topology: Topology::Fused,
             threads: vec![ThreadPlan { core: None, wait, stages }],
+            roles: layout.roles.to_vec(),
             reason,
         }
     }
@@ -142,7 +145,7 @@ impl Plan {
             .map(|(stages, core)| ThreadPlan { core: Some(core), wait, stages })
             .collect();
         let reason = if crowded { format!("{reason}, forced") } else { reason };
-        Ok(Plan { topology: Topology::Pinned, threads, reason })
+        Ok(Plan { topology: Topology::Pinned, threads, roles: layout.roles.to_vec(), reason })
     }
 
     /// Source (and journal) first, collector last, the shards dealt out between them. Where there are too few cores for

@@ -63,7 +63,7 @@ impl Checked {
         });
         Ok(Self {
             path,
-            topology: Laid { plan: &plan, journal: config.journal.is_some() }.to_string(),
+            topology: Laid(&plan).to_string(),
             feeds: told,
             observers: roster.all(),
             sinks: sinks.collect(),

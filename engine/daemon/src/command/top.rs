@@ -140,7 +140,7 @@ fn once(status: &Status) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine_api::{Rates, Ring};
+    use engine_api::{Journal, Rates, Ring};
     use expect_test::expect;
 
     fn status() -> Status {
@@ -223,6 +223,27 @@ mod tests {
             │2024-01-02 11:07:21.474  P06       AAAG            medium      99.9  A0175                        │
             └──────────────────────────────────────────────────────────────────────────────────────────────────┘
         "#]].assert_eq(&once(&status()));
+    }
+
+    #[test]
+    fn a_journal_has_a_line() {
+        let line = |journal: Journal| {
+            let mut status = status();
+            status.figures.journal = Some(journal);
+            let frame = once(&status);
+            let line = frame.lines().find_map(|line| line.strip_prefix("│journal   "));
+            line.expect("it is told").trim_end_matches([' ', '│']).to_string()
+        };
+        let well = Journal { durable_seq: 100_000_300, waiting_blocks: 2, ..Journal::default() };
+        assert_eq!(line(well.clone()), "durable up to 100,000,300, 2 blocks waiting");
+        let amiss = Journal { left_out: 5000, findings_withheld: 7, ..well.clone() };
+        assert_eq!(
+            line(amiss),
+            "durable up to 100,000,300, 2 blocks waiting, 5,000 events left out, 7 findings withheld"
+        );
+        let failure = Some("events/0000000007.seg: no space left".to_string());
+        let expected = "failed: events/0000000007.seg: no space left";
+        assert_eq!(line(Journal { failure, ..well }), expected);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Alert, Status};
 use crate::output::{Bytes, Moment, Thousands};
-use engine_api::{Figures, Percentiles};
+use engine_api::{Figures, Journal, Percentiles};
 use engine_event::Nanos;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -59,11 +59,15 @@ impl<'a> Frame<'a> {
     /// The rows that everything takes.
     pub(super) fn height(&self) -> u16 {
         let alerts = self.status.alerts.len().clamp(1, ALERTS_SHOWN) as u16;
-        HEAD + FLOW + self.latency_height() + COUNTS + alerts + 2
+        HEAD + FLOW + self.latency_height() + self.counts_height() + alerts + 2
     }
 
     fn latency_height(&self) -> u16 {
         self.status.figures.latency_order.len() as u16 + 3
+    }
+
+    fn counts_height(&self) -> u16 {
+        COUNTS + u16::from(self.status.figures.journal.is_some())
     }
 
     fn style(&self, colour: Color) -> Style {
@@ -160,13 +164,33 @@ impl<'a> Frame<'a> {
         };
         let bad = if faults.is_empty() { Style::new() } else { self.style(Color::Yellow) };
         let [gaps, unknown] = [*gaps, *unknown].map(Thousands);
-        let lines = vec![
+        let mut lines = vec![
             Line::styled(format!("gaps      {gaps}, unknown messages {unknown}"), bad),
             Line::styled(format!("faults    {}", counted(faults)), bad),
             Line::from(format!("alerts    {}{left_out}", found("alert"))),
             Line::from(format!("signals   {}", found("signal"))),
         ];
+        lines.extend(self.status.figures.journal.as_ref().map(|of| self.journal(of)));
         Paragraph::new(lines).block(titled("counts"))
+    }
+
+    /// How far it is safe, and what was amiss.
+    fn journal(&self, of: &Journal) -> Line<'a> {
+        if let Some(why) = &of.failure {
+            return Line::styled(format!("journal   failed: {why}"), self.style(Color::Red));
+        }
+        let [durable, blocks] = [of.durable_seq, of.waiting_blocks].map(Thousands);
+        let amiss = [
+            (of.stalls, "waits"),
+            (of.left_out, "events left out"),
+            (of.findings_withheld, "findings withheld"),
+        ];
+        let amiss = amiss.iter().filter(|(count, _)| *count > 0);
+        let amiss: String =
+            amiss.map(|(count, what)| format!(", {} {what}", Thousands(*count))).collect();
+        let bad = if amiss.is_empty() { Style::new() } else { self.style(Color::Yellow) };
+        let text = format!("journal   durable up to {durable}, {blocks} blocks waiting{amiss}");
+        Line::styled(text, bad)
     }
 
     fn alerts(&self) -> Table<'a> {
@@ -212,7 +236,7 @@ impl Widget for &Frame<'_> {
             Constraint::Length(HEAD),
             Constraint::Length(FLOW),
             Constraint::Length(self.latency_height()),
-            Constraint::Length(COUNTS),
+            Constraint::Length(self.counts_height()),
             Constraint::Min(0),
         ];
         let [head, flow, latency, counts, alerts] = Layout::vertical(parts).areas(area);
