@@ -340,6 +340,8 @@ pub(crate) enum Journal {
     Verify(JournalVerify),
     /// Shows segments, runs, names, holes, checkpoints and holds
     Info(JournalInfo),
+    /// Writes its events as a file that others read
+    Export(JournalExport),
 }
 
 #[derive(Subcommand)]
@@ -389,6 +391,32 @@ pub(crate) struct JournalInfo {
     /// Print everything as one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct JournalExport {
+    /// The journal's folder
+    pub(crate) journal: PathBuf,
+    /// What to write
+    #[arg(long, value_enum)]
+    pub(crate) to: Exported,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Only events at or after this time: nanoseconds since the epoch, or 2012-06-21T09:30:00.5
+    #[arg(long, value_name = "TIME", value_parser = crate::wiring::parse_time)]
+    pub(crate) from: Option<engine_event::Nanos>,
+    /// Only events at or before this time
+    #[arg(long, value_name = "TIME", value_parser = crate::wiring::parse_time)]
+    pub(crate) until: Option<engine_event::Nanos>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Exported {
+    /// Our own order tape: orders, trades, phases, news and positions; other kinds of events are left out
+    Tape,
+    /// Apache Parquet: a row for each event, with its order, price, quantity and participant if it has them
+    Parquet,
 }
 
 #[derive(Args)]

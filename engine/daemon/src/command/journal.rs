@@ -1,6 +1,8 @@
 //! `tapewatch journal`: is it as it was written, and what is in it?
 
+mod export;
 mod info;
+mod parquet;
 mod verify;
 
 use crate::cli::Journal;
@@ -14,6 +16,7 @@ pub(crate) fn run(arguments: &Journal) -> Result<(), Failure> {
     match arguments {
         Journal::Verify(arguments) => verify::run(arguments),
         Journal::Info(arguments) => info::run(arguments),
+        Journal::Export(arguments) => export::run(arguments),
     }
 }
 
