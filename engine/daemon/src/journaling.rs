@@ -392,11 +392,7 @@ impl Journaling {
 }
 
 /// The last event of a journal.
-fn last_event(
-    reach: Reach,
-    folder: &Path,
-    end: u64,
-) -> Result<Option<Event>, Wrong> {
+fn last_event(reach: Reach, folder: &Path, end: u64) -> Result<Option<Event>, Wrong> {
     if end == 0 {
         return Ok(None);
     }

@@ -236,18 +236,8 @@ impl Session {
     /// run in order; the second one ends the process at once.
     pub(crate) fn open(config: Config) -> Result<Self, Failure> {
         let plan = plan(&config).map_err(Failure::usage)?;
-        let Config {
-            mut machine,
-            feeds,
-            speed,
-            until,
-            bounds,
-            roster,
-            sinks,
-            latencies,
-            api,
-            journal,
-        } = config;
+        let Config { mut machine, feeds, speed, until, numbers, bounds, roster, .. } = config;
+        let Config { sinks, latencies, api, journal, .. } = config;
         machine.spec.bounds = bounds;
         for sink in &sinks {
             check_sink(sink, &feeds)?;

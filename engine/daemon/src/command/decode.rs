@@ -71,7 +71,12 @@ fn type_name(number: usize, format: Option<Format>) -> String {
     }
 }
 
-fn count(tally: &Tally, format: Option<Format>, as_json: bool, out: &mut impl Write) -> io::Result<()> {
+fn count(
+    tally: &Tally,
+    format: Option<Format>,
+    as_json: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let by_type = tally.by_type.iter().enumerate().filter(|(_, count)| **count > 0);
     let by_type: Map<String, Value> =
         by_type.map(|(byte, count)| (type_name(byte, format), json!(count))).collect();

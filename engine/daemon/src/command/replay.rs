@@ -17,8 +17,7 @@ use std::path::PathBuf;
 pub(crate) fn run(arguments: Replay) -> Result<(), Failure> {
     let Replay { from_seq, to_seq, .. } = arguments;
     let Replay { files, input, speed, topology, shards, spread, force, .. } = arguments;
-    let Replay { rate, from, to, findings, hlog, config, json, journal, resume, .. } =
-        arguments;
+    let Replay { rate, from, to, findings, hlog, config, json, journal, resume, .. } = arguments;
     let numbers = Numbers { from: from_seq, to: to_seq };
     let paths = || files.iter().map(PathBuf::as_path);
     numbers.check(paths(), input.format.is_journal())?;
