@@ -72,6 +72,8 @@ impl<F: Feed> Resumed<F> {
             (*left, self.is_complete) = (0, true);
         }
         if *is_other || (ended && *left > 0) {
+            // Nothing is added to what is known: not even an end.
+            self.is_complete = true;
             let what = "is not the input that the journal holds the beginning of";
             return Err(FeedError::Data {
                 file: past.input.clone(),
@@ -244,6 +246,7 @@ mod tests {
             let mut feed = Resumed::after(open(), past(&whole), Directory::new(100));
             let refused = all(&mut feed, &mut Directory::new(100)).unwrap_err().to_string();
             assert!(refused.contains("is not the input that the journal holds"), "{refused}");
+            assert!(feed.tells_its_end());
         }
     }
 
