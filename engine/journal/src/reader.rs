@@ -1,6 +1,6 @@
 //! Blocks of a stream, one after the other, over all of its segments.
 
-use crate::recovery::{damaged, read_segment, segment_path, segments};
+use crate::recovery::{check_end, damaged, read_segment, segment_path, segments};
 use crate::{Disk, RecoveryError};
 use engine_audit::layout::Stream;
 use engine_audit::{Block, Blocks, Next};
@@ -18,6 +18,7 @@ pub fn is_journal(path: &Path) -> bool {
 pub struct Reader<D: Disk> {
     disk: D,
     folder: PathBuf,
+    stream: Stream,
     /// Segments that come after the one that is read.
     coming: VecDeque<(u64, bool)>,
     newest: u64,
@@ -27,6 +28,7 @@ pub struct Reader<D: Disk> {
 struct Segment {
     path: PathBuf,
     number: u64,
+    compressed: bool,
     blocks: Blocks<Box<dyn Read + Send>>,
     /// How many of its blocks count, if that is known.
     count: Option<u64>,
@@ -47,6 +49,7 @@ impl<D: Disk> Reader<D> {
         let mut reader = Self {
             disk,
             folder,
+            stream,
             coming: VecDeque::new(),
             newest: all.last().map_or(0, |(number, _)| *number),
             open: None,
@@ -85,7 +88,7 @@ impl<D: Disk> Reader<D> {
         let io = |error| RecoveryError::Io { path: path.clone(), error };
         let read = read_segment(&mut self.disk, &path, compressed).map_err(io)?;
         let blocks = Blocks::open(read).map_err(|damage| damaged(&path, damage))?;
-        Ok(Segment { path, number, blocks, count: None, read: 0 })
+        Ok(Segment { path, number, compressed, blocks, count: None, read: 0 })
     }
 
     /// Opens the next segment, if there is one.
@@ -146,8 +149,13 @@ impl<D: Disk> Reader<D> {
                 }
                 Next::Damage(damage) if count.is_some() => return Err(damaged(&open.path, damage)),
                 // The end of what was written, or of what the power left; nobody was told of more.
-                Next::Damage(_) | Next::End(_) => {
-                    let (number, read) = (open.number, open.read);
+                next @ (Next::Damage(_) | Next::End(_)) => {
+                    let is_damaged = matches!(next, Next::Damage(_));
+                    let (number, read, compressed) = (open.number, open.read, open.compressed);
+                    if is_damaged {
+                        let Self { disk, folder, stream, .. } = self;
+                        check_end(disk, folder, *stream, (number, compressed))?;
+                    }
                     self.reopen(number, read)?;
                     return Ok(None);
                 }
