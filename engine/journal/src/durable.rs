@@ -1,5 +1,6 @@
 //! How far a journal is safe: one number that the writer raises and others look at.
 
+use crate::Kept;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::*};
 use std::sync::{Arc, Mutex};
 
@@ -24,6 +25,7 @@ struct Shared {
     first_kept: AtomicU64,
     first_wanted: AtomicU64,
     figures: Figures,
+    kept: Mutex<Kept>,
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +63,8 @@ pub struct Written {
     pub segments: u64,
     /// Events that were left out.
     pub left_out: u64,
+    /// What became of segments that are not written any more.
+    pub kept: Kept,
 }
 
 impl Durable {
@@ -162,6 +166,7 @@ impl Durable {
             waiting_most: figures.waited_most.load(Relaxed),
             segments: figures.segments.load(Relaxed),
             left_out: left_out.iter().map(|(first, last)| last - first + 1).sum(),
+            kept: *self.0.kept.lock().expect(UNPOISONED),
         }
     }
 
@@ -196,6 +201,10 @@ impl Durable {
     pub(crate) fn segment_begun(&self, number: u64) {
         self.0.newest_segment.store(number, Release); // partner: newest_segment
         self.0.figures.segments.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn keeps(&self, kept: Kept) {
+        *self.0.kept.lock().expect(UNPOISONED) = kept;
     }
 
     pub(crate) fn waiting(&self, blocks: u64) {

@@ -38,7 +38,7 @@ pub struct Hold {
 pub enum HoldError {
     /// It is no name for a file.
     #[error(
-        "\"{0}\": a case's name has from 1 to 64 letters, digits or any of `-_.`, and begins with none of these"
+        "\"{0}\": a case's name has from 1 to 64 letters, digits or any of `-_.`, and begins with a letter or a digit"
     )]
     Name(String),
     /// Its first event is not before its last.

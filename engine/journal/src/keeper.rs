@@ -43,9 +43,9 @@ pub struct Retention {
 pub struct Kept {
     /// Segments compressed.
     pub compressed: u64,
-    /// Bytes of them, before and after.
+    /// Bytes of them before it.
     pub bytes_before: u64,
-    /// After it.
+    /// Bytes of them after it.
     pub bytes_after: u64,
     /// Segments deleted.
     pub deleted: u64,
@@ -98,7 +98,8 @@ struct Forms {
 type Segments = BTreeMap<u64, Forms>;
 
 impl<D: Disk> Keeper<D> {
-    /// A keeper of these streams of a journal. Only checkpoints that are `usable` count.
+    /// A keeper of these streams of a journal; the first of them tells its [figures](crate::Written). Only
+    /// checkpoints that are `usable` count.
     pub fn new(
         disk: D,
         journal: &Path,
@@ -136,6 +137,9 @@ impl<D: Disk> Keeper<D> {
                 (Turn::Asked, _) | (_, Turn::Asked) => Turn::Asked,
                 _ => Turn::Idle,
             };
+        }
+        if let Some((_, durable)) = self.streams.first() {
+            durable.keeps(self.kept);
         }
         turn
     }

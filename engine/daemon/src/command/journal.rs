@@ -1,5 +1,6 @@
 //! `tapewatch journal`: is it as it was written, and what is in it?
 
+mod hold;
 mod info;
 mod verify;
 
@@ -14,6 +15,8 @@ pub(crate) fn run(arguments: &Journal) -> Result<(), Failure> {
     match arguments {
         Journal::Verify(arguments) => verify::run(arguments),
         Journal::Info(arguments) => info::run(arguments),
+        Journal::Hold(arguments) => hold::place(arguments),
+        Journal::Release(arguments) => hold::release(arguments),
     }
 }
 
