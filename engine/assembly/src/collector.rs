@@ -23,8 +23,8 @@ pub trait Outlet: Send {
     /// Writes out whatever is held back. Called when there is nothing to do, and at the end.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// Where there is a journal, and if it [wants](Self::wants_provisional) this: takes a finding at once, which may
-    /// still be lost with the power. It is [taken](Self::take) when its event is durable, or
+    /// Where there is a journal, and if it [wants](Self::wants_provisional) this: takes a finding at once,
+    /// which may still be lost with the power. It is [taken](Self::take) when its event is durable, or
     /// [never](crate::Withheld).
     fn provisional(
         &mut self,
@@ -61,7 +61,8 @@ pub trait Outlet: Send {
         Ok(())
     }
 
-    /// Nothing will follow. Asked again and again until it says that everything is where it belongs.
+    /// Nothing will follow. Asked again and again until it says that everything is where it belongs, or
+    /// that it cannot be; and once if the collector panics.
     fn close(&mut self) -> io::Result<bool> {
         Ok(true)
     }
@@ -199,9 +200,7 @@ impl Release {
         }
         self.unflushed = true;
         self.flush();
-        if self.error.is_some() {
-            return true;
-        }
+        // Even if findings could not be written: of several outlets, that was one.
         let closed = self.outlet.close();
         let is_closed = !matches!(closed, Ok(false));
         self.check(closed.map(drop));
@@ -507,5 +506,8 @@ impl Stage for Collector {
         }
         self.release.unflushed = true;
         self.release.flush();
+        // Whoever writes for the outlet on a thread of its own must not wait for more.
+        let closed = self.release.outlet.close();
+        self.release.check(closed.map(drop));
     }
 }

@@ -18,7 +18,8 @@ pub enum WhenFull {
     /// They wait, and the feed with them.
     #[default]
     Wait,
-    /// They are left out of the journal, which says so; what is found by them is never final.
+    /// They are left out of the journal, which says so, until the disk has caught up by a quarter of what
+    /// may wait; what is found by them is never final.
     LeaveOut,
 }
 
@@ -50,6 +51,8 @@ pub struct Tap {
     body: Vec<u8>,
     intake: Intake,
     when_full: WhenFull,
+    /// Whether events are left out at the moment.
+    leaves_out: bool,
     stop: Arc<AtomicBool>,
     stalls: u64,
     stamps: Stamps,
@@ -96,6 +99,7 @@ impl Tap {
             body: Vec::new(),
             intake,
             when_full,
+            leaves_out: false,
             stop,
             stalls: 0,
             stamps,
@@ -131,7 +135,7 @@ impl Tap {
 
     /// Copies what is ready, as far as there is room.
     fn copy(&mut self, now: Nanos) -> usize {
-        let Self { events, intake, stamps, unproven, .. } = self;
+        let Self { events, intake, stamps, unproven, leaves_out, .. } = self;
         let Some(events) = events else { return 0 };
         let mut passed = 0;
         while passed < Self::BATCH {
@@ -153,12 +157,14 @@ impl Tap {
             if first.seq > next {
                 intake.leave_out(next, first.seq - 1);
             }
-            let room = intake.room();
+            *leaves_out = *leaves_out && !intake.has_caught_up();
+            let room = if *leaves_out { 0 } else { intake.room() };
             if room == 0 {
                 if self.when_full == WhenFull::Wait {
                     self.stalls += 1;
                     break;
                 }
+                *leaves_out = true;
                 let (last, count) = (first.seq + ready.len() as u64 - 1, ready.len());
                 intake.leave_out(first.seq, last);
                 events.advance(count);

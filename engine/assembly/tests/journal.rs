@@ -303,6 +303,35 @@ fn what_is_left_out_is_declared_and_only_its_findings_are_withheld() {
     }
 }
 
+#[test]
+fn a_hole_lasts_until_the_disk_has_caught_up_by_a_quarter() {
+    let (intake, mut memory) = memory(&grouping(16), 1);
+    let feed = Recorded::new(some_events(10, 30_000));
+    let spec = Spec::default();
+    let mut assembly = Assembly::new(feed, names(), &Roster::new(), Box::new(Nowhere), spec)
+        .with_journal(Journal::new(intake, WhenFull::LeaveOut).knowing(names()));
+    let left_out = |assembly: &Assembly<_>| assembly.journaled().unwrap().written.left_out;
+    let mut seen = Vec::new();
+    for settled in [0, 1, 2, 1, 0] {
+        memory.accept();
+        memory.settle(settled);
+        let before = (assembly.source().seq(), left_out(&assembly));
+        (0..2).for_each(|_| assert!(assembly.step()));
+        while assembly.source().seq() < 4_000 {
+            assembly.step();
+        }
+        let after = (assembly.source().seq(), left_out(&assembly));
+        seen.push((after.0 - before.0, after.1 - before.1));
+    }
+    let [filling, first, third, fourth, _] = seen[..] else { unreachable!() };
+    assert_eq!(filling.0 - filling.1, 16 * 118, "all blocks are full, the rest is left out");
+    assert_eq!((first.0, third.0), (first.1, third.1), "a block or three are not enough");
+    assert_eq!(fourth.0 - fourth.1, 4 * 118, "four of sixteen are a quarter");
+    step_to_the_end(&mut assembly, &mut memory);
+    let holes = memory.sides().iter().filter(|of| of.kind == side::HOLE);
+    assert!(holes.count() < 10);
+}
+
 /// Meets a subject and its owner with every event.
 struct Meeting {
     met: u32,
@@ -535,7 +564,8 @@ fn more_than_can_be_held_holds_the_pipeline_and_nothing_is_lost() {
 fn an_outlet_may_have_findings_at_once() {
     let (intake, mut memory) = memory(&grouping(400), 1);
     let (told, feed) = (Told::default(), Recorded::new(some_events(9, 5_000)));
-    let outlet = Box::new(AtOnce(told.clone()));
+    let inner: Box<dyn Outlet> = Box::new(told.clone());
+    let outlet = Box::new(AtOnce(inner));
     let mut assembly = Assembly::new(feed, names(), &roster(), outlet, Spec::default())
         .with_journal(Journal::new(intake, WhenFull::Wait));
     while assembly.step() {}
@@ -545,6 +575,8 @@ fn an_outlet_may_have_findings_at_once() {
     assert_eq!((taken, durable), (found, 1), "before anything is durable");
     step_to_the_end(&mut assembly, &mut memory);
     assert_eq!(told.taken().len() as u64, found, "and only once");
+    let said = told.0.lock().unwrap();
+    assert_eq!((said.provisional.len(), said.final_up_to.len()), (0, 0), "it knows of no journal");
 }
 
 #[test]
@@ -573,84 +605,13 @@ fn a_sampled_event_is_followed_until_it_is_durable() {
     assert!(durable.2.abs_diff(3_000_000) < 3_000, "{durable:?}");
 }
 
-/// Panics when it has taken so much.
-struct Brittle(u32);
-
-impl Outlet for Brittle {
-    fn take(&mut self, _: &Finding, _: Option<&Alert>, _: &mut Roll) -> io::Result<()> {
-        self.0 = self.0.checked_sub(1).expect("as it was told to");
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
-fn a_collector_that_panics_withholds_the_rest() {
-    for topology in [Fused, Pinned] {
-        let (intake, mut memory) = memory(&grouping(64), 1);
-        let feed = Recorded::new(some_events(7, 20_000));
-        let outlet = Box::new(Brittle(300));
-        let mut assembly = Assembly::new(feed, names(), &roster(), outlet, Spec::default())
-            .with_journal(Journal::new(intake, WhenFull::Wait));
-        let (ran, memory) = std::thread::scope(|scope| {
-            let disk = scope.spawn(move || {
-                while memory.keep_up() {}
-                memory
-            });
-            (assembly.run(&plan_with_journal(topology, 1, false)), disk.join().unwrap())
-        });
-        let RunError::Panicked { stage, .. } = ran.unwrap_err() else { panic!("it was told to") };
-        assert_eq!(stage, "collector");
-        assert!(memory.durable().is_closed());
-        let (outcome, held) = (assembly.outcome(), assembly.journaled().unwrap().held);
-        let found: u64 = outcome.alerts.values().chain(outcome.signals.values()).sum();
-        assert_eq!((held.findings, held.withheld.findings), (0, found - 301));
+fn a_box_of_an_outlet_wants_what_is_in_it() {
+    let boxed: Box<dyn Outlet> = Box::new(Told::default());
+    fn wants(outlet: &impl Outlet) -> (bool, bool) {
+        (outlet.wants_signals(), outlet.wants_provisional())
     }
-}
-
-/// An outlet that writes elsewhere, and is asked until that is done.
-#[derive(Default)]
-struct Slow {
-    turns: Arc<Mutex<(Nanos, u32)>>,
-    asked: Arc<Mutex<u32>>,
-}
-
-impl Outlet for Slow {
-    fn take(&mut self, _: &Finding, _: Option<&Alert>, _: &mut Roll) -> io::Result<()> {
-        assert_eq!(*self.asked.lock().unwrap(), 0, "nothing follows");
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn turn(&mut self, now: Nanos) -> io::Result<()> {
-        let (last, turns) = &mut *self.turns.lock().unwrap();
-        assert!(now >= *last);
-        (*last, *turns) = (now, *turns + 1);
-        Ok(())
-    }
-
-    fn close(&mut self) -> io::Result<bool> {
-        let mut asked = self.asked.lock().unwrap();
-        *asked += 1;
-        if *asked > 10 { Err(io::Error::other("it cannot be closed")) } else { Ok(false) }
-    }
-}
-
-#[test]
-fn an_outlet_is_asked_until_it_is_closed() {
-    let outlet = Slow::default();
-    let (turns, asked) = (outlet.turns.clone(), outlet.asked.clone());
-    let feed = Recorded::new(some_events(7, 2_000));
-    let mut assembly = Assembly::new(feed, names(), &roster(), Box::new(outlet), Spec::default());
-    assert_eq!(assembly.run(&recorded::plan(Fused, 1, false)), Ok(Stopped::Drained));
-    assert_eq!(*asked.lock().unwrap(), 11);
-    assert!(turns.lock().unwrap().1 > 11);
-    let error = assembly.collector().take_error().expect("it is kept");
-    assert_eq!(error.to_string(), "it cannot be closed");
+    assert_eq!(wants(&boxed), (true, true));
+    let boxed: Box<dyn Outlet> = Box::new(Nowhere);
+    assert_eq!(wants(&boxed), (true, false));
 }

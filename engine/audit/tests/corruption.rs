@@ -330,7 +330,7 @@ fn every_fault_is_found_and_told_where_it_is() {
 fn every_fault_of_a_compressed_journal_is_found_and_told_where_it_is() {
     Journal::new(60, true).endure(faults(4000), 2);
     // And one whose segments have several frames.
-    Journal::new(10_000, true).endure(faults(200), 3);
+    Journal::new(10_000, true).endure(faults(4000) / 20, 3);
 }
 
 proptest! {

@@ -37,6 +37,9 @@ pub(crate) enum Command {
     /// Looks at a journal: whether it is as it was written, and what is in it
     #[command(subcommand)]
     Journal(Journal),
+    /// The alert log of a journal
+    #[command(subcommand)]
+    Alerts(Alerts),
     /// Writes deterministic synthetic data
     Generate(Generate),
 }
@@ -44,7 +47,7 @@ pub(crate) enum Command {
 /// How to read input files.
 #[derive(Args)]
 pub(crate) struct Input {
-    /// Format of the files; told from their content unless given
+    /// Format of the files; told from their content unless given. A folder can be a journal
     #[arg(long, default_value = "auto", value_parser = parse_format)]
     pub(crate) format: FormatChoice,
     /// Only these subjects, at every venue (NAME@VENUE for one venue), separated by commas
@@ -64,17 +67,37 @@ pub(crate) struct Input {
     pub(crate) by_order: bool,
 }
 
-/// `auto`, or a format.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct FormatChoice(pub(crate) Option<Format>);
+/// `auto`, `journal`, or a format of files.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum FormatChoice {
+    Auto,
+    Journal,
+    Of(Format),
+}
+
+impl FormatChoice {
+    /// The format of files, if one is named.
+    pub(crate) fn of_files(self) -> Option<Format> {
+        match self {
+            FormatChoice::Of(format) => Some(format),
+            FormatChoice::Auto | FormatChoice::Journal => None,
+        }
+    }
+
+    pub(crate) fn is_journal(self) -> bool {
+        self == FormatChoice::Journal
+    }
+}
 
 fn parse_format(word: &str) -> Result<FormatChoice, String> {
-    if word == "auto" {
-        return Ok(FormatChoice(None));
+    match word {
+        "auto" => return Ok(FormatChoice::Auto),
+        "journal" => return Ok(FormatChoice::Journal),
+        _ => {}
     }
     let formats = || Format::ALL.map(Format::word).join(", ");
-    let format = word.parse().map_err(|_| format!("is none of auto, {}", formats()))?;
-    Ok(FormatChoice(Some(format)))
+    let format = word.parse().map_err(|_| format!("is none of auto, journal, {}", formats()))?;
+    Ok(FormatChoice::Of(format))
 }
 
 #[derive(Args)]
@@ -96,6 +119,12 @@ pub(crate) struct Replay {
     /// End with the last event at or before this time
     #[arg(long, value_name = "TIME", value_parser = crate::wiring::parse_time)]
     pub(crate) to: Option<engine_event::Nanos>,
+    /// Of a journal: findings from this event on; from the newest checkpoint before it, if there is one
+    #[arg(long, value_name = "N", conflicts_with = "from", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) from_seq: Option<u64>,
+    /// Of a journal: end with this event
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) to_seq: Option<u64>,
     /// How stages are laid out over the machine [default: auto]
     #[arg(long, value_enum)]
     pub(crate) topology: Option<TopologyChoice>,
@@ -137,6 +166,12 @@ pub(crate) struct Decode {
     /// Stop after so many events
     #[arg(long)]
     pub(crate) limit: Option<u64>,
+    /// Of a journal: events from this number on
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) from_seq: Option<u64>,
+    /// Of a journal: events up to this number
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) to_seq: Option<u64>,
     /// Only totals by message type
     #[arg(long, conflicts_with = "limit")]
     pub(crate) count: bool,
@@ -166,6 +201,9 @@ pub(crate) struct Book {
     /// 2012-06-21T09:30:00.5
     #[arg(long, value_name = "TIME", value_parser = crate::wiring::parse_time)]
     pub(crate) at: Option<engine_event::Nanos>,
+    /// The book after this event of a journal
+    #[arg(long, value_name = "N", conflicts_with = "at", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) at_seq: Option<u64>,
     /// Write a row for each event of the symbol here, in LOBSTER's layout
     #[arg(long, value_name = "OUT")]
     pub(crate) csv: Option<PathBuf>,
@@ -306,6 +344,30 @@ pub(crate) enum Journal {
     Hold(JournalHold),
     /// Ends a hold
     Release(JournalRelease),
+    /// Writes its events as a file that others read
+    Export(JournalExport),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Alerts {
+    /// Lists alerts in the order in which they were raised: final ones, and those whose events were not
+    /// durable when the run broke off
+    List(AlertsList),
+}
+
+#[derive(Args)]
+pub(crate) struct AlertsList {
+    /// The journal's folder
+    pub(crate) journal: PathBuf,
+    /// Only this pattern (P06)
+    #[arg(long)]
+    pub(crate) pattern: Option<String>,
+    /// Only this subject
+    #[arg(long)]
+    pub(crate) symbol: Option<String>,
+    /// Print each alert as a line of JSON, as a sink has it, with its number and state
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]
@@ -360,6 +422,32 @@ pub(crate) struct JournalRelease {
     /// The case that gave the hold its name
     #[arg(long = "case", value_name = "NAME")]
     pub(crate) name: String,
+}
+
+#[derive(Args)]
+pub(crate) struct JournalExport {
+    /// The journal's folder
+    pub(crate) journal: PathBuf,
+    /// What to write
+    #[arg(long, value_enum)]
+    pub(crate) to: Exported,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Only events at or after this time: nanoseconds since the epoch, or 2012-06-21T09:30:00.5
+    #[arg(long, value_name = "TIME", value_parser = crate::wiring::parse_time)]
+    pub(crate) from: Option<engine_event::Nanos>,
+    /// Only events at or before this time
+    #[arg(long, value_name = "TIME", value_parser = crate::wiring::parse_time)]
+    pub(crate) until: Option<engine_event::Nanos>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Exported {
+    /// Our own order tape: orders, trades, phases, news and positions; other kinds of events are left out
+    Tape,
+    /// Apache Parquet: a row for each event, with its order, price, quantity and participant if it has them
+    Parquet,
 }
 
 #[derive(Args)]

@@ -9,6 +9,7 @@ mod latency;
 
 use crate::failure::Failure;
 use crate::findings::Wanted;
+use crate::input::Numbers;
 use crate::wiring::{self, Machine};
 use anyhow::{Context, anyhow};
 use engine_assembly::Spec;
@@ -37,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) speed: Speed,
     /// When the reading ends.
     pub(crate) until: Nanos,
+    /// Of a journal, by numbers.
+    pub(crate) numbers: Numbers,
     pub(crate) bounds: Bounds,
     pub(crate) roster: Roster,
     pub(crate) sinks: Vec<Sink>,
@@ -245,6 +248,7 @@ impl Config {
             feeds,
             speed: speed.unwrap_or(Speed::Max),
             until: Nanos::END,
+            numbers: Numbers::default(),
             bounds: bounds(&file.books)?,
             roster,
             sinks: sinks(file.sink, written)?,

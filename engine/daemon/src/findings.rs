@@ -288,8 +288,18 @@ impl Outlet for Outlets {
     }
 
     fn close(&mut self) -> io::Result<bool> {
-        // Each of them is asked, whatever the others say.
-        self.outlets.iter_mut().try_fold(true, |all, outlet| Ok(outlet.close()? && all))
+        // Each of them is asked until it is closed, even if another cannot be.
+        let (mut is_closed, mut failed) = (true, None);
+        for outlet in &mut self.outlets {
+            match outlet.close() {
+                Ok(closed) => is_closed &= closed,
+                Err(error) => _ = failed.get_or_insert(error),
+            }
+        }
+        match failed.filter(|_| is_closed) {
+            Some(error) => Err(error),
+            None => Ok(is_closed),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ mod continued;
 mod follower;
 mod keeping;
 
-pub(crate) use alerts::AlertLog;
+pub(crate) use alerts::{AlertLog, Standing};
 pub(crate) use continued::Continued;
 pub(crate) use follower::{Follower, Sunk};
 pub(crate) use keeping::Keeping;
@@ -20,7 +20,7 @@ use engine_event::{
     Clock, Directory, Event, Nanos, Reader, RealClock, SnapshotError, WallClock, Writer,
 };
 use engine_journal::{
-    Checkpoints, Disk, Durable, Identity, Intake, Journal, JournalFeed, RealDisk, Recovered,
+    Checkpoints, Disk, Durable, Identity, Intake, Journal, JournalFeed, Reach, RealDisk, Recovered,
     RecoveryError, Setup, open, own_key, random_id, read_key, recover,
 };
 use engine_observer::Roster;
@@ -119,7 +119,8 @@ impl Journaling {
             }
         }
         let last = last_event(config.reach, &folder, end)?;
-        let logged = alerts::logged(RealDisk::open(config.reach), &folder).map_err(unusable)?;
+        let standing = Standing::read(RealDisk::open(config.reach), &folder, |_, _| {});
+        let logged = standing.map_err(unusable)?.logged;
 
         let open = |stream, found: &Recovered| {
             let grouping = match stream {
@@ -235,19 +236,19 @@ impl Journaling {
 
     /// The state to begin with: of the newest checkpoint that can be read.
     pub(crate) fn newest_state(&self) -> Option<State> {
-        let checkpoints = self.checkpoints();
-        let mut disk = RealDisk::open(self.config.reach);
-        let seqs = checkpoints.seqs(&mut disk).unwrap_or_default();
-        let usable = seqs.into_iter().filter(|seq| *seq <= self.end);
-        usable.into_iter().find_map(|seq| {
-            let read = checkpoints.read(&mut disk, seq).map_err(|error| error.to_string());
-            let state = read.and_then(|checkpoint| {
-                let path = checkpoints.path(seq);
-                let state = State::read(seq, &checkpoint.state, self.parameters.hash);
-                state.map_err(|what| format!("{}: {what}", path.display()))
-            });
-            state.map_err(|what| tracing::warn!("{what}: passed over")).ok()
-        })
+        newest_state(&self.checkpoints(), self.parameters.hash, self.end)
+    }
+
+    /// The state of a journal's newest checkpoint before an event, to replay it from there on.
+    pub(crate) fn state_before(
+        journal: &Path,
+        roster: &Roster,
+        before: u64,
+    ) -> Result<Option<State>, Failure> {
+        let feed = JournalFeed::open(RealDisk::open(Reach::Cache), journal, before - 1);
+        let Some(id) = feed.map_err(Failure::data)?.id() else { return Ok(None) };
+        let checkpoints = Checkpoints::of(journal, id);
+        Ok(newest_state(&checkpoints, Parameters::of(roster).hash, before - 1))
     }
 
     /// What an assembly is now, as a checkpoint holds it.
@@ -289,6 +290,20 @@ impl Journaling {
             .with_context(|| self.checkpoints().path(seq).display().to_string())?;
         Ok(())
     }
+}
+
+fn newest_state(checkpoints: &Checkpoints, parameters: u64, most: u64) -> Option<State> {
+    let mut disk = RealDisk::open(Reach::Cache);
+    let seqs = checkpoints.seqs(&mut disk).unwrap_or_default();
+    seqs.into_iter().filter(|seq| *seq <= most).find_map(|seq| {
+        let read = checkpoints.read(&mut disk, seq).map_err(|error| error.to_string());
+        let state = read.and_then(|checkpoint| {
+            let path = checkpoints.path(seq);
+            let state = State::read(seq, &checkpoint.state, parameters);
+            state.map_err(|what| format!("{}: {what}", path.display()))
+        });
+        state.map_err(|what| tracing::warn!("{what}: passed over")).ok()
+    })
 }
 
 /// Why a journal cannot be written, and whose fault it is.
@@ -379,11 +394,7 @@ impl Journaling {
 }
 
 /// The last event of a journal.
-fn last_event(
-    reach: engine_journal::Reach,
-    folder: &Path,
-    end: u64,
-) -> Result<Option<Event>, Wrong> {
+fn last_event(reach: Reach, folder: &Path, end: u64) -> Result<Option<Event>, Wrong> {
     if end == 0 {
         return Ok(None);
     }

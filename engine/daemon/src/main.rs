@@ -7,6 +7,7 @@ mod config;
 mod failure;
 mod findings;
 mod hlog;
+mod input;
 mod intervals;
 mod jitter;
 mod journaling;

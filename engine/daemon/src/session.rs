@@ -3,8 +3,9 @@
 use crate::config::{self, Config, Feed, Origin, Sink};
 use crate::failure::Failure;
 use crate::findings::{self, After, JsonLines, Outlets};
+use crate::input;
 use crate::intervals::{self, Log, Reader};
-use crate::journaling::{Continued, Follower, Journaling, Keeping, Sunk};
+use crate::journaling::{Continued, Follower, Journaling, Keeping, State, Sunk};
 use crate::output::tell;
 use crate::summary::{Circumstances, OpenLoop, Summary};
 use crate::view::{self, About, View};
@@ -13,7 +14,7 @@ use anyhow::{Context, anyhow};
 use engine_api::{Server, Status};
 use engine_assembly::{Assembly, AtOnce, Outlet, Spec};
 use engine_event::{Clock, Directory, Nanos, WallClock};
-use engine_journal::{JournalFeed, Reach, RealDisk};
+use engine_journal::{JournalFeed, RealDisk, is_journal};
 use engine_observer::Roster;
 use engine_pipeline::{FeedError, FeedTurn, Plan, PlanError, Stopped, Tally, Timing};
 use feeds::transport::udp::{Received, Recorded};
@@ -43,6 +44,17 @@ pub(crate) enum Feeds {
 
 /// What a journal holds of them, and then the files.
 type Files = Continued<Until<Paced<Resumed<Merged<AnyFeed>>>>>;
+
+/// Which part of the feeds is wanted.
+#[derive(Clone, Copy)]
+struct Part {
+    /// What happened before is for the books alone.
+    begins: Nanos,
+    until: Nanos,
+    /// Of a journal: what is behind this event, up to that one.
+    after: u64,
+    to: Option<u64>,
+}
 
 /// Where a run with a journal begins.
 #[derive(Clone, Copy)]
@@ -106,17 +118,18 @@ impl Feeds {
     fn open(
         feeds: &[Feed],
         speed: Speed,
-        (begins, until): (Nanos, Nanos),
+        part: Part,
         goes_on: Option<Begins<'_>>,
     ) -> Result<(Self, Option<&'static str>), Failure> {
-        if let [Feed { origin: Origin::File(path), place, .. }] = feeds
-            && engine_journal::is_journal(path)
+        if let [Feed { origin: Origin::File(path), place, options }] = feeds
+            && is_journal(path)
         {
-            let feed = JournalFeed::open(RealDisk::open(Reach::Cache), path, 0);
-            let feed = feed.map_err(|error| Failure::data(error).placed(place.as_deref()))?;
-            let paced = Paced::from(feed, speed, begins);
-            return Ok((Feeds::Journal(Box::new(Until::new(paced, until))), Some("event")));
+            let feed = input::journal(path, options, (part.after, part.to));
+            let feed = feed.map_err(|failure| failure.placed(place.as_deref()))?;
+            let paced = Paced::from(feed, speed, part.begins);
+            return Ok((Feeds::Journal(Box::new(Until::new(paced, part.until))), Some("event")));
         }
+        let Part { begins, until, .. } = part;
         let tail = goes_on.map(|begins| begins.tail()).transpose()?.flatten();
         let live: Vec<_> = feeds.iter().filter_map(|feed| Some((feed, feed.live()?))).collect();
         if live.is_empty() {
@@ -223,18 +236,8 @@ impl Session {
     /// run in order; the second one ends the process at once.
     pub(crate) fn open(config: Config) -> Result<Self, Failure> {
         let plan = plan(&config).map_err(Failure::usage)?;
-        let Config {
-            mut machine,
-            feeds,
-            speed,
-            until,
-            bounds,
-            roster,
-            sinks,
-            latencies,
-            api,
-            journal,
-        } = config;
+        let Config { mut machine, feeds, speed, until, numbers, bounds, roster, .. } = config;
+        let Config { sinks, latencies, api, journal, .. } = config;
         machine.spec.bounds = bounds;
         for sink in &sinks {
             check_sink(sink, &feeds)?;
@@ -248,8 +251,19 @@ impl Session {
         });
         let log = log.transpose()?;
         let listener = api.as_ref().map(view::bind).transpose()?;
-        let span = (machine.spec.begins, until);
-        let open = |goes_on: Option<Begins<'_>>| Feeds::open(&feeds, speed, span, goes_on);
+        let replayed = replayed(&feeds);
+        if let (Some(path), Some(journaling)) = (replayed, &journaling) {
+            let (path, folder) = (path.display(), journaling.folder().display());
+            let what = anyhow!("{path} is a journal itself, and needs no other one in {folder}");
+            return Err(Failure::usage(what));
+        }
+        let state = match (replayed, numbers.from) {
+            (Some(path), Some(from)) => Journaling::state_before(path, &roster, from)?,
+            _ => None,
+        };
+        let after = state.as_ref().map_or(0, |state| state.seq);
+        let part = Part { begins: machine.spec.begins, until, after, to: numbers.to };
+        let open = |goes_on: Option<Begins<'_>>| Feeds::open(&feeds, speed, part, goes_on);
         let opened = match journaling {
             None => {
                 let (feed, places) = open(None)?;
@@ -259,9 +273,19 @@ impl Session {
                     outlets.push(Box::new(shown));
                     recent
                 });
+                if let Some(from) = numbers.from {
+                    let after = |of| Box::new(After(from - 1, of)) as Box<dyn Outlet>;
+                    outlets = outlets.into_iter().map(after).collect();
+                }
                 let outlet = Box::new(Outlets::of(outlets));
                 let names = Directory::new(bounds.subjects_max);
-                let assembly = Assembly::new(feed, names, &roster, outlet, machine.spec);
+                let assembly = match &state {
+                    None => Assembly::new(feed, names, &roster, outlet, machine.spec),
+                    Some(State { assembly, .. }) => {
+                        Assembly::resume(feed, names, &roster, outlet, machine.spec, assembly)
+                            .map_err(|error| Failure::data(anyhow::Error::from(error)))?
+                    }
+                };
                 Opened { assembly, places, recent, journaling: None }
             }
             Some(journaling) => {
@@ -322,6 +346,7 @@ impl Session {
         let broken_feed = self.assembly.source().take_error();
         self.warn_of_unknown_symbols();
         let stopped = match (&ran, &broken_feed, &unwritten) {
+            _ if unjournaled.is_some() => "error",
             (Ok(Stopped::Finished), None, None) => "end",
             (Ok(Stopped::Drained), None, None) => "signal",
             _ => "error",
@@ -403,6 +428,11 @@ const UNWRITTEN: &str = "findings cannot be written";
 /// How a configuration's stages lie on this machine.
 pub(crate) fn plan(config: &Config) -> Result<Plan, PlanError> {
     config.machine.plan::<Feeds>(config.speed == Speed::Max, config.journal.is_some())
+}
+
+/// The journal that is replayed, if it is one.
+fn replayed(feeds: &[Feed]) -> Option<&Path> {
+    feeds.iter().filter_map(Feed::path).find(|path| is_journal(path))
 }
 
 /// Opens a file; one that is not there is the fault of the configuration that names it.

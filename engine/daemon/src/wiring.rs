@@ -1,6 +1,7 @@
 //! From flags and configuration to a pipeline that runs.
 
 use crate::config::{Config, Latencies};
+use crate::input::Numbers;
 use engine_assembly::{Assembly, Spec};
 use engine_event::Nanos;
 use engine_observer::Roster;
@@ -88,6 +89,7 @@ pub(crate) fn usual_config() -> Config {
         feeds: Vec::new(),
         speed: Speed::Max,
         until: Nanos::END,
+        numbers: Numbers::default(),
         bounds: Spec::default().bounds,
         roster: usual_roster(),
         sinks: Vec::new(),

@@ -272,3 +272,20 @@ fn compressed_segments_are_verified_and_any_tool_reads_them() {
         "#]],
     );
 }
+
+#[test]
+fn the_journal_of_a_replay_is_whole_until_somebody_touches_it() {
+    let folder = Folder::new();
+    folder.generate("itch", "--messages 5000 --subjects 5", "day");
+    let events = folder.replay("day --journal j")["events"].as_u64().unwrap();
+    folder.run("journal verify j").succeeded();
+    let info = folder.run("journal info j --json").succeeded().json();
+    assert_eq!(info["streams"][0]["events"], events);
+    assert_eq!(info["names"]["subjects"], 5);
+    let text = info["runs"][0]["text"].as_str().unwrap();
+    assert!(text.starts_with("tapewatch ") && text.contains("replay day --journal j"), "{text}");
+    flip(&folder, "j/events/0000000001.seg", 50_000);
+    let ran = folder.run("journal verify j");
+    assert_eq!(ran.failed(1), "j: 1 damage");
+    assert!(ran.stdout.contains("does not have its checksum"), "{}", ran.stdout);
+}

@@ -36,6 +36,7 @@ pub struct JournalFeed<D: Disk> {
     in_hole: bool,
     /// Subjects up to here were defined by what was read.
     defined: u32,
+    only: Option<Only>,
 }
 
 impl<D: Disk> JournalFeed<D> {
@@ -61,6 +62,7 @@ impl<D: Disk> JournalFeed<D> {
             left_out: 0,
             in_hole: false,
             defined: 0,
+            only: None,
         })
     }
 
@@ -68,6 +70,18 @@ impl<D: Disk> JournalFeed<D> {
     #[must_use]
     pub fn until(self, until: u64) -> Self {
         Self { until, ..self }
+    }
+
+    /// Only events about these subjects, or about every subject, under numbers of their own. An
+    /// instrument's name stands for its subjects at all venues.
+    #[must_use]
+    pub fn only(self, symbols: Vec<String>) -> Self {
+        Self { only: Some(Only { symbols, wanted: Vec::new() }), ..self }
+    }
+
+    /// The journal's id; `None` for one that holds nothing.
+    pub fn id(&self) -> Option<[u8; 16]> {
+        self.reader.id()
     }
 
     /// The same for a journal that is being written: it is never at its end.
@@ -196,8 +210,12 @@ impl<D: Disk> Feed for JournalFeed<D> {
                 self.last_at = event.event_at;
                 self.tally.message(event.kind() as u8, event.event_at);
                 self.tally.bytes += size_of::<Event>() as u64;
-                sink.push(event);
                 self.at += 1;
+                if self.only.as_mut().is_some_and(|only| !only.wants(event.subject, names)) {
+                    self.next += 1;
+                    continue;
+                }
+                sink.push(event);
             }
             self.next += 1;
             room -= 1;
@@ -211,6 +229,27 @@ impl<D: Disk> Feed for JournalFeed<D> {
 
     fn tells_its_end(&self) -> bool {
         true
+    }
+}
+
+/// The subjects that are wanted.
+struct Only {
+    symbols: Vec<String>,
+    /// By subject, as far as they are known.
+    wanted: Vec<bool>,
+}
+
+impl Only {
+    fn wants(&mut self, subject: SubjectId, names: &Directory) -> bool {
+        if subject == SubjectId::EVERY {
+            return true;
+        }
+        for known in self.wanted.len()..=subject.index() {
+            let known = SubjectId(known as u32);
+            let (name, instrument) = (names.name(known), names.instrument(known));
+            self.wanted.push(self.symbols.iter().any(|one| one == name || one == instrument));
+        }
+        self.wanted[subject.index()]
     }
 }
 

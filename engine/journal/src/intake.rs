@@ -310,6 +310,15 @@ impl Intake {
         self.close();
     }
 
+    /// Whether the disk has caught up by a quarter of the blocks: who leaves events out goes on doing so
+    /// until then, so that there are few holes, and long ones.
+    pub fn has_caught_up(&mut self) -> bool {
+        while let Ok(pages) = self.back.pop() {
+            self.free.push(pages);
+        }
+        self.open.is_some() || 4 * self.free.len() >= self.blocks || self.durable.has_failed()
+    }
+
     /// Whether nothing more will become durable: the writer has closed the journal in order, or it has
     /// failed. A writer that is gone without a word has failed.
     pub fn is_over(&self) -> bool {

@@ -79,6 +79,11 @@ impl<D: Disk> Reader<D> {
         Ok(self.open.as_ref().map(|open| open.blocks.header().first.get()))
     }
 
+    /// The journal's id, once [`first`](Self::first) has found something.
+    pub fn id(&self) -> Option<[u8; 16]> {
+        self.open.as_ref().map(|open| open.blocks.header().journal)
+    }
+
     fn begin(&mut self, (number, compressed): (u64, bool)) -> Result<Segment, RecoveryError> {
         let path = segment_path(&self.folder, number, compressed);
         let blocks = open_segment(&mut self.disk, &self.folder, (number, compressed))?;

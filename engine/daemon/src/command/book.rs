@@ -7,13 +7,14 @@ mod one;
 
 use crate::cli::Book;
 use crate::failure::Failure;
+use crate::input::{Input, Numbers};
 use crate::output::Wide;
 use crate::session::is_same_file;
 use anyhow::{Context, anyhow};
 use engine_book::{BookView, Books, Bounds, Change, Quote};
 use engine_event::{Directory, Event, Kind, Nanos, Price, Quantity, Side, SubjectId};
 use engine_pipeline::{Feed, FeedTurn};
-use feeds::{AnyFeed, Merged};
+use feeds::Merged;
 use layout::{Layout, Lobster, Mbp};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -39,7 +40,7 @@ pub(crate) fn run(arguments: &Book) -> Result<(), Failure> {
 
 /// Files' events applied to books, without observers.
 struct Tape {
-    feed: Merged<AnyFeed>,
+    feed: Merged<Input>,
     names: Directory,
     books: Books,
     until: Option<Nanos>,
@@ -57,9 +58,12 @@ impl Tape {
             let wanted = [symbol.clone(), instrument.to_owned()];
             options.symbols.get_or_insert_default().extend(wanted);
         }
+        let numbers = Numbers { from: None, to: arguments.at_seq };
         let files = arguments.files.iter();
-        let feeds = files.map(|file| feeds::open(file, &options)).collect::<Result<Vec<_>, _>>()?;
-        let formats: Vec<_> = feeds.iter().map(AnyFeed::format).collect();
+        numbers.check(files.clone().map(PathBuf::as_path), arguments.input.format.is_journal())?;
+        let open = |file: &PathBuf| Input::open(file, &options, numbers);
+        let feeds = files.map(open).collect::<Result<Vec<_>, _>>()?;
+        let formats: Vec<_> = feeds.iter().filter_map(Input::format).collect();
         crate::session::check_flags(&options, &formats)?;
         Ok(Self {
             books: Books::new(Bounds::default()),

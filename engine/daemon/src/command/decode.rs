@@ -3,6 +3,7 @@
 use super::{Batch, closed_pipe};
 use crate::cli::Decode;
 use crate::failure::Failure;
+use crate::input::{Input, Numbers};
 use crate::output::{Moment, Short, Thousands};
 use crate::session::check_flags;
 use engine_event::body::{
@@ -18,8 +19,11 @@ use std::io::{self, BufWriter, Write};
 
 pub(crate) fn run(arguments: &Decode) -> Result<(), Failure> {
     let options = super::replay::options(&arguments.input);
-    let mut feed = feeds::open(&super::replay::or_stdin(arguments.file.clone()), &options)?;
-    check_flags(&options, &[feed.format()])?;
+    let path = super::replay::or_stdin(arguments.file.clone());
+    let numbers = Numbers { from: arguments.from_seq, to: arguments.to_seq };
+    numbers.check([&*path], arguments.input.format.is_journal())?;
+    let mut feed = Input::open(&path, &options, numbers)?;
+    check_flags(&options, feed.format().as_slice())?;
     let mut names = Directory::new(1 << 20);
     let mut out = BufWriter::new(io::stdout().lock());
     let mut events = Vec::with_capacity(512);
@@ -28,6 +32,8 @@ pub(crate) fn run(arguments: &Decode) -> Result<(), Failure> {
         events.clear();
         let turn = feed.poll(Nanos(0), &mut names, &mut Batch::of(&mut events, 512));
         if !arguments.count {
+            let before = |event: &Event| numbers.from.is_some_and(|from| event.seq < from);
+            events.retain(|event| !before(event));
             let shown = events.iter().take(usize::try_from(left).unwrap_or(usize::MAX));
             for event in shown {
                 show(event, &names, arguments.json, &mut out).or_else(closed_pipe)?;
@@ -49,23 +55,28 @@ pub(crate) fn run(arguments: &Decode) -> Result<(), Failure> {
 }
 
 /// A message type as the format writes it; formats that have none of their own count kinds of events.
-fn type_name(number: usize, format: Format) -> String {
+fn type_name(number: usize, format: Option<Format>) -> String {
     let byte = u8::try_from(number).unwrap_or(0);
     let letter = || match byte {
         _ if byte.is_ascii_graphic() => char::from(byte).to_string(),
         _ => number.to_string(),
     };
     match format {
-        Format::Bitstamp | Format::Tape | Format::Readings => {
+        None | Some(Format::Bitstamp | Format::Tape | Format::Readings) => {
             Kind::from_number(byte).word().to_string()
         }
-        Format::Mdp3Pcap => number.to_string(),
-        Format::Dbn => dbn::type_name(byte).map_or_else(letter, str::to_owned),
+        Some(Format::Mdp3Pcap) => number.to_string(),
+        Some(Format::Dbn) => dbn::type_name(byte).map_or_else(letter, str::to_owned),
         _ => letter(),
     }
 }
 
-fn count(tally: &Tally, format: Format, as_json: bool, out: &mut impl Write) -> io::Result<()> {
+fn count(
+    tally: &Tally,
+    format: Option<Format>,
+    as_json: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let by_type = tally.by_type.iter().enumerate().filter(|(_, count)| **count > 0);
     let by_type: Map<String, Value> =
         by_type.map(|(byte, count)| (type_name(byte, format), json!(count))).collect();
@@ -103,6 +114,9 @@ fn show(event: &Event, names: &Directory, as_json: bool, out: &mut impl Write) -
     let fields = fields(event, names, !as_json);
     if as_json {
         let mut object = Map::new();
+        if event.seq > 0 {
+            object.insert("seq".into(), json!(event.seq));
+        }
         object.insert("at".into(), json!(event.event_at.0));
         object.insert("kind".into(), json!(event.kind().word()));
         object.insert("subject".into(), json!(names.name(event.subject)));
@@ -110,6 +124,9 @@ fn show(event: &Event, names: &Directory, as_json: bool, out: &mut impl Write) -
         return writeln!(out, "{}", Value::Object(object));
     }
     let (kind, subject) = (event.kind().word(), names.name(event.subject));
+    if event.seq > 0 {
+        write!(out, "{:>9} ", event.seq)?;
+    }
     write!(out, "{} {kind:<8} {subject:<8}", Moment(event.event_at))?;
     for (name, value) in fields {
         match value {

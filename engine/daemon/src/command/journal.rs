@@ -1,7 +1,9 @@
 //! `tapewatch journal`: is it as it was written, and what is in it?
 
+mod export;
 mod hold;
 mod info;
+mod parquet;
 mod verify;
 
 use crate::cli::Journal;
@@ -17,6 +19,7 @@ pub(crate) fn run(arguments: &Journal) -> Result<(), Failure> {
         Journal::Info(arguments) => info::run(arguments),
         Journal::Hold(arguments) => hold::place(arguments),
         Journal::Release(arguments) => hold::release(arguments),
+        Journal::Export(arguments) => export::run(arguments),
     }
 }
 

@@ -1,5 +1,6 @@
 //! One file per subcommand.
 
+mod alerts;
 mod book;
 mod check;
 mod decode;
@@ -26,6 +27,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Check(arguments) => check::run(&arguments),
         Command::Latency(arguments) => latency::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
+        Command::Alerts(arguments) => alerts::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
     }

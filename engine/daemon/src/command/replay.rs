@@ -4,16 +4,27 @@ use crate::cli::{Input, Replay};
 use crate::config::{Config, Feed, Hlog, Journal, Origin, Sink};
 use crate::failure::Failure;
 use crate::findings::Wanted;
+use crate::input::Numbers;
 use crate::output::{print, tell};
 use crate::session::{Ended, Session};
 use crate::wiring;
+use anyhow::anyhow;
 use engine_event::Nanos;
+use engine_journal::is_journal;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
 pub(crate) fn run(arguments: Replay) -> Result<(), Failure> {
+    let Replay { from_seq, to_seq, .. } = arguments;
     let Replay { files, input, speed, topology, shards, spread, force, .. } = arguments;
     let Replay { rate, from, to, findings, hlog, config, json, journal, resume, .. } = arguments;
+    let numbers = Numbers { from: from_seq, to: to_seq };
+    let paths = || files.iter().map(PathBuf::as_path);
+    numbers.check(paths(), input.format.is_journal())?;
+    if let Some(path) = paths().find(|path| files.len() > 1 && is_journal(path)) {
+        let what = anyhow!("{}: a journal is replayed alone", path.display());
+        return Err(Failure::usage(what));
+    }
     let mut config = match config {
         Some(path) => Config::read(&path)?,
         None => wiring::usual_config(),
@@ -31,6 +42,7 @@ pub(crate) fn run(arguments: Replay) -> Result<(), Failure> {
     config.api = None;
     config.journal = journal.map(|folder| Journal { resumes: resume, ..Journal::usual(folder) });
     config.until = to.unwrap_or(Nanos::END);
+    config.numbers = numbers;
     let machine = &mut config.machine;
     machine.spec.begins = from.unwrap_or_default();
     if let Some(topology) = topology {
@@ -74,7 +86,7 @@ fn sink(path: PathBuf) -> Sink {
 /// What the flags say about reading a file.
 pub(super) fn options(input: &Input) -> feeds::Options {
     feeds::Options {
-        format: input.format.0,
+        format: input.format.of_files(),
         midnight: input.date,
         symbols: Some(input.symbols.clone()).filter(|symbols| !symbols.is_empty()),
         strict: input.strict,

@@ -16,11 +16,13 @@ use zerocopy::IntoBytes;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Logged {
     /// Its number in the log.
-    number: u64,
+    pub(crate) number: u64,
     /// Its event.
-    seq: u64,
+    pub(crate) seq: u64,
     /// A hash of its text.
     text: u64,
+    /// Whether the log says that it is final.
+    pub(crate) is_final: bool,
 }
 
 /// Logs alerts, those apart that an earlier run has logged already.
@@ -46,6 +48,11 @@ impl AlertLog {
         compares: bool,
     ) -> Self {
         let clock = RealClock::new();
+        // Their events turned out to be durable.
+        let durable = logged.iter().rev().find(|one| one.seq <= end);
+        if let Some(last) = durable.filter(|last| !last.is_final) {
+            intake.note(side::FINAL, [last.number, end].as_bytes(), clock.now());
+        }
         // The power took their events.
         if let Some(first) = logged.iter().find(|one| one.seq > end) {
             intake.note(side::WITHDRAWN, first.number.as_bytes(), clock.now());
@@ -151,31 +158,70 @@ impl Outlet for AlertLog {
     }
 
     fn close(&mut self) -> io::Result<bool> {
-        self.missing(u64::MAX)?;
         self.intake.close();
-        Ok(self.intake.is_over())
+        if !self.intake.is_over() {
+            return Ok(false);
+        }
+        self.missing(u64::MAX)?;
+        Ok(true)
     }
 }
 
-/// The alerts of a journal's log that stand.
-pub(super) fn logged<D: Disk>(disk: D, journal: &Path) -> Result<Vec<Logged>, RecoveryError> {
-    let mut reader = Reader::open(disk, journal, Stream::Alerts, 1)?;
-    let mut logged: Vec<Logged> = Vec::new();
-    let look = |_: &Path, block: &Block<'_>| {
-        for (number, (kind, body)) in (block.header.first.get()..).zip(block.sides()) {
-            let Some((seq, text)) = body.split_first_chunk::<8>() else { continue };
-            let seq = u64::from_le_bytes(*seq);
-            match kind {
-                side::ALERT => {
-                    let text = xxhash_rust::xxh3::xxh3_64(text);
-                    logged.push(Logged { number, seq, text });
+/// The alert log of a journal, as it stands.
+#[derive(Default)]
+pub(crate) struct Standing {
+    /// Alerts that were not withdrawn.
+    pub(crate) logged: Vec<Logged>,
+    /// How many were.
+    pub(crate) withdrawn: u64,
+}
+
+impl Standing {
+    /// How many are final.
+    pub(crate) fn finals(&self) -> u64 {
+        self.logged.iter().filter(|one| one.is_final).count() as u64
+    }
+
+    /// Reads it; `seen` is shown the text of each alert as it comes.
+    pub(crate) fn read<D: Disk>(
+        disk: D,
+        journal: &Path,
+        mut seen: impl FnMut(&Logged, &[u8]),
+    ) -> Result<Self, RecoveryError> {
+        let mut reader = Reader::open(disk, journal, Stream::Alerts, 1)?;
+        let mut standing = Self::default();
+        let mut look = |_: &Path, block: &Block<'_>| {
+            for (number, (kind, body)) in (block.header.first.get()..).zip(block.sides()) {
+                let Some((seq, text)) = body.split_first_chunk::<8>() else { continue };
+                if let Some(logged) = standing.enter((number, kind), u64::from_le_bytes(*seq), text)
+                {
+                    seen(logged, text);
                 }
-                side::WITHDRAWN => logged.retain(|one| one.number < seq),
-                _ => {}
             }
+        };
+        while reader.next(&mut look)?.is_some() {}
+        Ok(standing)
+    }
+
+    /// Enters a record; `of` is an alert's event, or the number that a record is about.
+    fn enter(&mut self, (number, kind): (u64, u16), of: u64, text: &[u8]) -> Option<&Logged> {
+        match kind {
+            side::ALERT => {
+                let text = xxhash_rust::xxh3::xxh3_64(text);
+                self.logged.push(Logged { number, seq: of, text, is_final: false });
+                return self.logged.last();
+            }
+            side::FINAL => {
+                let fresh = self.logged.iter_mut().rev().take_while(|one| !one.is_final);
+                fresh.filter(|one| one.number <= of).for_each(|one| one.is_final = true);
+            }
+            side::WITHDRAWN => {
+                let before = self.logged.len();
+                self.logged.retain(|one| one.number < of);
+                self.withdrawn += (before - self.logged.len()) as u64;
+            }
+            _ => {}
         }
-    };
-    let mut look = look;
-    while reader.next(&mut look)?.is_some() {}
-    Ok(logged)
+        None
+    }
 }

@@ -127,6 +127,12 @@ impl Running<'_> {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// Whether it ends within this time.
+    pub(crate) fn has_ended_after(&mut self, span: Duration) -> bool {
+        thread::sleep(span);
+        !self.is_running()
+    }
+
     /// Waits until it has come about.
     pub(crate) fn wait_for(&mut self, what: &str, mut has_come: impl FnMut() -> bool) {
         while !has_come() {

@@ -3,13 +3,14 @@
 use super::{Sum, hex, hole, refused, stream_json, unit};
 use crate::cli::JournalInfo;
 use crate::failure::Failure;
+use crate::journaling::Standing;
 use crate::output::{Bytes, Moment, Thousands, print};
 use anyhow::Context;
 use engine_audit::layout::{Stream, side};
 use engine_audit::verify::{Options, verify_and_show};
 use engine_audit::{Block, Segment, Verified};
 use engine_event::Nanos;
-use engine_journal::{Hold, Holds, PlainDisk, Reach};
+use engine_journal::{Hold, Holds, Reach, RealDisk};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -36,8 +37,17 @@ pub(super) fn run(arguments: &JournalInfo) -> Result<(), Failure> {
         contents: contents.into_inner().unwrap_or_else(PoisonError::into_inner),
         checkpoints: files(&arguments.journal.join("checkpoints"))?,
         holds: holds(&arguments.journal)?,
+        alerts: alerts(&arguments.journal),
     };
     print(if arguments.json { info.json() } else { info.text() })
+}
+
+/// How many alerts there are in each state. What is damaged is not counted, and told as such.
+fn alerts(journal: &Path) -> [(&'static str, u64); 3] {
+    let disk = RealDisk::open(Reach::Cache);
+    let standing = Standing::read(disk, journal, |_, _| {}).unwrap_or_default();
+    let (all, finals) = (standing.logged.len() as u64, standing.finals());
+    [("provisional", all - finals), ("final", finals), ("withdrawn", standing.withdrawn)]
 }
 
 /// What the side records of whole blocks say.
@@ -95,14 +105,6 @@ impl Contents {
             ("metrics", side::METRIC),
         ])
     }
-
-    fn alerts(&self) -> [(&'static str, u64); 3] {
-        self.counted([
-            ("provisional", side::ALERT),
-            ("final", side::FINAL),
-            ("withdrawn", side::WITHDRAWN),
-        ])
-    }
 }
 
 fn word(kind: u16) -> &'static str {
@@ -133,7 +135,7 @@ fn files(folder: &Path) -> Result<Vec<(String, u64)>, Failure> {
 }
 
 fn holds(journal: &Path) -> Result<Vec<(String, Result<Hold, String>)>, Failure> {
-    let holds = Holds::of(journal).all(&mut PlainDisk::new(Reach::Cache));
+    let holds = Holds::of(journal).all(&mut RealDisk::open(Reach::Cache));
     Ok(holds.with_context(|| journal.join("holds").display().to_string())?)
 }
 
@@ -153,6 +155,7 @@ struct Info {
     contents: Contents,
     checkpoints: Vec<(String, u64)>,
     holds: Vec<(String, Result<Hold, String>)>,
+    alerts: [(&'static str, u64); 3],
 }
 
 impl Info {
@@ -172,7 +175,7 @@ impl Info {
             each.collect::<Vec<_>>().join(", ")
         };
         row("names", list(&self.contents.names()));
-        row("alert log", list(&self.contents.alerts()));
+        row("alert log", list(&self.alerts));
         for of in self.contents.texts.values() {
             let mut lines = of.text.lines();
             row(
@@ -216,7 +219,7 @@ impl Info {
             "journal": hex(&self.verified.journal),
             "streams": self.verified.streams.iter().map(stream).collect::<Vec<_>>(),
             "names": counts(&self.contents.names()),
-            "alerts": counts(&self.contents.alerts()),
+            "alerts": counts(&self.alerts),
             "runs": self.contents.texts.values().map(text).collect::<Vec<_>>(),
             "checkpoints": files(&self.checkpoints),
             "holds": self.holds.iter().map(hold_json).collect::<Vec<_>>(),
