@@ -84,6 +84,10 @@ fn journal(of: &Journal, registry: &mut Registry) {
             ("journal_bytes", "Bytes written into the journal", of.bytes),
             ("journal_stalls", "Turns in which the journal held the feed back", of.stalls),
             ("journal_left_out", "Events that were not journaled", of.left_out),
+            ("journal_segments_compressed", "Segments compressed", of.segments_compressed),
+            ("journal_compressed_from_bytes", "Bytes of them before it", of.compressed_from_bytes),
+            ("journal_compressed_to_bytes", "Bytes of them after it", of.compressed_to_bytes),
+            ("journal_segments_deleted", "Segments deleted", of.segments_deleted),
             ("findings_withheld", "Findings that never become final", of.findings_withheld),
         ],
     );

@@ -106,6 +106,16 @@ pub struct Journal {
     pub findings_held: u64,
     /// Those that never will be.
     pub findings_withheld: u64,
+    /// Segments that were compressed, and their bytes before and after.
+    #[serde(default)]
+    pub segments_compressed: u64,
+    #[serde(default)]
+    pub compressed_from_bytes: u64,
+    #[serde(default)]
+    pub compressed_to_bytes: u64,
+    /// Segments that were deleted.
+    #[serde(default)]
+    pub segments_deleted: u64,
     /// Why nothing more will become durable, if so.
     pub failure: Option<String>,
 }

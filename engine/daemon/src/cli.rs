@@ -340,6 +340,10 @@ pub(crate) enum Journal {
     Verify(JournalVerify),
     /// Shows segments, runs, names, holes, checkpoints and holds
     Info(JournalInfo),
+    /// Keeps the segments of a case from being deleted
+    Hold(JournalHold),
+    /// Ends a hold
+    Release(JournalRelease),
     /// Writes its events as a file that others read
     Export(JournalExport),
 }
@@ -391,6 +395,33 @@ pub(crate) struct JournalInfo {
     /// Print everything as one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct JournalHold {
+    /// The journal's folder
+    pub(crate) journal: PathBuf,
+    /// The case, which gives the hold its name
+    #[arg(long = "case", value_name = "NAME")]
+    pub(crate) name: String,
+    /// The first event that the case needs
+    #[arg(long, value_name = "SEQ", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) from_seq: u64,
+    /// The last one; it may be still to come
+    #[arg(long, value_name = "SEQ", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) to_seq: u64,
+    /// Why, in one line
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    pub(crate) reason: String,
+}
+
+#[derive(Args)]
+pub(crate) struct JournalRelease {
+    /// The journal's folder
+    pub(crate) journal: PathBuf,
+    /// The case that gave the hold its name
+    #[arg(long = "case", value_name = "NAME")]
+    pub(crate) name: String,
 }
 
 #[derive(Args)]

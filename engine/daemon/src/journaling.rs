@@ -3,10 +3,12 @@
 mod alerts;
 mod continued;
 mod follower;
+mod keeping;
 
 pub(crate) use alerts::{AlertLog, Standing};
 pub(crate) use continued::Continued;
 pub(crate) use follower::{Follower, Sunk};
+pub(crate) use keeping::Keeping;
 
 use crate::config;
 use crate::failure::Failure;

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::findings::{self, After, JsonLines, Outlets};
 use crate::input;
 use crate::intervals::{self, Log, Reader};
-use crate::journaling::{Continued, Follower, Journaling, State, Sunk};
+use crate::journaling::{Continued, Follower, Journaling, Keeping, State, Sunk};
 use crate::output::tell;
 use crate::summary::{Circumstances, OpenLoop, Summary};
 use crate::view::{self, About, View};
@@ -391,10 +391,13 @@ impl Session {
 
     /// Waits until the journal is on disk and leaves a checkpoint behind. Why that did not work, if so.
     fn close_journal(&mut self, is_whole: bool) -> Option<String> {
-        let Kept { mut journaling, follower, sunk, .. } = self.journaling.take()?;
+        let Kept { mut journaling, follower, keeping, sunk, .. } = self.journaling.take()?;
         let failure = journaling.close();
         if let Some(Err(what)) = follower.map(Follower::end) {
             tracing::warn!("no checkpoints were made any more: {what}");
+        }
+        if let Some(keeping) = keeping {
+            keeping.end();
         }
         if failure.is_some() || !is_whole {
             return failure;
@@ -530,6 +533,7 @@ fn unwritable(sink: &Sink, error: io::Error) -> Failure {
 struct Kept {
     journaling: Journaling,
     follower: Option<Follower>,
+    keeping: Option<Keeping>,
     sunk: Sunk,
     /// The last event of the state that the run begins with.
     after: u64,
@@ -601,12 +605,9 @@ fn open_with(
     let mut assembly = assembly;
     let known = assembly.source().names().clone();
     let assembly = assembly.with_journal(journaling.journal(known));
-    Ok(Opened {
-        assembly,
-        places,
-        recent,
-        journaling: Some(Kept { journaling, follower, sunk, after }),
-    })
+    let keeping = Keeping::start(&journaling)?;
+    let kept = Kept { journaling, follower, keeping, sunk, after };
+    Ok(Opened { assembly, places, recent, journaling: Some(kept) })
 }
 
 /// Refuses what can be told to go wrong before a sink's file begins anew.

@@ -109,6 +109,10 @@ fn journaled(of: Journaled) -> Journal {
         left_out: written.left_out,
         findings_held: held.findings,
         findings_withheld: held.withheld.findings,
+        segments_compressed: written.kept.compressed,
+        compressed_from_bytes: written.kept.bytes_before,
+        compressed_to_bytes: written.kept.bytes_after,
+        segments_deleted: written.kept.deleted,
         failure,
     }
 }

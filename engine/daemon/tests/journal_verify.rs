@@ -42,7 +42,9 @@ fn journal() -> Folder {
     fs::create_dir(folder.path("j/checkpoints")).unwrap();
     fs::create_dir(folder.path("j/holds")).unwrap();
     folder.write("j/checkpoints/160", [0; 2048]);
-    folder.write("j/holds/case-1", "");
+    let hold = "from_seq = 5\nto_seq = 90\nreason = layering\nat = 1700000000000000000\n";
+    folder.write("j/holds/case-1", hold);
+    folder.write("j/holds/case-2", "");
     folder
 }
 
@@ -198,7 +200,8 @@ fn info_shows_what_there_is() {
               end           2023-11-14 22:13:20.000000002  in order [2J
               hole          events 101 to 110: 10 were not journaled, the disk did not keep up
               checkpoint    160, 2.0 KiB
-              hold          case-1
+              hold          case-1: events 5 to 90, since 2023-11-14 22:13:20.000000000: layering
+              hold          case-2: does not say `from_seq = NUMBER`: nothing is deleted before it is mended or released
             exit 0
         "#]],
     );
@@ -221,7 +224,8 @@ fn info_shows_what_there_is() {
               end           2023-11-14 22:13:20.000000002  in order [2J
               hole          events 101 to 110: 10 were not journaled, the disk did not keep up
               checkpoint    160, 2.0 KiB
-              hold          case-1
+              hold          case-1: events 5 to 90, since 2023-11-14 22:13:20.000000000: layering
+              hold          case-2: does not say `from_seq = NUMBER`: nothing is deleted before it is mended or released
             exit 0
         "#]],
     );

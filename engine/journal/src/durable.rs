@@ -1,5 +1,6 @@
 //! How far a journal is safe: one number that the writer raises and others look at.
 
+use crate::Kept;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::*};
 use std::sync::{Arc, Mutex};
 
@@ -18,7 +19,13 @@ struct Shared {
     left_out: Mutex<Vec<(u64, u64)>>,
     /// The last of them, or 0: what lies behind it need not be looked for.
     left_out_to: AtomicU64,
+    /// The newest segment that the head names.
+    newest_segment: AtomicU64,
+    /// The first segment that the head names, and the one that it is to name.
+    first_kept: AtomicU64,
+    first_wanted: AtomicU64,
     figures: Figures,
+    kept: Mutex<Kept>,
 }
 
 #[derive(Debug, Default)]
@@ -56,12 +63,47 @@ pub struct Written {
     pub segments: u64,
     /// Events that were left out.
     pub left_out: u64,
+    /// What became of segments that are not written any more.
+    pub kept: Kept,
 }
 
 impl Durable {
     /// Nothing is durable but what lies before `next` already.
     pub(crate) fn from(next: u64) -> Self {
         Self(Arc::new(Shared { next: AtomicU64::new(next), ..Shared::default() }))
+    }
+
+    /// The same for a stream whose head names these segments.
+    pub(crate) fn naming(self, first: u64, newest: u64) -> Self {
+        self.0.first_wanted.store(first, Relaxed);
+        self.0.first_kept.store(first, Relaxed);
+        self.0.newest_segment.store(newest, Relaxed);
+        self
+    }
+
+    /// The newest segment that the head names: nothing is ever written to those before it.
+    pub(crate) fn newest_segment(&self) -> u64 {
+        self.0.newest_segment.load(Acquire) // partner: segment_begun
+    }
+
+    /// The first segment that the head names: durably, so that those before it are not needed.
+    pub(crate) fn first_kept(&self) -> u64 {
+        self.0.first_kept.load(Acquire) // partner: kept_from
+    }
+
+    /// The first segment that the head is to name.
+    pub(crate) fn first_wanted(&self) -> u64 {
+        self.0.first_wanted.load(Acquire) // partner: keep_from
+    }
+
+    /// Asks the writer to let the head begin with this segment.
+    pub(crate) fn keep_from(&self, first: u64) {
+        self.0.first_wanted.store(first, Release); // partner: first_wanted
+    }
+
+    /// The head begins with this segment.
+    pub(crate) fn kept_from(&self, first: u64) {
+        self.0.first_kept.store(first, Release); // partner: first_kept
     }
 
     /// The number of the first event that is not known to be durable.
@@ -124,6 +166,7 @@ impl Durable {
             waiting_most: figures.waited_most.load(Relaxed),
             segments: figures.segments.load(Relaxed),
             left_out: left_out.iter().map(|(first, last)| last - first + 1).sum(),
+            kept: *self.0.kept.lock().expect(UNPOISONED),
         }
     }
 
@@ -155,8 +198,13 @@ impl Durable {
         self.0.figures.bytes.fetch_add(bytes, Relaxed);
     }
 
-    pub(crate) fn segment_begun(&self) {
+    pub(crate) fn segment_begun(&self, number: u64) {
+        self.0.newest_segment.store(number, Release); // partner: newest_segment
         self.0.figures.segments.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn keeps(&self, kept: Kept) {
+        *self.0.kept.lock().expect(UNPOISONED) = kept;
     }
 
     pub(crate) fn waiting(&self, blocks: u64) {

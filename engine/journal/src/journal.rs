@@ -39,7 +39,8 @@ pub fn open<D: Disk, C: Clock>(
     position: Position,
 ) -> (Intake, Journal<D, C>) {
     let folder = folder(journal, setup.stream);
-    let durable = Durable::from(position.next);
+    let newest = position.segment - 1;
+    let durable = Durable::from(position.next).naming(position.first_segment, newest);
     let (intake, outlet) =
         Intake::new(setup.stream, &setup.grouping, position.next, durable.clone());
     let Setup { stream, identity, segments, .. } = setup;

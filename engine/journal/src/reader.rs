@@ -1,6 +1,6 @@
 //! Blocks of a stream, one after the other, over all of its segments.
 
-use crate::recovery::{check_end, damaged, read_segment, segment_path, segments};
+use crate::recovery::{check_end, damaged, open_segment, read_head, segment_path, segments};
 use crate::{Disk, RecoveryError};
 use engine_audit::layout::Stream;
 use engine_audit::{Block, Blocks, Next};
@@ -45,7 +45,11 @@ impl<D: Disk> Reader<D> {
     ) -> Result<Self, RecoveryError> {
         let folder = journal.join(stream.folder());
         let io = |error| RecoveryError::Io { path: folder.clone(), error };
-        let all: Vec<_> = segments(&mut disk, &folder).map_err(io)?.into_iter().collect();
+        let mut all: Vec<_> = segments(&mut disk, &folder).map_err(io)?.into_iter().collect();
+        // What lies before the first one that is kept was left over when it was deleted.
+        if let Ok(Some(head)) = read_head(&mut disk, &folder.join("head"), stream) {
+            all.retain(|(number, _)| *number >= head.first.get());
+        }
         let mut reader = Self {
             disk,
             folder,
@@ -85,9 +89,7 @@ impl<D: Disk> Reader<D> {
 
     fn begin(&mut self, (number, compressed): (u64, bool)) -> Result<Segment, RecoveryError> {
         let path = segment_path(&self.folder, number, compressed);
-        let io = |error| RecoveryError::Io { path: path.clone(), error };
-        let read = read_segment(&mut self.disk, &path, compressed).map_err(io)?;
-        let blocks = Blocks::open(read).map_err(|damage| damaged(&path, damage))?;
+        let blocks = open_segment(&mut self.disk, &self.folder, (number, compressed))?;
         Ok(Segment { path, number, compressed, blocks, count: None, read: 0 })
     }
 
@@ -165,7 +167,7 @@ impl<D: Disk> Reader<D> {
 
     /// Goes back behind the last block that was read, for more may be written there.
     fn reopen(&mut self, number: u64, read: u64) -> Result<(), RecoveryError> {
-        let mut segment = self.begin((number, false)).or_else(|_| self.begin((number, true)))?;
+        let mut segment = self.begin((number, false))?;
         while segment.read < read {
             match segment.blocks.next() {
                 Next::Block(block) => segment.read = block.header.block.get(),

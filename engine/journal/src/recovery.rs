@@ -154,11 +154,54 @@ pub(crate) fn read_segment<D: Disk>(
     Ok(Box::new(Decompressed::new(read, SeekTable::default())?))
 }
 
+/// The same, by the segment's number. It may have been compressed since somebody looked.
+pub(crate) fn open_segment<D: Disk>(
+    disk: &mut D,
+    folder: &Path,
+    (number, compressed): (u64, bool),
+) -> Result<Blocks<Box<dyn Read + Send>>, RecoveryError> {
+    let mut path = segment_path(folder, number, compressed);
+    let mut read = read_segment(disk, &path, compressed);
+    if let Err(error) = &read
+        && error.kind() == ErrorKind::NotFound
+    {
+        let other = segment_path(folder, number, !compressed);
+        if let Ok(found) = read_segment(disk, &other, !compressed) {
+            (path, read) = (other, Ok(found));
+        }
+    }
+    let read = read.map_err(|error| RecoveryError::Io { path: path.clone(), error })?;
+    Blocks::open(read).map_err(|damage| damaged(&path, damage))
+}
+
+/// The number of the first event or record that the head keeps; `None` where there is no head yet.
+pub(crate) fn first_kept<D: Disk>(
+    disk: &mut D,
+    folder: &Path,
+    stream: Stream,
+) -> Result<Option<u64>, RecoveryError> {
+    let mut begins = 0;
+    loop {
+        let Some(head) = read_head(disk, &folder.join("head"), stream)? else { return Ok(None) };
+        let first = head.first.get();
+        match open_segment(disk, folder, (first, false)) {
+            Ok(blocks) => return Ok(Some(blocks.header().first.get())),
+            // It was deleted while we looked: then the head names another one.
+            Err(RecoveryError::Io { error, .. })
+                if error.kind() == ErrorKind::NotFound && begins < first =>
+            {
+                begins = first;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 pub(crate) fn damaged(path: &Path, damage: Damage) -> RecoveryError {
     RecoveryError::Damaged { path: path.to_path_buf(), damage: Box::new(damage) }
 }
 
-fn read_head<D: Disk>(
+pub(crate) fn read_head<D: Disk>(
     disk: &mut D,
     path: &Path,
     stream: Stream,

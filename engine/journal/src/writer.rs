@@ -69,6 +69,8 @@ pub(crate) struct Writer<D: Disk, C> {
     started: u64,
     /// Whether anything became durable since the last segment was begun.
     progressed: bool,
+    /// The first segment that the head could not be made to begin with.
+    refused: Option<u64>,
     ended: Option<Ended>,
     closing: bool,
 }
@@ -142,6 +144,7 @@ impl<D: Disk, C: Clock> Writer<D, C> {
             waiting: VecDeque::new(),
             started: 0,
             progressed: true,
+            refused: None,
             ended: None,
             closing: false,
         }
@@ -163,7 +166,7 @@ impl<D: Disk, C: Clock> Writer<D, C> {
     }
 
     fn work(&mut self, wait: bool) -> io::Result<Wrote> {
-        let mut worked = false;
+        let mut worked = self.keep_from_wanted();
         while self.flying.len() < self.disk.depth() {
             let Some(block) = self.take() else { break };
             self.start(block)?;
@@ -344,7 +347,7 @@ impl<D: Disk, C: Clock> Writer<D, C> {
 
     /// Begins the next segment, with room for at least so many bytes of blocks.
     fn begin(&mut self, bytes: u64) -> io::Result<()> {
-        let Position { segment, next, blocks, hash, first_segment } = self.position;
+        let Position { segment, next, blocks, hash, .. } = self.position;
         let mut header = SegmentHeader::new_zeroed();
         header.magic = SEGMENT_MAGIC;
         header.version = VERSION.into();
@@ -368,8 +371,8 @@ impl<D: Disk, C: Clock> Writer<D, C> {
         self.write_now(&file, page, 0)?;
         self.disk.sync(&file)?;
         self.disk.sync_folder(&self.folder)?;
-        self.say(Head::OPEN, first_segment, segment, 0, header.hash)?;
-        self.durable.segment_begun();
+        self.say(Head::OPEN, segment, 0, header.hash)?;
+        self.durable.segment_begun(segment);
         self.open =
             Some(Open { file, header, at: PAGE as u64, blocks: 0, hash: header.hash, events: 0 });
         (self.position.blocks, self.position.hash) = (0, header.hash);
@@ -424,24 +427,38 @@ impl<D: Disk, C: Clock> Writer<D, C> {
     fn close(&mut self) -> io::Result<()> {
         if self.open.is_some() {
             self.seal()?;
-            let Position { segment, next, hash, first_segment, .. } = self.position;
-            self.say(Head::CLOSED, first_segment, segment - 1, next, hash)?;
+            let Position { segment, next, hash, .. } = self.position;
+            self.say(Head::CLOSED, segment - 1, next, hash)?;
         }
         self.durable.close();
         Ok(())
     }
 
-    /// Replaces the head.
-    fn say(
-        &mut self,
-        state: u32,
-        first: u64,
-        newest: u64,
-        next: u64,
-        hash: Hash,
-    ) -> io::Result<()> {
+    /// Replaces the head, which begins with the segment that is wanted then.
+    fn say(&mut self, state: u32, newest: u64, next: u64, hash: Hash) -> io::Result<()> {
+        let first = self.durable.first_wanted();
         let head = head(&self.identity, self.stream, state, (first, newest), next, hash);
-        self.disk.replace(&self.folder.join("head"), head.as_bytes())
+        self.disk.replace(&self.folder.join("head"), head.as_bytes())?;
+        self.position.first_segment = first;
+        self.durable.kept_from(first);
+        Ok(())
+    }
+
+    /// Lets the head begin with another segment, if that is wanted and there is an open one to name.
+    /// Returns whether it was tried. Where it fails the head is the old one or the new one, of which either
+    /// is right; the next segment's tells it again.
+    fn keep_from_wanted(&mut self) -> bool {
+        let first = self.durable.first_wanted();
+        if first == self.position.first_segment || self.refused == Some(first) {
+            return false;
+        }
+        let Some(open) = &self.open else { return false };
+        let (newest, hash) = (open.header.segment.get(), open.header.hash);
+        if let Err(error) = self.say(Head::OPEN, newest, 0, hash) {
+            tracing::warn!("{}: the head is not replaced: {error}", self.folder.display());
+            self.refused = Some(first);
+        }
+        true
     }
 
     /// Writes one page and waits for it. Nothing may be under way.

@@ -1,6 +1,7 @@
 //! `tapewatch journal`: is it as it was written, and what is in it?
 
 mod export;
+mod hold;
 mod info;
 mod parquet;
 mod verify;
@@ -16,6 +17,8 @@ pub(crate) fn run(arguments: &Journal) -> Result<(), Failure> {
     match arguments {
         Journal::Verify(arguments) => verify::run(arguments),
         Journal::Info(arguments) => info::run(arguments),
+        Journal::Hold(arguments) => hold::place(arguments),
+        Journal::Release(arguments) => hold::release(arguments),
         Journal::Export(arguments) => export::run(arguments),
     }
 }

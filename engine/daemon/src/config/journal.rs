@@ -138,7 +138,7 @@ pub(super) fn journal(
     journal.checkpoint_events = table.checkpoint_events.unwrap_or(CHECKPOINT_EVENTS);
     journal.keep = Keep {
         days: table.keep_days,
-        bytes: table.keep_gib.map(|gib| gib << 30),
+        bytes: table.keep_gib.map(|gib| gib.saturating_mul(1 << 30)),
         compress: table.compress,
     };
     Ok(Some(journal))

@@ -10,7 +10,7 @@ use engine_audit::layout::{Stream, side};
 use engine_audit::verify::{Options, verify_and_show};
 use engine_audit::{Block, Segment, Verified};
 use engine_event::Nanos;
-use engine_journal::{Reach, RealDisk};
+use engine_journal::{Hold, Holds, Reach, RealDisk};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &JournalInfo) -> Result<(), Failure> {
         verified,
         contents: contents.into_inner().unwrap_or_else(PoisonError::into_inner),
         checkpoints: files(&arguments.journal.join("checkpoints"))?,
-        holds: files(&arguments.journal.join("holds"))?,
+        holds: holds(&arguments.journal)?,
         alerts: alerts(&arguments.journal),
     };
     print(if arguments.json { info.json() } else { info.text() })
@@ -134,11 +134,27 @@ fn files(folder: &Path) -> Result<Vec<(String, u64)>, Failure> {
     Ok(files)
 }
 
+fn holds(journal: &Path) -> Result<Vec<(String, Result<Hold, String>)>, Failure> {
+    let holds = Holds::of(journal).all(&mut RealDisk::open(Reach::Cache));
+    Ok(holds.with_context(|| journal.join("holds").display().to_string())?)
+}
+
+/// `case-1: events 5 to 90, since 2023-11-14 22:13:20.000000000: layering`
+fn hold((name, hold): &(String, Result<Hold, String>)) -> String {
+    match hold {
+        Ok(Hold { from_seq, to_seq, reason, at }) => {
+            let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+            format!("{name}: events {from_seq} to {to_seq}, since {}{reason}", Moment(*at))
+        }
+        Err(what) => format!("{name}: {what}: nothing is deleted before it is mended or released"),
+    }
+}
+
 struct Info {
     verified: Verified,
     contents: Contents,
     checkpoints: Vec<(String, u64)>,
-    holds: Vec<(String, u64)>,
+    holds: Vec<(String, Result<Hold, String>)>,
     alerts: [(&'static str, u64); 3],
 }
 
@@ -174,7 +190,7 @@ impl Info {
         for (name, length) in &self.checkpoints {
             row("checkpoint", format!("{name}, {}", Bytes(*length)));
         }
-        self.holds.iter().for_each(|(name, _)| row("hold", name.clone()));
+        self.holds.iter().for_each(|of| row("hold", hold(of)));
         self.verified.notes.iter().for_each(|note| row("note", note.clone()));
         if self.verified.damage_count > 0 {
             let count = Thousands(self.verified.damage_count);
@@ -206,11 +222,24 @@ impl Info {
             "alerts": counts(&self.alerts),
             "runs": self.contents.texts.values().map(text).collect::<Vec<_>>(),
             "checkpoints": files(&self.checkpoints),
-            "holds": files(&self.holds),
+            "holds": self.holds.iter().map(hold_json).collect::<Vec<_>>(),
             "notes": self.verified.notes,
             "damage_count": self.verified.damage_count,
         });
         format!("{info}\n")
+    }
+}
+
+fn hold_json((name, hold): &(String, Result<Hold, String>)) -> Value {
+    match hold {
+        Ok(Hold { from_seq, to_seq, reason, at }) => json!({
+            "name": name,
+            "from_seq": from_seq,
+            "to_seq": to_seq,
+            "reason": reason,
+            "at": at.0,
+        }),
+        Err(what) => json!({"name": name, "unreadable": what}),
     }
 }
 
