@@ -93,14 +93,20 @@ impl<D: Disk> Reader<D> {
         Ok(Segment { path, number, compressed, blocks, count: None, read: 0 })
     }
 
-    /// Opens the next segment, if there is one.
-    fn advance(&mut self) -> Result<bool, RecoveryError> {
+    /// Segments that came since they were listed, if none is known to come.
+    fn look_for_more(&mut self) -> Result<(), RecoveryError> {
         if self.coming.is_empty() {
             let io = |error| RecoveryError::Io { path: self.folder.clone(), error };
             let all = segments(&mut self.disk, &self.folder).map_err(io)?;
             self.coming.extend(all.range(self.newest + 1..).map(|(number, own)| (*number, *own)));
             self.newest = self.coming.back().map_or(self.newest, |(number, _)| *number);
         }
+        Ok(())
+    }
+
+    /// Opens the next segment, if there is one.
+    fn advance(&mut self) -> Result<bool, RecoveryError> {
+        self.look_for_more()?;
         let Some(next) = self.coming.front().copied() else { return Ok(false) };
         let segment = match self.begin(next) {
             Ok(segment) => segment,
@@ -150,16 +156,22 @@ impl<D: Disk> Reader<D> {
                     return Ok(Some(look(&open.path, &block)));
                 }
                 Next::Damage(damage) if count.is_some() => return Err(damaged(&open.path, damage)),
-                // The end of what was written, or of what the power left; nobody was told of more.
+                // The end of what was written, or of what the power left; nobody was told of more. Or it is
+                // not the newest segment any more, and then it is known how much of it counts.
                 next @ (Next::Damage(_) | Next::End(_)) => {
                     let is_damaged = matches!(next, Next::Damage(_));
                     let (number, read, compressed) = (open.number, open.read, open.compressed);
-                    if is_damaged {
+                    let was_known = count.is_some();
+                    self.look_for_more()?;
+                    let count = self.count()?;
+                    if is_damaged && count.is_none() {
                         let Self { disk, folder, stream, .. } = self;
                         check_end(disk, folder, *stream, (number, compressed))?;
                     }
                     self.reopen(number, read)?;
-                    return Ok(None);
+                    if was_known || count.is_none() {
+                        return Ok(None);
+                    }
                 }
             }
         }

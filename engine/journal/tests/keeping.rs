@@ -442,3 +442,51 @@ fn a_keeper_that_does_not_sync_folders_is_caught() {
     });
     assert!(caught.is_some(), "500 journals, and nobody noticed");
 }
+
+/// Who reads while others write, compress and delete misses nothing, over all segments.
+#[test]
+fn a_follower_goes_from_segment_to_segment() {
+    let mut scene = Scene::of(1);
+    scene.retention = Retention { bytes: Some(0), level: Some(1), age: None };
+    let [own, keeping] = scene.handles.clone();
+    let path = Path::new(JOURNAL);
+    let setup = Setup {
+        stream: Stream::Events,
+        identity: Identity { journal: ID, key: ed25519_dalek::SigningKey::from_bytes(&[7; 32]) },
+        grouping: Grouping { block_bytes: 8192, commit_after: Nanos(0), waiting_bytes: 4096 * 32 },
+        segments: Segments { segment_bytes: 4096 * 6 },
+    };
+    let start = engine_journal::Position::START;
+    let (mut intake, mut journal) = open(own.clone(), scene.clock.clone(), path, setup, start);
+    let usable = Box::new(|_: &engine_journal::Checkpoint| true);
+    let streams = [(Stream::Events, intake.durable().clone())];
+    let checkpoints = (Scene::checkpoints(), usable as engine_journal::Usable);
+    let mut keeper = Keeper::new(keeping.clone(), path, scene.retention, streams, checkpoints);
+    let mut feed = JournalFeed::open(own, path, 0).unwrap().following();
+    let (mut names, mut followed) = (Directory::new(1000), Vec::new());
+    for seq in 1..=3_000 {
+        while intake.room() == 0 {
+            assert!(journal.poll().is_some(), "the journal goes on");
+        }
+        intake.put(&[event(seq)], Nanos(seq));
+        intake.turn(Nanos(seq));
+        while intake.durable().next() <= seq {
+            assert!(journal.poll().is_some(), "the journal goes on");
+            intake.turn(Nanos(seq + 1));
+        }
+        feed.allow(seq);
+        if scene.dice.chance(6_000) {
+            // It may have to look again behind what it saw last, and into the next segment.
+            for _ in 0..4 {
+                while feed.poll(Nanos(0), &mut names, &mut followed).unwrap() == FeedTurn::Worked {}
+            }
+            assert_eq!(followed.len() as u64, seq, "what is durable can be read");
+            // What was followed need not be kept.
+            Scene::checkpoints().write(&mut keeping.clone(), seq, Nanos(1), b"state").unwrap();
+        }
+        keeper.turn(Nanos(seq));
+    }
+    assert!((1..).zip(&followed).all(|(seq, one)| *one == event(seq)));
+    let kept = keeper.kept();
+    assert!(kept.compressed > 100 && kept.deleted > 100 && kept.failures == 0, "{kept:?}");
+}
