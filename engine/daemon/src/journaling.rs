@@ -227,7 +227,7 @@ impl Journaling {
     /// Events after this one, up to the end.
     pub(crate) fn tail(&self, after: u64) -> Result<JournalFeed<RealDisk>, Failure> {
         let feed = JournalFeed::open(RealDisk::open(self.config.reach), self.folder(), after);
-        Ok(feed.map_err(|error| Failure::data(error))?.until(self.end))
+        Ok(feed.map_err(Failure::data)?.until(self.end))
     }
 
     /// Its checkpoints.
@@ -320,8 +320,9 @@ impl From<anyhow::Error> for Wrong {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
 fn unusable(error: RecoveryError) -> Wrong {
-    match error {
+    match &error {
         RecoveryError::Io { .. } => Wrong::Folder(anyhow!("{error}")),
         _ => Wrong::Content(anyhow!("{error}")),
     }

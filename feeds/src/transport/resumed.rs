@@ -2,7 +2,7 @@
 
 use engine_event::{Directory, Event, Kind, Nanos};
 use engine_pipeline::{Feed, FeedError, FeedTurn, Sink, Tally, Timing};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A feed whose first events are known already. It is decoded from its beginning, for a codec knows where it
 /// is only by what it has read; what was told before is not told again.
@@ -90,9 +90,9 @@ impl<F: Feed> Resumed<F> {
 }
 
 /// What the feed has named so far, in its order.
-fn take_over(own: &Directory, names: &mut Directory, input: &PathBuf) -> Result<(), FeedError> {
+fn take_over(own: &Directory, names: &mut Directory, input: &Path) -> Result<(), FeedError> {
     let full = |error: engine_event::DirectoryFull| FeedError::Data {
-        file: input.clone(),
+        file: input.to_path_buf(),
         place: "names".into(),
         what: error.to_string(),
     };

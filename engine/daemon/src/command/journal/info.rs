@@ -134,7 +134,10 @@ fn files(folder: &Path) -> Result<Vec<(String, u64)>, Failure> {
     Ok(files)
 }
 
-fn holds(journal: &Path) -> Result<Vec<(String, Result<Hold, String>)>, Failure> {
+/// Holds by their cases; or what is wrong with one.
+type Holds = Vec<(String, Result<Hold, String>)>;
+
+fn holds(journal: &Path) -> Result<Holds, Failure> {
     let holds = Holds::of(journal).all(&mut RealDisk::open(Reach::Cache));
     Ok(holds.with_context(|| journal.join("holds").display().to_string())?)
 }
