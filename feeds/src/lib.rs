@@ -32,6 +32,6 @@ pub use codec::{Codec, CodecError, EVENTS_PER_MESSAGE_MAX};
 pub use format::{Format, UnknownFormat, detect};
 pub use options::Options;
 pub use transport::{
-    AnyFeed, Arrivals, FileFeed, Listen, LiveFeed, LiveProtocol, Merged, Paced, Past, Resumed,
-    Speed, Until, open,
+    AnyFeed, Arrivals, Content, FileFeed, Listen, LiveFeed, LiveProtocol, Merged, Paced, Past,
+    Resumed, Speed, Until, open,
 };

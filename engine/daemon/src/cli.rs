@@ -434,6 +434,9 @@ pub(crate) struct JournalExport {
     /// The file to write
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+    /// The capture that the packets are taken from, if it is not where the journal says (pcapng)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) capture: Option<PathBuf>,
     /// Only events at or after this time: nanoseconds since the epoch, or 2012-06-21T09:30:00.5
     #[arg(long, value_name = "TIME", value_parser = crate::wiring::parse_time)]
     pub(crate) from: Option<engine_event::Nanos>,
@@ -442,10 +445,12 @@ pub(crate) struct JournalExport {
     pub(crate) until: Option<engine_event::Nanos>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Exported {
     /// Our own order tape: orders, trades, phases, news and positions; other kinds of events are left out
     Tape,
+    /// The packets themselves, out of the capture that was read or the recording that was made
+    Pcapng,
     /// Apache Parquet: a row for each event, with its order, price, quantity and participant if it has them
     Parquet,
 }

@@ -62,6 +62,9 @@ pub(crate) enum Origin {
     Udp(LiveProtocol, Box<Listen>),
 }
 
+/// What stands before the recording's path in a source's words.
+pub(crate) const RECORDED: &str = " recorded in ";
+
 impl Feed {
     /// The file that it reads, if it is one.
     pub(crate) fn path(&self) -> Option<&Path> {
@@ -75,7 +78,13 @@ impl Feed {
     pub(crate) fn in_words(&self) -> String {
         match &self.origin {
             Origin::File(path) => format!("file {}", path.display()),
-            Origin::Udp(protocol, listen) => format!("udp {protocol} {:?}", listen.lines),
+            Origin::Udp(protocol, listen) => {
+                let heard = format!("udp {protocol} {:?}", listen.lines);
+                match &listen.record {
+                    Some(path) => format!("{heard}{RECORDED}{}", path.display()),
+                    None => heard,
+                }
+            }
         }
     }
 

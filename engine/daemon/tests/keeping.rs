@@ -47,8 +47,9 @@ fn a_compressed_journal_replays_alike() {
     assert_eq!(digests(&folder.replay("j --config c.toml")), digests(&raw));
     let told = folder.run("journal info j --json").succeeded().json();
     let of = &told["streams"][0]["segments"];
-    assert_eq!((&of[0]["state"], &of[0]["bytes"]), (&"compressed".into(), &1_048_576.into()));
-    assert!(of[0]["file_bytes"].as_u64().unwrap() < 600_000, "{of}");
+    assert_eq!(of[0]["state"], "compressed");
+    let bytes = ["bytes", "file_bytes"].map(|key| of[0][key].as_u64().unwrap());
+    assert!(bytes[0] > 900_000 && bytes[1] < 600_000, "{of}");
 }
 
 #[test]

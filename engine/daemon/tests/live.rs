@@ -113,6 +113,21 @@ fn a_recording_replays_to_the_same() {
 }
 
 #[test]
+fn the_packets_of_a_live_journal_come_from_its_recording() {
+    let (folder, port) = (Folder::new(), port());
+    let group = "239.255.84.1";
+    let journal = "[journal]\nfolder = \"j\"\n";
+    folder.write("c.toml", configuration(group, port, "record = \"heard.pcapng\"") + journal);
+    let (told, _) = run(&folder, group, port, "--reorder 5%");
+    let info = folder.run("journal info j").succeeded().stdout;
+    assert!(info.contains(" recorded in heard.pcapng"), "{info}");
+    folder.run("journal export j --to pcapng --out out.pcapng").succeeded();
+    let replayed = folder.replay("out.pcapng --date 2026-07-30");
+    assert!(told.contains(replayed["books_digest"].as_str().unwrap()), "{told}");
+    assert!(told.contains(replayed["findings_digest"].as_str().unwrap()), "{told}");
+}
+
+#[test]
 fn a_signal_ends_a_run_that_hears_nothing() {
     let (folder, port) = (Folder::new(), port());
     let more = "record = \"heard.pcapng\"\nreceive = \"recvmmsg\"";

@@ -18,8 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// The usual level of Zstandard.
-pub const LEVEL: i32 = 3;
+/// The usual level of Zstandard: measured, higher ones take longer and save nothing (events hardly repeat).
+pub const LEVEL: i32 = 1;
 /// How often it is tried to bring a segment into one compressed form.
 const ATTEMPTS: u8 = 3;
 /// What the name of a file ends with that is not whole yet.

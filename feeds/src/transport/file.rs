@@ -120,7 +120,8 @@ impl Content {
         }
     }
 
-    fn consume(&mut self, count: usize) {
+    /// So many of the unread bytes are done with.
+    pub fn consume(&mut self, count: usize) {
         match &mut self.bytes {
             Bytes::Mapped(map, at) => {
                 *at += count;
@@ -139,7 +140,7 @@ impl Content {
     }
 
     /// Brings more bytes, after all that are there were of no use.
-    fn more(&mut self) -> Result<(), FeedError> {
+    pub fn more(&mut self) -> Result<(), FeedError> {
         if let Some(failed) = self.failed.take() {
             return Err(self.stream_error(failed));
         }

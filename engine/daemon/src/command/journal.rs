@@ -1,12 +1,13 @@
 //! `tapewatch journal`: is it as it was written, and what is in it?
 
+mod capture;
 mod export;
 mod hold;
 mod info;
 mod parquet;
 mod verify;
 
-use crate::cli::Journal;
+use crate::cli::{Exported, Journal};
 use crate::failure::Failure;
 use crate::output::{Bytes, Thousands};
 use engine_audit::verify::{NoJournal, Verdict};
@@ -19,6 +20,7 @@ pub(crate) fn run(arguments: &Journal) -> Result<(), Failure> {
         Journal::Info(arguments) => info::run(arguments),
         Journal::Hold(arguments) => hold::place(arguments),
         Journal::Release(arguments) => hold::release(arguments),
+        Journal::Export(arguments) if arguments.to == Exported::Pcapng => capture::run(arguments),
         Journal::Export(arguments) => export::run(arguments),
     }
 }

@@ -95,7 +95,7 @@ const PCAP_HEADER: usize = 24;
 
 impl Records {
     /// Whether content that begins with `bytes` is a capture.
-    pub(super) fn is_capture(bytes: &[u8]) -> bool {
+    pub fn is_capture(bytes: &[u8]) -> bool {
         match bytes.first_chunk::<4>().map(|magic| u32::from_be_bytes(*magic)) {
             Some(0xa1b2_c3d4 | 0xd4c3_b2a1 | 0xa1b2_3c4d | 0x4d3c_b2a1 | 0x34cd_b2a1) => true,
             Some(SECTION) => byte_order(bytes).is_some(),
@@ -109,7 +109,7 @@ impl Records {
     }
 
     /// What the section that was just begun says about itself, once.
-    pub(super) fn take_note(&mut self) -> Option<Box<str>> {
+    pub fn take_note(&mut self) -> Option<Box<str>> {
         self.note.take()
     }
 

@@ -6,7 +6,7 @@ use crate::cli::{Exported, JournalExport};
 use crate::command::Batch;
 use crate::failure::Failure;
 use crate::output::{Thousands, print};
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use engine_audit::verify::{Options, verify};
 use engine_book::Bounds;
 use engine_event::{Directory, Event, Kind, Nanos};
@@ -21,7 +21,10 @@ use std::path::Path;
 const BATCH: usize = 4096;
 
 pub(super) fn run(arguments: &JournalExport) -> Result<(), Failure> {
-    let JournalExport { journal, to, out, from, until } = arguments;
+    let JournalExport { journal, to, out, capture, from, until } = arguments;
+    if capture.is_some() {
+        return Err(Failure::usage(anyhow!("--capture is for --to pcapng")));
+    }
     refuse_damaged(journal)?;
     let mut feed =
         JournalFeed::open(RealDisk::open(Reach::Cache), journal, 0).map_err(Failure::data)?;
@@ -74,6 +77,7 @@ impl Written {
         Ok(match what {
             Exported::Tape => Written::Tape(tape::Writer::new(out)?),
             Exported::Parquet => Written::Parquet(Box::new(Table::new(out)?)),
+            Exported::Pcapng => bail!("packets are not made from events"),
         })
     }
 

@@ -10,7 +10,7 @@ use engine_audit::layout::{Stream, side};
 use engine_audit::verify::{Options, verify_and_show};
 use engine_audit::{Block, Segment, Verified};
 use engine_event::Nanos;
-use engine_journal::{Hold, Holds, Reach, RealDisk};
+use engine_journal::{Found, Hold, Holds, Reach, RealDisk};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -134,16 +134,13 @@ fn files(folder: &Path) -> Result<Vec<(String, u64)>, Failure> {
     Ok(files)
 }
 
-/// Holds by their cases; or what is wrong with one.
-type Holds = Vec<(String, Result<Hold, String>)>;
-
-fn holds(journal: &Path) -> Result<Holds, Failure> {
+fn holds(journal: &Path) -> Result<Vec<(String, Found)>, Failure> {
     let holds = Holds::of(journal).all(&mut RealDisk::open(Reach::Cache));
     Ok(holds.with_context(|| journal.join("holds").display().to_string())?)
 }
 
 /// `case-1: events 5 to 90, since 2023-11-14 22:13:20.000000000: layering`
-fn hold((name, hold): &(String, Result<Hold, String>)) -> String {
+fn hold((name, hold): &(String, Found)) -> String {
     match hold {
         Ok(Hold { from_seq, to_seq, reason, at }) => {
             let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
@@ -157,7 +154,7 @@ struct Info {
     verified: Verified,
     contents: Contents,
     checkpoints: Vec<(String, u64)>,
-    holds: Vec<(String, Result<Hold, String>)>,
+    holds: Vec<(String, Found)>,
     alerts: [(&'static str, u64); 3],
 }
 
@@ -233,7 +230,7 @@ impl Info {
     }
 }
 
-fn hold_json((name, hold): &(String, Result<Hold, String>)) -> Value {
+fn hold_json((name, hold): &(String, Found)) -> Value {
     match hold {
         Ok(Hold { from_seq, to_seq, reason, at }) => json!({
             "name": name,
