@@ -194,7 +194,7 @@ fn info_shows_what_there_is() {
               alerts        1 segments, 2 blocks, 2 records from 1 to 2, 12.0 KiB, closed
                    1 sealed     opened 2023-11-14 22:13:20.000000000, 12.0 KiB, 2 records from 1
               names         2 subjects, 0 participants, 1 venues, 0 metrics
-              alert log     1 provisional, 1 final, 0 withdrawn
+              alert log     0 provisional, 1 final, 0 withdrawn
               run           2023-11-14 22:13:20.000000001  tapewatch 0.1.0, run --config c.toml
               source        2023-11-14 22:13:20.000000001  0 a.itch
               end           2023-11-14 22:13:20.000000002  in order [2J
@@ -216,7 +216,7 @@ fn info_shows_what_there_is() {
               alerts        1 segments, 2 blocks, 2 records from 1 to 2, 12.0 KiB, closed
                    1 sealed     opened 2023-11-14 22:13:20.000000000, 12.0 KiB, 2 records from 1
               names         2 subjects, 0 participants, 1 venues, 0 metrics
-              alert log     1 provisional, 1 final, 0 withdrawn
+              alert log     0 provisional, 1 final, 0 withdrawn
               run           2023-11-14 22:13:20.000000001  tapewatch 0.1.0, run --config c.toml
               configuration 2023-11-14 22:13:20.000000001  [journal]
                               path = "j"
