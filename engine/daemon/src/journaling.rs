@@ -227,7 +227,16 @@ impl Journaling {
     /// Events after this one, up to the end.
     pub(crate) fn tail(&self, after: u64) -> Result<JournalFeed<RealDisk>, Failure> {
         let feed = JournalFeed::open(RealDisk::open(self.config.reach), self.folder(), after);
-        Ok(feed.map_err(Failure::data)?.until(self.end))
+        let feed = feed.map_err(|error| match error {
+            RecoveryError::Missing { .. } if after == 0 => {
+                let what =
+                    "its oldest segments were deleted, and no checkpoint fits these parameters";
+                let way = "name an empty folder";
+                Failure::data(anyhow!("{}: {what}: {way}", self.folder().display()))
+            }
+            error => Failure::data(error),
+        });
+        Ok(feed?.until(self.end))
     }
 
     /// Its checkpoints.

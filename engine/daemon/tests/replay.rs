@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use tapewatch::{Folder, SUMMARY_KEYS, counted, json_lines, keys};
 
-const ALERT_KEYS: [&str; 17] = [
+const ALERT_KEYS: [&str; 18] = [
     "kind",
     "pattern",
     "id",
@@ -18,6 +18,7 @@ const ALERT_KEYS: [&str; 17] = [
     "first_event_at",
     "last_event_at",
     "raised_at",
+    "seq",
     "score",
     "severity",
     "degraded",

@@ -4,7 +4,7 @@
 //! written beside its place and renamed, so that there is never half of one; a broken or foreign one is
 //! passed over for the one before it.
 
-use crate::Disk;
+use crate::{Disk, Holds};
 use engine_audit::layout::Hash;
 use engine_event::Nanos;
 use std::io::{self, Read};
@@ -17,8 +17,8 @@ use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligne
 const MAGIC: [u8; 8] = *b"TWCKPT01";
 /// The version of the header.
 const VERSION: u32 = 1;
-/// How many are kept.
-const KEPT: usize = 3;
+/// How many of the newest are kept, besides the oldest.
+pub(crate) const KEPT: usize = 3;
 /// The most that the state of a pipeline may take, so that a broken header does not ask for all memory.
 const STATE_BYTES_MAX: u64 = 64 << 30;
 /// Fast, and small enough.
@@ -87,6 +87,11 @@ pub struct Checkpoints {
     journal: [u8; 16],
 }
 
+/// The checkpoint with which a replay of an event begins; `seqs` are in their order, the newest first.
+pub(crate) fn base(seqs: &[u64], event: u64) -> Option<u64> {
+    seqs.iter().copied().find(|seq| *seq < event)
+}
+
 impl Checkpoints {
     /// Those that lie in this journal's folder.
     pub fn of(journal: &Path, id: [u8; 16]) -> Self {
@@ -110,7 +115,9 @@ impl Checkpoints {
         Ok(seqs)
     }
 
-    /// Writes one, and takes away those that are older than the newest few.
+    /// Writes one, and takes away those that nobody needs. Besides the newest few the oldest stays, from
+    /// which on everything can be replayed that the journal still holds, and for each hold the one before
+    /// its first event.
     pub fn write<D: Disk>(
         &self,
         disk: &mut D,
@@ -131,10 +138,25 @@ impl Checkpoints {
         header.hash = header.hashed(&body);
         let content = [header.as_bytes(), &body].concat();
         disk.replace(&self.path(seq), &content)?;
-        for old in self.seqs(disk)?.into_iter().filter(|old| *old <= seq).skip(KEPT) {
-            disk.remove(&self.path(old))?;
+        let seqs = self.seqs(disk)?;
+        let holds = self.folder.parent().map(|journal| Holds::of(journal).all(disk));
+        let holds = holds.transpose()?.unwrap_or_default();
+        let held = holds.iter().filter_map(|(_, hold)| hold.as_ref().ok());
+        let bases: Vec<u64> = held.filter_map(|hold| base(&seqs, hold.from_seq)).collect();
+        let mut older: Vec<u64> = seqs.into_iter().filter(|old| *old <= seq).skip(KEPT).collect();
+        older.pop();
+        for old in older.into_iter().filter(|old| !bases.contains(old)) {
+            self.remove(disk, old)?;
         }
         Ok(content.len() as u64)
+    }
+
+    /// Takes one away, if it is there.
+    pub(crate) fn remove<D: Disk>(&self, disk: &mut D, seq: u64) -> io::Result<()> {
+        match disk.remove(&self.path(seq)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
     }
 
     /// Reads the one after this event.
@@ -177,12 +199,12 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_few_are_kept_and_read() {
+    fn the_newest_few_and_the_oldest_are_kept_and_read() {
         let (mut disk, checkpoints) = disk();
-        for seq in [10, 30, 20, 40] {
+        for seq in [10, 30, 20, 40, 50] {
             checkpoints.write(&mut disk, seq, AT, &vec![seq as u8; 10_000]).unwrap();
         }
-        assert_eq!(checkpoints.seqs(&mut disk).unwrap(), [40, 30, 20]);
+        assert_eq!(checkpoints.seqs(&mut disk).unwrap(), [50, 40, 30, 10]);
         let read = checkpoints.read(&mut disk, 30).unwrap();
         assert_eq!(read, Checkpoint { seq: 30, made_at: AT, state: vec![30; 10_000] });
     }

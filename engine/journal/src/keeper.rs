@@ -8,6 +8,7 @@
 //! The keeper has its own thread and its own handle of the disk, and never speaks to the head: it asks the
 //! writer, and waits until the new head is durable. Nothing that goes wrong here stops the journal.
 
+use crate::checkpoint::{KEPT as NEWEST, base};
 use crate::holds::{Found, Holds};
 use crate::recovery::{open_segment, read_segment, segment_path};
 use crate::{Checkpoint, Checkpoints, Disk, Durable, Pages, Write as DiskWrite};
@@ -298,11 +299,36 @@ impl<D: Disk> Keeper<D> {
             return self.delete_before(found, durable, kept);
         }
         let first = self.first_needed(found, durable, kept, now)?;
+        self.forget_checkpoints_before(first, found)?;
         if first == kept {
             return Ok(Turn::Idle);
         }
         durable.keep_from(first);
         Ok(Turn::Asked)
+    }
+
+    /// Checkpoints whose next event is about to go are of no use, and the next one is the oldest then.
+    fn forget_checkpoints_before(&mut self, first: u64, found: &Segments) -> io::Result<()> {
+        let Some(forms) = found.get(&first) else { return Ok(()) };
+        let first = self.header(first, *forms)?.0;
+        for seq in self.checkpoints.seqs(&mut self.disk)?.into_iter().skip(NEWEST) {
+            if seq + 1 < first {
+                self.checkpoints.remove(&mut self.disk, seq)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What holds need: from the checkpoint on, if there is one, from which their events can be replayed.
+    fn needs(&mut self) -> io::Result<Vec<(String, Found)>> {
+        let mut holds = self.holds.all(&mut self.disk)?;
+        if !holds.is_empty() {
+            let seqs = self.checkpoints.seqs(&mut self.disk)?;
+            for hold in holds.iter_mut().filter_map(|(_, hold)| hold.as_mut().ok()) {
+                hold.from_seq = base(&seqs, hold.from_seq).map_or(hold.from_seq, |seq| seq + 1);
+            }
+        }
+        Ok(holds)
     }
 
     /// The head has begun with `kept` for good, so nobody places a hold on what is before it any more. One
@@ -362,7 +388,7 @@ impl<D: Disk> Keeper<D> {
             return Ok(kept);
         }
         let Some(floor) = self.floor(durable)? else { return Ok(kept) };
-        let holds = self.holds.all(&mut self.disk)?;
+        let holds = self.needs()?;
         let mut total = self.bytes(found)?;
         let mut first = kept;
         // The newest one that is finished stays in any case.
@@ -386,10 +412,11 @@ impl<D: Disk> Keeper<D> {
         Ok(first)
     }
 
-    /// The last event of the oldest checkpoint that a restart may begin with, if there is any: where the
-    /// newest is broken the one before it counts, and its events must be there.
+    /// The last event of the oldest of the newest few checkpoints that a restart may begin with, if there is
+    /// any: where the newest is broken the one before it counts, and its events must be there.
     fn floor(&mut self, durable: &Durable) -> io::Result<Option<u64>> {
-        let seqs = self.checkpoints.seqs(&mut self.disk)?;
+        let mut seqs = self.checkpoints.seqs(&mut self.disk)?;
+        seqs.truncate(NEWEST);
         self.looked_at.retain(|seq, _| seqs.contains(seq));
         for seq in seqs {
             if seq >= durable.next() || self.looked_at.contains_key(&seq) {

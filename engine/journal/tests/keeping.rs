@@ -1,6 +1,8 @@
 //! A journal that is compressed and shortened while it is written, on disks whose power goes at a random
 //! call: every segment that is needed is there in at least one whole copy.
 
+use engine_audit::Blocks;
+use engine_audit::compressed::{Decompressed, SeekTable};
 use engine_audit::layout::{HEAD_MAGIC, Head, Stream, segment_number};
 use engine_event::body::Order;
 use engine_event::{Directory, Event, Nanos, OrderId, Price, Quantity, SubjectId};
@@ -10,7 +12,7 @@ use engine_journal::{
     JournalFeed, Keeper, Kept, Retention, Segments, Setup, Turn, Write, open, recover,
 };
 use engine_pipeline::{Feed, FeedTurn};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -188,6 +190,8 @@ struct Scene {
     /// The newest checkpoint that was written.
     checkpoint: u64,
     holds: BTreeMap<String, Hold>,
+    /// Those that had a checkpoint before their first event, for a replay to begin with.
+    replayable: BTreeSet<String>,
     kept: Kept,
 }
 
@@ -222,6 +226,7 @@ impl Scene {
             durable: 1,
             checkpoint: 0,
             holds: BTreeMap::new(),
+            replayable: BTreeSet::new(),
             kept: Kept::default(),
             dice,
         }
@@ -336,6 +341,7 @@ impl Scene {
         let holds = Holds::of(Path::new(JOURNAL));
         let name = format!("case-{}", self.dice.below(2));
         if self.holds.remove(&name).is_some() {
+            self.replayable.remove(&name);
             let _ = holds.release(&mut self.handles[1], &name);
             return;
         }
@@ -343,7 +349,18 @@ impl Scene {
         let to_seq = from_seq + self.dice.below(50);
         let hold = Hold { from_seq, to_seq, reason: "a test".into(), at: Nanos(1) };
         match holds.place(&mut self.handles[1], &name, &hold) {
-            Ok(()) => drop(self.holds.insert(name, hold)),
+            Ok(()) => {
+                let seqs = Self::checkpoints().seqs(&mut self.handles[1]).unwrap_or_default();
+                let own = self.handles[1].clone();
+                let reader =
+                    engine_journal::Reader::open(own, Path::new(JOURNAL), Stream::Events, 0);
+                let first = reader.and_then(|mut reader| reader.first());
+                let Ok(Some(first)) = first else { return drop(self.holds.insert(name, hold)) };
+                if seqs.iter().any(|seq| *seq < from_seq && seq + 1 >= first) {
+                    self.replayable.insert(name.clone());
+                }
+                self.holds.insert(name, hold);
+            }
             Err(HoldError::Gone { first, .. }) => assert!(first > from_seq),
             Err(_) => {}
         }
@@ -384,10 +401,48 @@ impl Scene {
         if first > 1 && !deletes {
             return Err(format!("begins with {first}, and nothing is to be deleted"));
         }
-        match self.holds.iter().find(|(_, hold)| hold.from_seq < first) {
+        let seqs = Self::checkpoints().seqs(&mut self.handles[0].clone()).unwrap();
+        if first > 1 && !seqs.iter().any(|seq| seq + 1 >= first) {
+            return Err(format!("begins with {first}, and no replay can: checkpoints {seqs:?}"));
+        }
+        for name in &self.replayable {
+            let from = self.holds[name].from_seq;
+            let is_visible = from >= first;
+            if is_visible && !seqs.iter().any(|seq| *seq < from && seq + 1 >= first) {
+                return Err(format!("{name} needs {from}, no replay can begin: {first}, {seqs:?}"));
+            }
+        }
+        // The power may go between a new head and the look at a hold that was placed meanwhile. Then the
+        // files are all there, and the next keeper lets the head begin with them again.
+        let is_lost = |hold: &Hold| hold.from_seq < first && !self.is_left_over(hold.from_seq);
+        match self.holds.iter().find(|(_, hold)| is_lost(hold)) {
             Some((name, hold)) => Err(format!("{name} needs {hold:?}, and it begins with {first}")),
             None => Ok(()),
         }
+    }
+
+    /// Whether segments before the head's first one are there, from that of an event on.
+    fn is_left_over(&self, event: u64) -> bool {
+        let head = self.handles[0].head().expect("a journal with events has one");
+        let folder = Path::new(JOURNAL).join("events");
+        let mut number = head.first.get();
+        while number > 1 {
+            number -= 1;
+            let name = engine_audit::layout::segment_name(number);
+            let mut disk = self.handles[0].clone();
+            let header = match disk.read(&folder.join(&name)) {
+                Ok(raw) => Blocks::open(raw).map(|blocks| *blocks.header()),
+                Err(_) => {
+                    let Ok(read) = disk.read(&folder.join(name + ".zst")) else { return false };
+                    let content = Decompressed::new(read, SeekTable::default()).unwrap();
+                    Blocks::open(content).map(|blocks| *blocks.header())
+                }
+            };
+            if header.unwrap().first.get() <= event {
+                return true;
+            }
+        }
+        false
     }
 
     /// In the end each segment has one form, and nothing is left over.
