@@ -309,9 +309,9 @@ fn two(random: &mut Random, end: usize) -> [usize; 2] {
     [a, (a + 1 + random.below(end - 1)) % end]
 }
 
-/// How many faults, unless a soak asks for more: `AUDIT_FAULTS=1000000`.
+/// How many faults, unless a soak asks for more: `TAPEWATCH_FAULTS=1000000`.
 fn faults(usual: usize) -> usize {
-    std::env::var("AUDIT_FAULTS").map_or(usual, |faults| faults.parse().expect("a number"))
+    std::env::var("TAPEWATCH_FAULTS").map_or(usual, |faults| faults.parse().expect("a number"))
 }
 
 #[test]

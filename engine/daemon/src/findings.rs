@@ -82,12 +82,12 @@ impl<W: Write + Send> Outlet for JsonLines<W> {
         }
         if let Some(known) = &mut self.known {
             match known.look(finding, alert, roll)? {
-                Look::IsKnown => return Ok(()),
-                Look::IsLast => {
+                Look::There => return Ok(()),
+                Look::LastThere => {
                     self.known = None;
                     return Ok(());
                 }
-                Look::IsNew => self.known = None,
+                Look::New => self.known = None,
             }
         }
         write(&mut self.to, finding, alert, roll)
@@ -252,7 +252,7 @@ impl Outlet for Outlets {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.outlets.iter_mut().try_for_each(|outlet| outlet.flush())?;
+        self.outlets.iter_mut().try_for_each(Outlet::flush)?;
         self.delivered.next.store(self.final_up_to, Release); // partner: Delivered::next
         Ok(())
     }
@@ -272,11 +272,11 @@ impl Outlet for Outlets {
     }
 
     fn wants_signals(&self) -> bool {
-        self.outlets.iter().any(|outlet| outlet.wants_signals())
+        self.outlets.iter().any(Outlet::wants_signals)
     }
 
     fn wants_provisional(&self) -> bool {
-        self.outlets.iter().any(|outlet| outlet.wants_provisional())
+        self.outlets.iter().any(Outlet::wants_provisional)
     }
 
     fn turn(&mut self, now: Nanos) -> io::Result<()> {

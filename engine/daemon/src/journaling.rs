@@ -28,7 +28,8 @@ use engine_pipeline::{Feed, FeedError, FeedTurn};
 use std::fmt::Write as _;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 /// A journal that was opened: everything that the pipeline, its outlets and its feed need of it.
 pub(crate) struct Journaling {
@@ -328,24 +329,34 @@ impl From<anyhow::Error> for Wrong {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
 fn unusable(error: RecoveryError) -> Wrong {
-    match error {
+    match &error {
         RecoveryError::Io { .. } => Wrong::Folder(anyhow!("{error}")),
         _ => Wrong::Content(anyhow!("{error}")),
     }
 }
 
+/// How long one that writes the journal may take to go: who was killed may not be gone when the next is started.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 fn lock(folder: &Path) -> Result<File, Wrong> {
     let path = folder.join("lock");
     let lock = File::create(&path).with_context(|| path.display().to_string())?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => {
-            let what = "another process is writing this journal";
-            Err(Wrong::Folder(anyhow!("{}: {what}", folder.display())))
-        }
-        Err(TryLockError::Error(error)) => {
-            Err(Wrong::Folder(anyhow!("{}: {error}", path.display())))
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            Err(TryLockError::WouldBlock) => {
+                let what = "another process is writing this journal";
+                return Err(Wrong::Folder(anyhow!("{}: {what}", folder.display())));
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(Wrong::Folder(anyhow!("{}: {error}", path.display())));
+            }
         }
     }
 }

@@ -316,6 +316,14 @@ impl Session {
         self.view.as_ref().map(|(_, server)| server.address())
     }
 
+    /// Where it goes on, in words, if its journal holds something already.
+    pub(crate) fn goes_on(&self) -> Option<String> {
+        let Kept { journaling, after, .. } = self.journaling.as_ref()?;
+        let (folder, end) = (journaling.folder().display(), journaling.end());
+        let again = end - after;
+        (end > 0).then(|| format!("{folder} goes on behind event {end}, {again} of them again"))
+    }
+
     /// How the stages are laid out.
     pub(crate) fn laid(&self) -> Laid<'_> {
         Laid(&self.plan)
@@ -383,7 +391,7 @@ impl Session {
 
     /// Waits until the journal is on disk and leaves a checkpoint behind. Why that did not work, if so.
     fn close_journal(&mut self, is_whole: bool) -> Option<String> {
-        let Kept { mut journaling, follower, keeping, sunk } = self.journaling.take()?;
+        let Kept { mut journaling, follower, keeping, sunk, .. } = self.journaling.take()?;
         let failure = journaling.close();
         if let Some(Err(what)) = follower.map(Follower::end) {
             tracing::warn!("no checkpoints were made any more: {what}");
@@ -527,6 +535,8 @@ struct Kept {
     follower: Option<Follower>,
     keeping: Option<Keeping>,
     sunk: Sunk,
+    /// The last event of the state that the run begins with.
+    after: u64,
 }
 
 /// A pipeline and what belongs to it.
@@ -592,18 +602,11 @@ fn open_with(
             })?,
     };
     journaling.begin()?;
-    if end > 0 {
-        let folder = journaling.folder().display();
-        let tail = end - after;
-        tell(format_args!(
-            "tapewatch: {folder} goes on behind event {end}, {tail} of them again\n"
-        ));
-    }
     let mut assembly = assembly;
     let known = assembly.source().names().clone();
     let assembly = assembly.with_journal(journaling.journal(known));
     let keeping = Keeping::start(&journaling)?;
-    let kept = Kept { journaling, follower, keeping, sunk };
+    let kept = Kept { journaling, follower, keeping, sunk, after };
     Ok(Opened { assembly, places, recent, journaling: Some(kept) })
 }
 

@@ -1,5 +1,7 @@
 //! What a run came to, for people and for programs.
 
+mod journal;
+
 use crate::intervals::Logged;
 use crate::jitter::{self, Jitter};
 use crate::output::{Bytes, Thousands};
@@ -8,6 +10,7 @@ use engine_event::Nanos;
 use engine_pipeline::{Hiccups, Percentiles, Plan, Topology};
 use feeds::Speed;
 use feeds::transport::udp::Received;
+use journal::Journal;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -38,6 +41,9 @@ pub(crate) struct Summary {
     /// What live feeds received, one by one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     live: Vec<Live>,
+    /// What became of the journal, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    journal: Option<Journal>,
     books_digest: String,
     findings_digest: String,
     latency: BTreeMap<String, Latency>,
@@ -276,6 +282,7 @@ impl Summary {
             books: Books::from(&outcome.doubt),
             findings: Findings { alert: outcome.alerts.clone(), signal: outcome.signals.clone() },
             live: of.received.iter().map(Live::from).collect(),
+            journal: outcome.journaled.as_ref().map(Journal::from),
             books_digest: outcome.books_digest.to_string(),
             findings_digest: outcome.findings_digest.to_string(),
             latency: stages().map(|(stage, of)| (stage.into(), of.into())).collect(),
@@ -348,6 +355,7 @@ impl fmt::Display for Summary {
         }
         row("alerts", &Counts(&self.findings.alert))?;
         row("signals", &Counts(&self.findings.signal))?;
+        self.journal.iter().try_for_each(|journal| row("journal", journal))?;
         row("digests", &format_args!("books    {}", self.books_digest))?;
         row("", &format_args!("findings {}", self.findings_digest))?;
         if let Some(Hlog { path, intervals }) = &self.hlog {

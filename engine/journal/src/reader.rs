@@ -1,6 +1,6 @@
 //! Blocks of a stream, one after the other, over all of its segments.
 
-use crate::recovery::{damaged, open_segment, read_head, segment_path, segments};
+use crate::recovery::{check_end, damaged, open_segment, read_head, segment_path, segments};
 use crate::{Disk, RecoveryError};
 use engine_audit::layout::Stream;
 use engine_audit::{Block, Blocks, Next};
@@ -18,6 +18,7 @@ pub fn is_journal(path: &Path) -> bool {
 pub struct Reader<D: Disk> {
     disk: D,
     folder: PathBuf,
+    stream: Stream,
     /// Segments that come after the one that is read.
     coming: VecDeque<(u64, bool)>,
     newest: u64,
@@ -27,6 +28,7 @@ pub struct Reader<D: Disk> {
 struct Segment {
     path: PathBuf,
     number: u64,
+    compressed: bool,
     blocks: Blocks<Box<dyn Read + Send>>,
     /// How many of its blocks count, if that is known.
     count: Option<u64>,
@@ -51,6 +53,7 @@ impl<D: Disk> Reader<D> {
         let mut reader = Self {
             disk,
             folder,
+            stream,
             coming: VecDeque::new(),
             newest: all.last().map_or(0, |(number, _)| *number),
             open: None,
@@ -87,7 +90,7 @@ impl<D: Disk> Reader<D> {
     fn begin(&mut self, (number, compressed): (u64, bool)) -> Result<Segment, RecoveryError> {
         let path = segment_path(&self.folder, number, compressed);
         let blocks = open_segment(&mut self.disk, &self.folder, (number, compressed))?;
-        Ok(Segment { path, number, blocks, count: None, read: 0 })
+        Ok(Segment { path, number, compressed, blocks, count: None, read: 0 })
     }
 
     /// Segments that came since they were listed, if none is known to come.
@@ -155,11 +158,16 @@ impl<D: Disk> Reader<D> {
                 Next::Damage(damage) if count.is_some() => return Err(damaged(&open.path, damage)),
                 // The end of what was written, or of what the power left; nobody was told of more. Or it is
                 // not the newest segment any more, and then it is known how much of it counts.
-                Next::Damage(_) | Next::End(_) => {
-                    let (number, read) = (open.number, open.read);
+                next @ (Next::Damage(_) | Next::End(_)) => {
+                    let is_damaged = matches!(next, Next::Damage(_));
+                    let (number, read, compressed) = (open.number, open.read, open.compressed);
                     let was_known = count.is_some();
                     self.look_for_more()?;
                     let count = self.count()?;
+                    if is_damaged && count.is_none() {
+                        let Self { disk, folder, stream, .. } = self;
+                        check_end(disk, folder, *stream, (number, compressed))?;
+                    }
                     self.reopen(number, read)?;
                     if was_known || count.is_none() {
                         return Ok(None);

@@ -6,13 +6,15 @@
 use crate::Disk;
 use crate::writer::Position;
 use engine_audit::compressed::{Decompressed, SeekTable};
-use engine_audit::layout::{COMPRESSED, HEAD_MAGIC, Head, Stream, segment_name, segment_number};
+use engine_audit::layout::{
+    COMPRESSED, HEAD_MAGIC, Head, SegmentHeader, Stream, segment_name, segment_number,
+};
 use engine_audit::{Blocks, Damage, End, Next};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
-use zerocopy::FromBytes;
+use zerocopy::{FromBytes, FromZeros};
 
 /// A stream as it was found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -81,7 +83,7 @@ pub fn recover<D: Disk>(
         && newest == told + 1
     {
         let path = segment_path(&folder, newest, *compressed);
-        if !is_bare(disk.read(&path).map_err(io(&path))?) {
+        if !is_bare(disk, &path, *compressed).map_err(io(&path))? {
             return Err(missing(&format!("it does not name segment {newest}, which has events")));
         }
         disk.remove(&path).map_err(io(&path))?;
@@ -218,9 +220,37 @@ pub(crate) fn read_head<D: Disk>(
 }
 
 /// Whether a segment holds no block, whether or not its header was written.
-fn is_bare(read: Box<dyn Read + Send>) -> bool {
-    let Ok(mut blocks) = Blocks::open(read) else { return true };
-    matches!(blocks.next(), Next::End(_))
+fn is_bare<D: Disk>(disk: &mut D, path: &Path, compressed: bool) -> io::Result<bool> {
+    let mut blocks = match Blocks::open(read_segment(disk, path, compressed)?) {
+        Ok(blocks) => blocks,
+        // Behind a header that was never written there is nothing.
+        Err(_) => {
+            let read = read_segment(disk, path, compressed)?;
+            Blocks::open_damaged(read, SegmentHeader::new_zeroed())
+        }
+    };
+    let is_end = matches!(blocks.next(), Next::End(_));
+    Ok(is_end && matches!(blocks.next(), Next::End(_)))
+}
+
+/// Whether the newest segment of a stream ends as it should, for who has read it up to damage: what is
+/// behind it was never durable, or else it is gone.
+pub(crate) fn check_end<D: Disk>(
+    disk: &mut D,
+    folder: &Path,
+    stream: Stream,
+    (number, compressed): (u64, bool),
+) -> Result<(), RecoveryError> {
+    let path = segment_path(folder, number, compressed);
+    let io = |error| RecoveryError::Io { path: path.clone(), error };
+    let found = scan(read_segment(disk, &path, compressed).map_err(io)?, &path)?;
+    let head = read_head(disk, &folder.join("head"), stream)?;
+    let is_closed =
+        head.is_some_and(|head| head.state.get() == Head::CLOSED && head.newest.get() == number);
+    match found.left_behind {
+        Some(damage) if is_closed => Err(damaged(&path, damage)),
+        _ => Ok(()),
+    }
 }
 
 /// Looks for the end of the newest segment.

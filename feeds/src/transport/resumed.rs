@@ -2,7 +2,7 @@
 
 use engine_event::{Directory, Event, Kind, Nanos};
 use engine_pipeline::{Feed, FeedError, FeedTurn, Sink, Tally, Timing};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A feed whose first events are known already. It is decoded from its beginning, for a codec knows where it
 /// is only by what it has read; what was told before is not told again.
@@ -72,6 +72,8 @@ impl<F: Feed> Resumed<F> {
             (*left, self.is_complete) = (0, true);
         }
         if *is_other || (ended && *left > 0) {
+            // Nothing is added to what is known: not even an end.
+            self.is_complete = true;
             let what = "is not the input that the journal holds the beginning of";
             return Err(FeedError::Data {
                 file: past.input.clone(),
@@ -88,9 +90,9 @@ impl<F: Feed> Resumed<F> {
 }
 
 /// What the feed has named so far, in its order.
-fn take_over(own: &Directory, names: &mut Directory, input: &PathBuf) -> Result<(), FeedError> {
+fn take_over(own: &Directory, names: &mut Directory, input: &Path) -> Result<(), FeedError> {
     let full = |error: engine_event::DirectoryFull| FeedError::Data {
-        file: input.clone(),
+        file: input.to_path_buf(),
         place: "names".into(),
         what: error.to_string(),
     };
@@ -244,6 +246,7 @@ mod tests {
             let mut feed = Resumed::after(open(), past(&whole), Directory::new(100));
             let refused = all(&mut feed, &mut Directory::new(100)).unwrap_err().to_string();
             assert!(refused.contains("is not the input that the journal holds"), "{refused}");
+            assert!(feed.tells_its_end());
         }
     }
 

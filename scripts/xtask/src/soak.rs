@@ -26,6 +26,11 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         Step::new("naive", "books against plain ones, ten million operations", naive),
         Step::new("truth", "books of 50 million messages against the generator's own", truth),
         Step::new("bounds", "memory with 10 million orders and a million symbols", bounds),
+        Step::new(
+            "journal",
+            "a million disks, kills, power cuts and damages of a journal",
+            journal,
+        ),
         Step::new("loom", "the loom models with more preemptions", || {
             loom::models(&workspace, LOOM_PREEMPTIONS)
         }),
@@ -108,6 +113,21 @@ fn truth() -> Result<Outcome> {
 fn bounds() -> Result<Outcome> {
     cargo("test --quiet --release -p engine-daemon --test bounds -- --ignored --nocapture")
         .run()?;
+    Ok(Outcome::Done)
+}
+
+/// What CI tries some thousand times, some million times: crashes of simulated disks, damages, power cuts of
+/// a real file system, and kills of the running program.
+fn journal() -> Result<Outcome> {
+    let more = [
+        ("engine-journal --test simulated", "TAPEWATCH_SEEDS", "1000000"),
+        ("engine-journal --test power_cut", "TAPEWATCH_POWER_CUTS", "500"),
+        ("engine-audit --test corruption", "TAPEWATCH_FAULTS", "1000000"),
+        ("engine-daemon --test journal_restart killed", "TAPEWATCH_KILLS", "10000"),
+    ];
+    for (tests, variable, count) in more {
+        cargo(&format!("test --release --package {tests}")).env(variable, count).run()?;
+    }
     Ok(Outcome::Done)
 }
 

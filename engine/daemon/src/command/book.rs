@@ -90,7 +90,8 @@ impl Tape {
                 if self.until.is_some_and(|until| event.event_at > until) {
                     return Ok(());
                 }
-                self.seq += 1;
+                // A journal's events have their numbers.
+                self.seq = if event.seq > 0 { event.seq } else { self.seq + 1 };
                 event.seq = self.seq;
                 self.last_at = event.event_at;
                 let change = self.books.apply(event);

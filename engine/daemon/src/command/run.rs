@@ -19,6 +19,9 @@ pub(crate) fn run(arguments: &Run) -> Result<(), Failure> {
     if let Some(address) = session.api() {
         tell(format_args!("tapewatch: answers at http://{address}\n"));
     }
+    if let Some(where_from) = session.goes_on() {
+        tell(format_args!("tapewatch: {where_from}\n"));
+    }
     tell(format_args!("tapewatch: running, {}\n", session.laid()));
     let (summary, ended) = session.run();
     tell(summary); // standard output belongs to the findings

@@ -46,11 +46,11 @@ pub(super) struct Known {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Look {
     /// It is there.
-    IsKnown,
+    There,
     /// It is there, and nothing after it is.
-    IsLast,
+    LastThere,
     /// It is not there.
-    IsNew,
+    New,
 }
 
 impl Last {
@@ -112,12 +112,12 @@ impl Known {
         roll: &mut Roll,
     ) -> io::Result<Look> {
         if finding.place.seq > self.end {
-            return Ok(Look::IsNew);
+            return Ok(Look::New);
         }
-        let Some(last) = &self.last else { return Ok(Look::IsKnown) };
+        let Some(last) = &self.last else { return Ok(Look::There) };
         self.text.clear();
         write(&mut self.text, finding, alert, roll)?;
-        Ok(if self.text == *last { Look::IsLast } else { Look::IsKnown })
+        Ok(if self.text == *last { Look::LastThere } else { Look::There })
     }
 }
 

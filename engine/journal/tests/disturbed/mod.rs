@@ -1,7 +1,7 @@
 //! A stream of events, journaled on a disturbed disk in one life after another, and looked at after each.
 
 use engine_audit::layout::{Stream, segment_number, side};
-use engine_audit::{Blocks, End, Next};
+use engine_audit::{Blocks, Next};
 use engine_event::body::Order;
 use engine_event::{Clock, Event, Nanos, OrderId, Price, Quantity, SubjectId};
 use engine_journal::simulated::{Dice, Mischief, SimulatedDisk, SimulatedFile};
@@ -277,14 +277,9 @@ fn read_all(disk: &SimulatedDisk, identity: &Identity) -> Result<Vec<Event>, Str
             return Err(format!("segment {number} goes on behind another block {before}"));
         }
         all.push((0, header.hash, Vec::new()));
-        loop {
-            match blocks.next() {
-                Next::Block(block) => {
-                    let events: Vec<Event> = bytemuck::cast_slice(block.events()).to_vec();
-                    all.push((block.header.block.get(), block.header.hash, events));
-                }
-                Next::Damage(_) | Next::End(End::File | End::Seal | End::Zeros) => break,
-            }
+        while let Next::Block(block) = blocks.next() {
+            let events: Vec<Event> = bytemuck::cast_slice(block.events()).to_vec();
+            all.push((block.header.block.get(), block.header.hash, events));
         }
     }
     Ok(all.into_iter().flat_map(|(.., events)| events).collect())
