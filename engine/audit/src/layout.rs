@@ -258,7 +258,7 @@ pub struct Seal {
     pub blocks: U64,
     /// Hash of the block before this one.
     pub hash: Hash,
-    /// Signature: see [`Seal::said`].
+    /// Signature of the journal, the segment and everything before it here.
     pub signature: [u8; 64],
 }
 
@@ -310,7 +310,7 @@ pub struct Head {
     pub hash: Hash,
     /// Who signs.
     pub key: [u8; 32],
-    /// Signature: see [`Head::said`].
+    /// Signature of everything before it but the magic number.
     pub signature: [u8; 64],
 }
 
