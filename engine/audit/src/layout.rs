@@ -240,6 +240,8 @@ pub mod side {
     pub const FINAL: u16 = 17;
     /// Alerts from this number on are withdrawn.
     pub const WITHDRAWN: u16 = 18;
+    /// An alert whose event was left out of the journal.
+    pub const WITHHELD: u16 = 19;
     /// The seal of a segment.
     pub const SEAL: u16 = 32;
 }

@@ -191,10 +191,25 @@ impl Journaling {
     }
 
     /// The alert log, when the run begins after this event.
-    pub(crate) fn alert_log(&mut self, after: u64) -> AlertLog {
+    pub(crate) fn alert_log(&mut self, after: u64) -> Result<AlertLog, Failure> {
         let intake = self.alerts.take().expect("it is asked for once");
-        let compares = !self.has_changed;
-        AlertLog::new(intake, std::mem::take(&mut self.logged), (after, self.end), compares)
+        let (compares, logged) = (!self.has_changed, std::mem::take(&mut self.logged));
+        let holes = if after < self.end { self.holes(after)? } else { Vec::new() };
+        let durable = self.durable[0].clone();
+        Ok(AlertLog::new((intake, durable), logged, (after, self.end), (compares, &holes)))
+    }
+
+    /// What is missing in the journal behind an event.
+    fn holes(&self, after: u64) -> Result<Vec<(u64, u64)>, Failure> {
+        let disk = RealDisk::open(self.config.reach);
+        let mut reader =
+            engine_journal::Reader::open(disk, self.folder(), Stream::Events, after + 1)
+                .map_err(Failure::data)?;
+        let mut holes = Vec::new();
+        while reader.next(|_, block| holes.extend(block.holes())).map_err(Failure::data)?.is_some()
+        {
+        }
+        Ok(holes)
     }
 
     /// The last event that earlier runs have left, 0 if there is none.

@@ -5,7 +5,7 @@ use engine_assembly::{Outlet, Roll};
 use engine_audit::Block;
 use engine_audit::layout::{Stream, side};
 use engine_event::{Clock, Nanos, RealClock};
-use engine_journal::{Disk, Intake, Reader, RecoveryError};
+use engine_journal::{Disk, Durable, Intake, Reader, RecoveryError, Safety};
 use engine_observer::{Alert, Finding};
 use std::collections::VecDeque;
 use std::io;
@@ -33,6 +33,10 @@ pub(crate) struct AlertLog {
     /// The tail's last event; up to there nothing new is found.
     end: u64,
     compares: bool,
+    /// The tail has holes: behind them something else may be found than the first time.
+    has_holes: bool,
+    /// Which events are durable.
+    events: Durable,
     /// Numbers and events of alerts that are not final.
     provisional: VecDeque<(u64, u64)>,
     clock: RealClock,
@@ -42,12 +46,18 @@ pub(crate) struct AlertLog {
 impl AlertLog {
     /// A log for a run that begins after an event, behind which earlier runs have left some more.
     pub(super) fn new(
-        mut intake: Intake,
-        logged: Vec<Logged>,
+        (mut intake, events): (Intake, Durable),
+        mut logged: Vec<Logged>,
         (after, end): (u64, u64),
-        compares: bool,
+        (compares, holes): (bool, &[(u64, u64)]),
     ) -> Self {
         let clock = RealClock::new();
+        let is_left_out = |one: &Logged| {
+            holes.iter().any(|(first, last)| (*first..=*last).contains(&one.seq)) && !one.is_final
+        };
+        for one in logged.extract_if(.., |one| is_left_out(one)) {
+            intake.note(side::WITHHELD, one.number.as_bytes(), clock.now());
+        }
         // Their events turned out to be durable.
         let durable = logged.iter().rev().find(|one| one.seq <= end);
         if let Some(last) = durable.filter(|last| !last.is_final) {
@@ -60,7 +70,8 @@ impl AlertLog {
         let known = logged.into_iter().filter(|one| (after + 1..=end).contains(&one.seq));
         let expected = known.collect();
         let (provisional, body) = (VecDeque::new(), Vec::new());
-        Self { intake, expected, end, compares, provisional, clock, body }
+        let has_holes = !holes.is_empty();
+        Self { intake, expected, end, compares, has_holes, events, provisional, clock, body }
     }
 
     /// Whether an alert is logged already. The log may be behind the events, but what it has comes in the
@@ -73,6 +84,10 @@ impl AlertLog {
             return Ok(true);
         }
         let text = xxhash_rust::xxh3::xxh3_64(&self.body[8..]);
+        if self.has_holes {
+            let is_same = |one: &Logged| (one.seq, one.text) == (seq, text);
+            return Ok(self.expected.iter().any(is_same));
+        }
         match self.expected.pop_front() {
             None => Ok(false),
             Some(one) if (one.seq, one.text) == (seq, text) => Ok(true),
@@ -85,7 +100,8 @@ impl AlertLog {
 
     /// An alert of an earlier run that is not found again.
     fn missing(&self, before: u64) -> io::Result<()> {
-        match self.expected.front().filter(|one| self.compares && one.seq < before) {
+        let is_strict = self.compares && !self.has_holes;
+        match self.expected.front().filter(|one| is_strict && one.seq < before) {
             None => Ok(()),
             Some(one) => {
                 let what = format!(
@@ -134,7 +150,11 @@ impl Outlet for AlertLog {
         while let Some((number, seq)) = self.provisional.front()
             && *seq < next
         {
-            last = Some(*number);
+            if self.events.safety(*seq) == Safety::Never {
+                self.intake.note(side::WITHHELD, number.as_bytes(), self.clock.now());
+            } else {
+                last = Some(*number);
+            }
             self.provisional.pop_front();
         }
         if let Some(last) = last {
@@ -222,8 +242,43 @@ impl Standing {
                 self.logged.retain(|one| one.number < of);
                 self.withdrawn += (before - self.logged.len()) as u64;
             }
+            side::WITHHELD => {
+                let before = self.logged.len();
+                self.logged.retain(|one| one.number != of);
+                self.withdrawn += (before - self.logged.len()) as u64;
+            }
             _ => {}
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers of the alerts that stand, those that are final in brackets; and how many do not stand.
+    fn check(records: &[(u64, u16, u64)], expected: (&str, u64)) {
+        let mut standing = Standing::default();
+        for (number, kind, of) in records {
+            standing.enter((*number, *kind), *of, b"{}");
+        }
+        let shown = |one: &Logged| match one.is_final {
+            true => format!("[{}]", one.number),
+            false => one.number.to_string(),
+        };
+        let shown: Vec<_> = standing.logged.iter().map(shown).collect();
+        assert_eq!((&*shown.join(" "), standing.withdrawn), expected);
+    }
+
+    #[test]
+    fn what_stands_is_what_was_not_taken_back() {
+        use side::{ALERT, FINAL, WITHDRAWN, WITHHELD};
+        check(&[(1, ALERT, 10), (2, ALERT, 20)], ("1 2", 0));
+        check(&[(1, ALERT, 10), (2, ALERT, 20), (3, FINAL, 1)], ("[1] 2", 0));
+        let crashed = [(1, ALERT, 10), (2, ALERT, 20), (3, WITHDRAWN, 2), (4, ALERT, 20)];
+        check(&crashed, ("1 4", 1));
+        let with_hole = [(1, ALERT, 10), (2, ALERT, 20), (3, WITHHELD, 1), (4, FINAL, 2)];
+        check(&with_hole, ("[2]", 1));
     }
 }
