@@ -20,8 +20,8 @@ use engine_event::{
     Clock, Directory, Event, Nanos, Reader, RealClock, SnapshotError, WallClock, Writer,
 };
 use engine_journal::{
-    Checkpoints, Disk, Durable, Identity, Intake, Journal, JournalFeed, Reach, RealDisk, Recovered,
-    RecoveryError, Setup, open, own_key, random_id, read_key, recover,
+    Checkpoints, Disk, Durable, Grouping, Identity, Intake, Journal, JournalFeed, Reach, RealDisk,
+    Recovered, RecoveryError, Segments, Setup, open, own_key, random_id, read_key, recover,
 };
 use engine_observer::Roster;
 use engine_pipeline::{Feed, FeedError, FeedTurn};
@@ -124,17 +124,15 @@ impl Journaling {
         let logged = standing.map_err(unusable)?.logged;
 
         let open = |stream, found: &Recovered| {
-            let grouping = match stream {
-                Stream::Events => config.grouping,
+            let (grouping, segments) = match stream {
+                Stream::Events => (config.grouping, config.segments),
                 // A few lines a second.
-                Stream::Alerts => engine_journal::Grouping {
-                    block_bytes: 64 << 10,
-                    waiting_bytes: 4 << 20,
-                    ..config.grouping
-                },
+                Stream::Alerts => (
+                    Grouping { block_bytes: 64 << 10, waiting_bytes: 4 << 20, ..config.grouping },
+                    Segments { segment_bytes: config.segments.segment_bytes.min(16 << 20) },
+                ),
             };
-            let setup =
-                Setup { stream, identity: identity.clone(), grouping, segments: config.segments };
+            let setup = Setup { stream, identity: identity.clone(), grouping, segments };
             let disk = RealDisk::open(config.reach);
             open(disk, RealClock::new(), &folder, setup, found.position)
         };
