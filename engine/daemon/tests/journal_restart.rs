@@ -176,3 +176,24 @@ fn what_cannot_go_on_is_told_in_a_line() {
     let damaged = refused("replay tape.csv --journal j --resume", 65);
     assert!(damaged.contains("head: it is damaged"), "{damaged}");
 }
+
+#[test]
+fn check_tells_of_the_journal() {
+    let folder = with_tape(1_000);
+    let feed = "[[feed]]\npath = \"tape.csv\"\nspeed = \"max\"\n";
+    folder.write("c.toml", format!("{feed}[journal]\nfolder = \"j\"\n"));
+    let told = folder.run("check --config c.toml").succeeded().stdout;
+    assert!(
+        told.contains("  journal   j, a new one; a commit after 256.0 KiB or 2 ms\n"),
+        "{told}"
+    );
+    folder.run("run --config c.toml").succeeded();
+    let told = folder.run("check --config c.toml --json").succeeded().json();
+    assert_eq!(told["journal"], "j, to be gone on with; a commit after 256.0 KiB or 2 ms");
+    folder.write("k.toml", format!("{feed}[journal]\nfolder = \"j\"\nkey = \"no.key\"\n"));
+    for command in ["check", "run"] {
+        let refused = folder.run(&format!("{command} --config k.toml"));
+        let expected = "k.toml:5:10: no.key: No such file or directory (os error 2)";
+        assert_eq!(refused.failed(78), expected, "{command}");
+    }
+}

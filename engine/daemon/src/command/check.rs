@@ -1,14 +1,16 @@
 //! `tapewatch check`: is this configuration valid, and what does it say? And what is this machine like?
 
 use crate::cli::Check;
-use crate::config::{Config, Feed, Origin};
+use crate::config::{Config, Feed, Journal, Origin};
 use crate::failure::Failure;
 use crate::intervals;
 use crate::machine::Machine;
-use crate::output::print;
+use crate::output::{Bytes, print};
 use crate::session;
 use crate::terminal::Canvas;
 use crate::wiring::Laid;
+use anyhow::anyhow;
+use engine_journal::{is_journal, read_key};
 use engine_observer::Watcher;
 use serde_json::json;
 use std::fmt;
@@ -42,6 +44,8 @@ struct Checked {
     hlog: Option<(String, Duration)>,
     /// Where the API listens.
     api: Option<String>,
+    /// Where the journal is kept, and how.
+    journal: Option<String>,
 }
 
 impl Checked {
@@ -50,7 +54,7 @@ impl Checked {
         let path = path.display().to_string();
         let plan =
             session::plan(&config).map_err(|wrong| Failure::usage(wrong).configured_at(&path))?;
-        let Config { feeds, roster, sinks, latencies, api, .. } = config;
+        let Config { feeds, roster, sinks, latencies, api, journal, .. } = config;
         let told = feeds.iter().map(tell_feed).collect::<Result<Vec<_>, _>>()?;
         sinks.iter().try_for_each(|sink| session::check_sink(sink, &feeds))?;
         if let Some(hlog) = &latencies.hlog {
@@ -69,6 +73,7 @@ impl Checked {
             sinks: sinks.collect(),
             hlog: hlog.map(|path| (path, latencies.interval)),
             api: api.map(|api| api.listen.to_string()),
+            journal: journal.map(|journal| tell_journal(&journal)).transpose()?,
         })
     }
 
@@ -84,6 +89,7 @@ impl Checked {
             "observers": self.observers.iter().map(|of| observer(&**of)).collect::<Vec<_>>(),
             "sinks": self.sinks.len(),
             "api": self.api,
+            "journal": self.journal,
             "hlog": self.hlog.as_ref().map(|(path, _)| path),
         })
     }
@@ -96,6 +102,7 @@ impl fmt::Display for Checked {
         rows.extend(feeds);
         rows.extend(self.observers.iter().map(|of| ("observer", of.parameters().to_string())));
         rows.extend(self.sinks.iter().map(|sink| ("sink", sink.clone())));
+        rows.extend(self.journal.iter().map(|journal| ("journal", journal.clone())));
         if let Some((path, every)) = &self.hlog {
             rows.push(("latencies", format!("{path}, every {} ms", every.as_millis())));
         }
@@ -110,9 +117,26 @@ impl fmt::Display for Checked {
     }
 }
 
+/// Where a journal is kept, and how. Nothing is made or locked, for a run may be writing it.
+fn tell_journal(journal: &Journal) -> Result<String, Failure> {
+    if let Some(path) = &journal.key {
+        let key = read_key(path).map_err(|error| anyhow!("{}: {error}", path.display()));
+        key.map_err(|error| Failure::from(error).placed(journal.place.as_deref()))?;
+    }
+    let is_new = !is_journal(&journal.folder);
+    let state = if is_new { "a new one" } else { "to be gone on with" };
+    let after = Bytes(journal.grouping.block_bytes as u64);
+    let commits = journal.grouping.commit_after.0 / 1_000_000;
+    let folder = journal.folder.display();
+    Ok(format!("{folder}, {state}; a commit after {after} or {commits} ms"))
+}
+
 /// A feed's name and format. Files are opened; sockets are not, for a run may be using them.
 fn tell_feed(feed: &Feed) -> Result<(String, String), Failure> {
     match &feed.origin {
+        Origin::File(path) if is_journal(path) => {
+            Ok((path.display().to_string(), "journal".to_string()))
+        }
         Origin::File(path) => {
             let opened = session::open_file(feed)?;
             Ok((path.display().to_string(), opened.format().to_string()))
