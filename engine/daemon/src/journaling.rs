@@ -14,7 +14,7 @@ use crate::config;
 use crate::failure::Failure;
 use alerts::Logged;
 use anyhow::{Context, anyhow};
-use engine_assembly::Assembly;
+use engine_assembly::{Assembly, Spec};
 use engine_audit::layout::{Stream, side};
 use engine_event::{
     Clock, Directory, Event, Nanos, Reader, RealClock, SnapshotError, WallClock, Writer,
@@ -24,7 +24,8 @@ use engine_journal::{
     Recovered, RecoveryError, Segments, Setup, open, own_key, random_id, read_key, recover,
 };
 use engine_observer::Roster;
-use engine_pipeline::{Feed, FeedError, FeedTurn};
+use engine_pipeline::{Feed, FeedError, FeedTurn, Sink, Tally};
+use follower::Nowhere;
 use std::fmt::Write as _;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -258,20 +259,20 @@ impl Journaling {
     }
 
     /// The state to begin with: of the newest checkpoint that can be read.
-    pub(crate) fn newest_state(&self) -> Option<State> {
-        newest_state(&self.checkpoints(), self.parameters.hash, self.end)
+    pub(crate) fn newest_state(&self, roster: &Roster, spec: Spec) -> Option<State> {
+        newest_state(&self.checkpoints(), self.end, (roster, spec))
     }
 
     /// The state of a journal's newest checkpoint before an event, to replay it from there on.
     pub(crate) fn state_before(
         journal: &Path,
-        roster: &Roster,
+        (roster, spec): (&Roster, Spec),
         before: u64,
     ) -> Result<Option<State>, Failure> {
         let feed = JournalFeed::open(RealDisk::open(Reach::Cache), journal, before - 1);
         let Some(id) = feed.map_err(Failure::data)?.id() else { return Ok(None) };
         let checkpoints = Checkpoints::of(journal, id);
-        Ok(newest_state(&checkpoints, Parameters::of(roster).hash, before - 1))
+        Ok(newest_state(&checkpoints, before - 1, (roster, spec)))
     }
 
     /// What an assembly is now, as a checkpoint holds it.
@@ -315,7 +316,14 @@ impl Journaling {
     }
 }
 
-fn newest_state(checkpoints: &Checkpoints, parameters: u64, most: u64) -> Option<State> {
+/// The state of the newest checkpoint up to an event from which a pipeline of these observers can go on. Others
+/// are told of and passed over.
+fn newest_state(
+    checkpoints: &Checkpoints,
+    most: u64,
+    (roster, spec): (&Roster, Spec),
+) -> Option<State> {
+    let parameters = Parameters::of(roster).hash;
     let mut disk = RealDisk::open(Reach::Cache);
     let seqs = checkpoints.seqs(&mut disk).unwrap_or_default();
     seqs.into_iter().filter(|seq| *seq <= most).find_map(|seq| {
@@ -323,6 +331,7 @@ fn newest_state(checkpoints: &Checkpoints, parameters: u64, most: u64) -> Option
         let state = read.and_then(|checkpoint| {
             let path = checkpoints.path(seq);
             let state = State::read(seq, &checkpoint.state, parameters);
+            let state = state.and_then(|state| state.loads(roster, spec).map(|()| state));
             state.map_err(|what| format!("{}: {what}", path.display()))
         });
         state.map_err(|what| tracing::warn!("{what}: passed over")).ok()
@@ -438,7 +447,34 @@ fn last_event(reach: Reach, folder: &Path, end: u64) -> Result<Option<Event>, Wr
     Ok(events.first().copied())
 }
 
+/// A feed of nothing.
+struct Nothing;
+
+impl Feed for Nothing {
+    fn poll<S: Sink>(
+        &mut self,
+        _: Nanos,
+        _: &mut Directory,
+        _: &mut S,
+    ) -> Result<FeedTurn, FeedError> {
+        Ok(FeedTurn::Ended)
+    }
+
+    fn tally(&self) -> Tally {
+        Tally::default()
+    }
+}
+
 impl State {
+    /// Whether a pipeline can begin with it: another version of the engine may not.
+    fn loads(&self, roster: &Roster, spec: Spec) -> Result<(), String> {
+        let names = Directory::new(spec.bounds.subjects_max);
+        let spec = Spec { shards: 1, ..spec };
+        Assembly::resume(Nothing, names, roster, Box::new(Nowhere), spec, &self.assembly)
+            .map(drop)
+            .map_err(|error| error.to_string())
+    }
+
     fn read(seq: u64, bytes: &[u8], parameters: u64) -> Result<Self, String> {
         let mut from = Reader::new(bytes);
         let mut head = || -> Result<_, SnapshotError> { Ok((from.u16()?, from.u64()?)) };

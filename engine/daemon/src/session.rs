@@ -73,7 +73,9 @@ impl Session {
             return Err(Failure::usage(what));
         }
         let state = match (replayed, numbers.from) {
-            (Some(path), Some(from)) => Journaling::state_before(path, &roster, from)?,
+            (Some(path), Some(from)) => {
+                Journaling::state_before(path, (&roster, machine.spec), from)?
+            }
             _ => None,
         };
         let after = state.as_ref().map_or(0, |state| state.seq);

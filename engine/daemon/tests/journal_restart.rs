@@ -3,6 +3,7 @@
 
 mod tapewatch;
 
+use engine_journal::{Checkpoint, Checkpoints, PlainDisk, Reach, from_hex};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -195,5 +196,30 @@ fn check_tells_of_the_journal() {
         let refused = folder.run(&format!("{command} --config k.toml"));
         let expected = "k.toml:5:10: no.key: No such file or directory (os error 2)";
         assert_eq!(refused.failed(78), expected, "{command}");
+    }
+}
+
+/// The newest checkpoint as another version of the engine might have left it: it is passed over, the events make
+/// the state again.
+#[test]
+fn a_checkpoint_that_cannot_be_read_is_passed_over() {
+    let folder = with_tape(5_000);
+    let whole = folder.replay("tape.csv --journal j");
+    let info = folder.run("journal info j --json").succeeded().json();
+    let id = from_hex(info["journal"].as_str().unwrap()).unwrap();
+    let checkpoints = Checkpoints::of(&folder.path("j"), id);
+    let mut disk = PlainDisk::new(Reach::Cache);
+    let seq = checkpoints.seqs(&mut disk).unwrap()[0];
+    let Checkpoint { made_at, state, .. } = checkpoints.read(&mut disk, seq).unwrap();
+    // Its own version, then that of its first part.
+    for (at, what) in [(0, "has version 257"), (10, "has version 257, this engine reads version 1")]
+    {
+        let mut other = state.clone();
+        other[at + 1] = 1;
+        checkpoints.write(&mut disk, seq, made_at, &other).unwrap();
+        let ran = folder.run("replay tape.csv --journal j --resume --json").succeeded();
+        assert!(ran.stderr.contains(what), "{}", ran.stderr);
+        assert!(ran.stderr.contains("passed over"), "{}", ran.stderr);
+        assert_eq!(essence(&ran.json()), essence(&whole));
     }
 }

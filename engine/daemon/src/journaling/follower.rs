@@ -58,7 +58,7 @@ struct Following {
     saved: u64,
 }
 
-struct Nowhere;
+pub(super) struct Nowhere;
 
 impl Outlet for Nowhere {
     fn take(&mut self, _: &Finding, _: Option<&Alert>, _: &mut Roll) -> io::Result<()> {

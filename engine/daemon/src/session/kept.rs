@@ -40,7 +40,7 @@ pub(super) fn open_with(
     is_shown: bool,
 ) -> Result<Opened, Failure> {
     let end = journaling.end();
-    let state = journaling.newest_state();
+    let state = journaling.newest_state(roster, spec);
     let after = state.as_ref().map_or(0, |state| state.seq);
     let names = Directory::new(spec.bounds.subjects_max);
     let begins = Begins { journaling: &journaling, after, subjects_max: spec.bounds.subjects_max };
