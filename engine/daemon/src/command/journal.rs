@@ -11,6 +11,7 @@ use crate::cli::{Exported, Journal};
 use crate::failure::Failure;
 use crate::output::{Bytes, Thousands};
 use engine_audit::verify::{NoJournal, Verdict};
+use engine_journal::hex;
 use serde_json::{Value, json};
 use std::fmt;
 
@@ -30,10 +31,6 @@ fn refused(error: NoJournal) -> Failure {
         NoJournal::Nothing(_) => Failure::data(error),
         NoJournal::Unreadable { .. } => Failure::from(anyhow::Error::from(error)),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A stream in one row: `3 segments, 9 blocks, 300 events from 1 to 300, 80.0 KiB, closed`.
