@@ -170,8 +170,10 @@ impl Journaling {
     fn note_run(&self, intake: &mut Intake, inputs: &[String]) {
         let now = RealClock::new().now();
         let mut note = |kind, text: &str| {
-            let most = self.config.grouping.block_bytes / 2;
-            intake.note(kind, &text.as_bytes()[..text.len().min(most)], now);
+            // What is longer than a record may be goes on in the next.
+            for part in text.as_bytes().chunks(self.config.grouping.block_bytes / 2) {
+                intake.note(kind, part, now);
+            }
         };
         let version = env!("CARGO_PKG_VERSION");
         let arguments = std::env::args().collect::<Vec<_>>().join(" ");
