@@ -43,7 +43,7 @@ pub fn add_to<'de, D: Deserializer<'de>>(
         EventRate::NAME => idea::add::<EventRate, D>(roster, parameters),
         NearDepth::NAME => idea::add::<NearDepth, D>(roster, parameters),
         OrderFlow::NAME => idea::add::<OrderFlow, D>(roster, parameters),
-        _ => Err(Refused::Unknown { name: name.to_string(), known: names() }),
+        _ => Err(Refused::Unknown { name: name.to_string(), known: names().to_vec() }),
     }
 }
 

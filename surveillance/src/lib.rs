@@ -12,34 +12,122 @@
 #![forbid(unsafe_code)]
 
 mod baseline;
+pub mod desk;
 pub mod iot;
 pub mod market;
 mod recent;
 mod window;
 
+pub use desk::{Desk, DeskBounds, People};
 pub use engine_observer::idea::{Idea, Invalid, Refused};
 pub use iot::MeanThreshold;
 pub use market::QuoteStuffing;
 
+use desk::parameters::Parameter;
+use desk::pattern::Pattern;
 use engine_observer::{Roster, idea};
 use serde::Deserializer;
+use serde::de::DeserializeOwned;
 
-/// Every pattern by name.
-pub fn names() -> &'static [&'static str] {
-    &[QuoteStuffing::NAME, MeanThreshold::NAME]
+/// Patterns that are to take part, until they are given to a roster: those about order books share a
+/// [`Desk`].
+#[derive(Clone, Default)]
+pub struct Plan {
+    desk: Desk,
+    others: Roster,
 }
 
-/// Adds the pattern of this name to the roster, with its parameters as they stand in the configuration.
-/// What is not given has its default; what is not understood is an error.
-pub fn add_to<'de, D: Deserializer<'de>>(
-    roster: &mut Roster,
-    name: &str,
-    parameters: D,
-) -> Result<(), Refused<D::Error>> {
-    match name {
-        QuoteStuffing::NAME => idea::add::<QuoteStuffing, D>(roster, parameters),
-        MeanThreshold::NAME => idea::add::<MeanThreshold, D>(roster, parameters),
-        _ => Err(Refused::Unknown { name: name.to_string(), known: names() }),
+/// One of the desk's patterns.
+struct Entry<'de, D: Deserializer<'de>> {
+    name: &'static str,
+    parameters: &'static [Parameter],
+    read: fn(&mut Desk, D) -> Result<(), Refused<D::Error>>,
+    usual: fn(&mut Desk),
+    of: std::marker::PhantomData<&'de ()>,
+}
+
+impl<'de, D: Deserializer<'de>> Entry<'de, D> {
+    fn of<P: Pattern + DeserializeOwned>() -> Self {
+        Self {
+            name: P::NAME,
+            parameters: P::PARAMETERS,
+            read: |desk, parameters| {
+                let pattern = P::deserialize(parameters).map_err(Refused::Unreadable)?;
+                pattern.validate()?;
+                desk.seat(pattern);
+                Ok(())
+            },
+            usual: |desk| desk.seat(P::default()),
+            of: std::marker::PhantomData,
+        }
+    }
+
+    /// The desk's patterns, in the order of the catalogue.
+    fn all() -> Vec<Self> {
+        vec![Self::of::<market::Layering>()]
+    }
+}
+
+/// Any deserializer, where none is needed.
+type Any = serde::de::value::StrDeserializer<'static, serde::de::value::Error>;
+
+/// Every pattern by name.
+pub fn names() -> Vec<&'static str> {
+    let desk = Entry::<Any>::all().into_iter().map(|entry| entry.name);
+    let mut names: Vec<_> = desk.chain([QuoteStuffing::NAME]).collect();
+    names.sort_unstable();
+    names.push(MeanThreshold::NAME);
+    names
+}
+
+/// The parameters of one of the desk's patterns; none where there is no such pattern.
+pub fn parameters_of(name: &str) -> Option<&'static [Parameter]> {
+    Entry::<Any>::all().into_iter().find(|entry| entry.name == name).map(|entry| entry.parameters)
+}
+
+impl Plan {
+    /// Nothing takes part.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Everything takes part as it usually does.
+    pub fn usual() -> Self {
+        let mut plan = Self::new();
+        Entry::<Any>::all().into_iter().for_each(|entry| (entry.usual)(&mut plan.desk));
+        plan.others.add(QuoteStuffing::default());
+        plan.others.add(MeanThreshold::default());
+        plan
+    }
+
+    /// Adds the pattern of this name, with its parameters as they stand in the configuration. What is not
+    /// given has its default; what is not understood is an error.
+    pub fn add<'de, D: Deserializer<'de>>(
+        &mut self,
+        name: &str,
+        parameters: D,
+    ) -> Result<(), Refused<D::Error>> {
+        match name {
+            QuoteStuffing::NAME => idea::add::<QuoteStuffing, D>(&mut self.others, parameters),
+            MeanThreshold::NAME => idea::add::<MeanThreshold, D>(&mut self.others, parameters),
+            _ => match Entry::all().into_iter().find(|entry| entry.name == name) {
+                Some(entry) => (entry.read)(&mut self.desk, parameters),
+                None => Err(Refused::Unknown { name: name.to_string(), known: names() }),
+            },
+        }
+    }
+
+    /// Accounts that are one person.
+    pub fn know(&mut self, people: People) {
+        self.desk.know(people);
+    }
+
+    /// Gives all of them to a roster.
+    pub fn join(self, roster: &mut Roster) {
+        roster.append(self.others);
+        if !self.desk.is_empty() {
+            roster.add(self.desk);
+        }
     }
 }
 
@@ -49,12 +137,23 @@ mod tests {
     use expect_test::{Expect, expect};
     use serde::de::value::{Error, MapDeserializer};
 
-    fn check(name: &str, parameters: &[(&str, u32)], expected: &Expect) {
-        let mut roster = Roster::new();
+    fn planned(
+        name: &str,
+        parameters: &[(&'static str, u32)],
+    ) -> Result<Vec<String>, Refused<Error>> {
+        let mut plan = Plan::new();
         let parameters: MapDeserializer<'_, _, Error> =
             MapDeserializer::new(parameters.iter().copied());
-        let answer = match add_to(&mut roster, name, parameters) {
-            Ok(()) => roster.all().iter().map(|one| one.parameters().to_string()).collect(),
+        plan.add(name, parameters)?;
+        let of_desk = plan.desk.parameters_by_pattern().into_iter();
+        let of_desk = of_desk.map(|(_, parameters)| parameters.to_string());
+        let others = plan.others.all().into_iter().map(|one| one.parameters().to_string());
+        Ok(of_desk.chain(others).collect())
+    }
+
+    fn check(name: &str, parameters: &[(&'static str, u32)], expected: &Expect) {
+        let answer = match planned(name, parameters) {
+            Ok(all) => all.concat(),
             Err(refused) => refused.to_string(),
         };
         expected.assert_eq(&answer);
@@ -81,21 +180,16 @@ mod tests {
     #[test]
     fn the_hash_in_findings_covers_every_parameter() {
         for name in names() {
-            let mut roster = Roster::new();
-            let none: MapDeserializer<'_, _, Error> = MapDeserializer::new([("?", 0)].into_iter());
-            let refused = add_to(&mut roster, name, none).unwrap_err().to_string();
+            let refused = planned(name, &[("?", 0)]).unwrap_err().to_string();
             let understood = refused.matches('`').count() / 2 - 1;
-            let nothing: MapDeserializer<'_, _, Error> =
-                MapDeserializer::new(std::iter::empty::<(&str, u32)>());
-            add_to(&mut roster, name, nothing).unwrap();
-            let hashed = roster.all()[0].parameters().to_string().matches('=').count();
-            assert_eq!(hashed, understood, "{name}");
+            let hashed = planned(name, &[]).unwrap().concat().replace("pattern=", "");
+            assert_eq!(hashed.matches('=').count(), understood, "{name}");
         }
     }
 
     #[test]
     fn what_is_wrong_is_told() {
-        check("P99", &[], &expect![[r#"there is no "P99"; there are: P06, mean_threshold"#]]);
+        check("P99", &[], &expect![[r#"there is no "P99"; there are: P01, P06, mean_threshold"#]]);
         check(
             "P06",
             &[("rate_min", 1)],

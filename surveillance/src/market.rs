@@ -2,6 +2,8 @@
 
 mod action;
 mod lives;
+pub mod p01_layering;
 pub mod p06_quote_stuffing;
 
+pub use p01_layering::Layering;
 pub use p06_quote_stuffing::QuoteStuffing;

@@ -389,15 +389,16 @@ fn add_patterns(roster: &mut Roster, tables: Spanned<DeValue<'_>>) -> Result<(),
     let DeValue::Table(tables) = tables.into_inner() else {
         return Err(Wrong::new(span, "patterns stand in [surveillance.NAME] tables"));
     };
+    let mut plan = surveillance::Plan::new();
     for (name, table) in tables {
         let DeValue::Table(parameters) = table.get_ref() else {
             return Err(Wrong::new(table.span(), "a pattern is a table of its parameters"));
         };
         let keys = Keys::of(name.span(), parameters);
         let parameters = toml::de::ValueDeserializer::from(table);
-        surveillance::add_to(roster, name.get_ref(), parameters)
-            .map_err(|error| keys.refused(error))?;
+        plan.add(name.get_ref(), parameters).map_err(|error| keys.refused(error))?;
     }
+    plan.join(roster);
     Ok(())
 }
 
@@ -421,7 +422,7 @@ impl Keys {
                 Wrong { span: error.span().or(Some(self.name.clone())), ..error.into() }
             }
             Refused::Unknown { name, known } => {
-                Wrong { hint: nearest(&name, known), ..Wrong::new(self.name.clone(), what) }
+                Wrong { hint: nearest(&name, &known), ..Wrong::new(self.name.clone(), what) }
             }
             Refused::Invalid(invalid) => {
                 let own = self.parameters.iter().find(|(name, _)| *name == invalid.name);

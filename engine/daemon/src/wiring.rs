@@ -78,8 +78,7 @@ pub(crate) fn usual_strategies(roster: &mut Roster) {
 }
 
 pub(crate) fn usual_patterns(roster: &mut Roster) {
-    roster.add(surveillance::QuoteStuffing::default());
-    roster.add(surveillance::MeanThreshold::default());
+    surveillance::Plan::usual().join(roster);
 }
 
 /// The configuration of a replay without a file.

@@ -1,5 +1,6 @@
 //! What observers find: numbers and ids. Texts are made at the edge.
 
+use crate::evidence::{Conditions, Contributions, Exclusions, Limit};
 use engine_event::{Digest, MetricId, Nanos, ParticipantId, SubjectId};
 use std::ops::Deref;
 
@@ -88,6 +89,12 @@ pub struct Alert {
     pub episodes: u32,
     /// What was measured, against what.
     pub features: Features,
+    /// What had to hold, and did.
+    pub conditions: Conditions,
+    /// What would have excused it, and did not.
+    pub exclusions: Exclusions,
+    /// The orders and trades that it is about, each with its part in it.
+    pub orders: Contributions,
 }
 
 impl Alert {
@@ -111,6 +118,9 @@ impl Alert {
             degraded: Degraded::NONE,
             episodes: 1,
             features: Few::none(),
+            conditions: Few::none(),
+            exclusions: Few::none(),
+            orders: Few::none(),
         }
     }
 }
@@ -166,16 +176,31 @@ impl<T: Copy, const N: usize> Few<T, N> {
 
     /// One more, unless there is no place left.
     pub fn with(mut self, item: T) -> Self {
-        if let Some(place) = self.items.get_mut(self.count) {
-            *place = Some(item);
-            self.count += 1;
-        }
+        self.push(item);
         self
+    }
+
+    /// One more in place, unless there is no place left. Whether there was.
+    pub fn push(&mut self, item: T) -> bool {
+        let Some(place) = self.items.get_mut(self.count) else { return false };
+        *place = Some(item);
+        self.count += 1;
+        true
+    }
+
+    /// How many there are.
+    pub const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// Those that are there.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.items.iter().flatten()
+        self.items[..self.count].iter().flatten()
     }
 }
 
@@ -225,12 +250,18 @@ impl Degraded {
     pub const GAP: Degraded = Degraded(4);
     /// The observer has forgotten something that it would have needed.
     pub const MEMORY: Degraded = Degraded(8);
+    /// What came first cannot be told: the clocks differ by more than the events are apart.
+    pub const CLOCK: Degraded = Degraded(16);
+    /// Those who act are joined by inference alone, which is not certain.
+    pub const LINKS: Degraded = Degraded(32);
 
-    const WORDS: [(&'static str, Degraded); 4] = [
+    const WORDS: [(&'static str, Degraded); 6] = [
         ("identity", Self::IDENTITY),
         ("book", Self::BOOK),
         ("gap", Self::GAP),
         ("memory", Self::MEMORY),
+        ("clock", Self::CLOCK),
+        ("links", Self::LINKS),
     ];
 
     /// Both sets together.
@@ -266,7 +297,7 @@ struct Canonical<const N: usize> {
 /// Room for a signal: the common case, so no more than it takes.
 type CanonicalSignal = Canonical<128>;
 /// Room for an alert with all that it can hold.
-type CanonicalAlert = Canonical<1024>;
+type CanonicalAlert = Canonical<4096>;
 
 impl<const N: usize> Canonical<N> {
     fn new() -> Self {
@@ -351,6 +382,22 @@ impl Alert {
                 bytes.number(value.to_bits());
             }
         }
+        for condition in self.conditions.iter().chain(self.exclusions.iter()) {
+            let (limit, is_least) = match condition.limit {
+                Limit::AtLeast(limit) => (limit, 1),
+                Limit::AtMost(limit) => (limit, 0),
+            };
+            bytes.name(condition.name);
+            bytes.number(condition.value.to_bits());
+            bytes.number(limit.to_bits());
+            bytes.put(&[is_least]);
+        }
+        for order in self.orders.iter() {
+            bytes.number(order.seq);
+            bytes.number(order.order.0);
+            bytes.put(&[order.part as u8]);
+            bytes.number(order.quantity.0);
+        }
     }
 
     /// The alert's id: the same evidence under the same parameters has the same one.
@@ -366,9 +413,27 @@ impl Alert {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::{Condition, Contribution, Part};
+    use engine_event::{OrderId, Price, Quantity, Side};
 
     fn feature(value: f64, low: f64, high: f64) -> Feature {
         Feature { name: "a feature with quite a long name!", value, low, high, weight: 1.0 }
+    }
+
+    fn condition() -> Condition {
+        let limit = Limit::AtLeast(1.0);
+        Condition { name: "a condition with quite a long name", value: 2.0, limit }
+    }
+
+    fn contribution() -> Contribution {
+        Contribution {
+            seq: 1,
+            order: OrderId(2),
+            part: Part::Deceptive,
+            side: Side::Buy,
+            price: Price(3).into(),
+            quantity: Quantity(4),
+        }
     }
 
     fn full_alert() -> Alert {
@@ -386,6 +451,9 @@ mod tests {
             degraded: Degraded::IDENTITY.and(Degraded::GAP),
             episodes: 1,
             features: (0..20).fold(Features::none(), |few, _| few.with(feature(1.0, 0.0, 2.0))),
+            conditions: (0..20).fold(Few::none(), |few, _| few.with(condition())),
+            exclusions: (0..20).fold(Few::none(), |few, _| few.with(condition())),
+            orders: (0..50).fold(Few::none(), |few, _| few.with(contribution())),
         }
     }
 

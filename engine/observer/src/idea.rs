@@ -37,7 +37,7 @@ pub enum Refused<E> {
         /// The name.
         name: String,
         /// The names that there are.
-        known: &'static [&'static str],
+        known: Vec<&'static str>,
     },
     /// The parameters could not be read: the deserializer's own words.
     #[error("{0}")]

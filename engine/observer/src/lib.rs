@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod check;
+pub mod evidence;
 mod finding;
 pub mod idea;
 mod interest;
@@ -30,12 +31,13 @@ pub use engine_event as event;
 pub use engine_stream as stream;
 
 pub use finding::{
-    Alert, Degraded, Feature, Features, Finding, Found, Participants, Place, Severity, Signal, Unit,
+    Alert, Degraded, Feature, Features, Few, Finding, Found, Participants, Place, Severity, Signal,
+    Unit,
 };
 pub use idea::{Idea, Invalid, Refused};
 pub use interest::Interest;
 pub use observer::{Observer, Parameters, Scope};
-pub use outbox::Outbox;
+pub use outbox::{Outbox, Question};
 pub use panel::Panel;
 pub use roster::Roster;
 pub use view::View;

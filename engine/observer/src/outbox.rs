@@ -1,7 +1,7 @@
 //! Where observers put what they find.
 
 use crate::{Alert, Finding, Found, Place, Signal, Unit};
-use engine_event::{Event, Fault, FaultCounts, MetricId, Nanos, SubjectId};
+use engine_event::{Event, Fault, FaultCounts, MetricId, Nanos, ParticipantId, SubjectId};
 
 /// Findings of one turn, with all the room they may take already there.
 ///
@@ -16,11 +16,28 @@ pub struct Outbox {
     signature: (&'static str, u64),
     wake: Option<Nanos>,
     faults: FaultCounts,
+    question: Option<Question>,
+    considered: Vec<Alert>,
+}
+
+/// Why was there no alert? Whoever considers one in this time is to say what did not hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Question {
+    /// About which subject.
+    pub subject: SubjectId,
+    /// About whom; about everybody if nobody is named.
+    pub participant: Option<ParticipantId>,
+    /// From when.
+    pub from: Nanos,
+    /// To when.
+    pub to: Nanos,
 }
 
 impl Outbox {
     /// Findings that one call of an observer may add. One more is refused and counted.
     pub const FINDINGS_MAX: usize = 256;
+    /// Alerts that were considered and are kept for the one who asked.
+    pub const CONSIDERED_MAX: usize = 65_536;
 
     /// An empty outbox.
     pub fn new() -> Self {
@@ -38,7 +55,38 @@ impl Outbox {
             signature: ("", 0),
             wake: None,
             faults: FaultCounts::default(),
+            question: None,
+            considered: Vec::new(),
         }
+    }
+
+    /// Asks why there is no alert: what is [considered](Self::consider) from now on is kept.
+    pub fn ask(&mut self, question: Question) {
+        self.question = Some(question);
+    }
+
+    /// The question, while it is about the subject and the time at hand.
+    #[inline]
+    pub fn question(&self) -> Option<&Question> {
+        let is_asked = |asked: &&Question| {
+            asked.subject == self.place.subject && (asked.from..=asked.to).contains(&self.at)
+        };
+        self.question.as_ref().filter(is_asked)
+    }
+
+    /// An alert that is not raised, with the conditions that hold and those that do not. Kept only if
+    /// somebody has asked, and only so many.
+    pub fn consider(&mut self, alert: Alert) {
+        if self.question().is_some() && self.considered.len() < Self::CONSIDERED_MAX {
+            let (pattern, parameters) = self.signature;
+            let (last_seq, last_event_at) = (self.place.seq, self.at);
+            self.considered.push(Alert { pattern, parameters, last_seq, last_event_at, ..alert });
+        }
+    }
+
+    /// What was considered since somebody asked.
+    pub fn considered(&self) -> &[Alert] {
+        &self.considered
     }
 
     /// A number under a name, about the subject at hand: a ratio, a count, a rate. A value that is not
@@ -94,6 +142,11 @@ impl Outbox {
         self.place.subject
     }
 
+    /// The event that is being looked at, or that let the timer pass.
+    pub fn seq(&self) -> u64 {
+        self.place.seq
+    }
+
     fn find(&mut self, found: Found) -> bool {
         if usize::from(self.place.ordinal) >= Self::FINDINGS_MAX {
             self.faults.count(Fault::OutboxFull);
@@ -122,6 +175,13 @@ impl Outbox {
     pub(crate) fn by(&mut self, observer: u16) {
         self.place.observer = observer;
         self.place.ordinal = 0;
+    }
+
+    /// What follows is found by one of several patterns that an observer holds, under its own name and the
+    /// hash of its own parameters.
+    #[inline]
+    pub fn by_part(&mut self, name: &'static str, parameters: u64) {
+        self.signature = (name, parameters);
     }
 
     /// Its name and the hash of its parameters.

@@ -20,6 +20,11 @@ impl Roster {
         self.makers.push(Arc::new(move || Box::new(Watch::new(observer.clone()))));
     }
 
+    /// All of another roster, behind those that are here.
+    pub fn append(&mut self, other: Roster) {
+        self.makers.extend(other.makers);
+    }
+
     /// The same with one more.
     pub fn with(mut self, observer: impl Observer + Sync) -> Self {
         self.add(observer);

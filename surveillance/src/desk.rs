@@ -1,0 +1,314 @@
+//! The desk: all patterns about order books behind one observer, with what they share.
+//!
+//! | | |
+//! |---|---|
+//! | [`deed`] | an event as somebody's doing |
+//! | [`market`], [`bars`], [`sizes`] | what is usual and what is going on in an instrument |
+//! | [`ledger`] | what each person has resting, holds and did |
+//! | [`people`] | which accounts are one person |
+//! | [`pattern`] | what a pattern is, what it is shown, and where it speaks |
+//! | [`suspicion`] | conditions, excuses, strengths and orders of an episode |
+//! | [`tally`] | from episodes to alerts |
+//! | [`parameters`](mod@parameters), [`kept`](mod@kept) | parameters and state, each told once |
+//!
+//! An instrument is followed from the first event on that names somebody: what nobody can be named for
+//! costs a look at the event and no more.
+
+pub(crate) mod bars;
+pub(crate) mod deed;
+pub(crate) mod kept;
+pub(crate) mod ledger;
+pub(crate) mod market;
+pub mod parameters;
+pub(crate) mod pattern;
+pub mod people;
+pub(crate) mod sizes;
+pub(crate) mod suspicion;
+pub(crate) mod tally;
+
+#[cfg(test)]
+pub(crate) mod check;
+
+use deed::{Deed, What, Who};
+use engine_observer::event::body::{Holding, Status};
+use engine_observer::event::{Fault, Kind, Nanos, Reader, Snapshot, SnapshotError, Writer};
+use engine_observer::{Interest, Observer, Outbox, Parameters, View};
+use kept::Kept;
+use ledger::Ledger;
+use market::Market;
+use pattern::{Bench, Mind, Pattern, Scene, Seat, Seated};
+pub use people::People;
+use std::sync::Arc;
+
+/// Patterns that look at order books together.
+#[derive(Clone)]
+pub struct Desk {
+    seats: Vec<Arc<dyn Seat>>,
+    /// By what happened: who wants to see it.
+    interested: [Vec<usize>; What::COUNT],
+    people: People,
+    bounds: DeskBounds,
+    ignored: Option<&'static str>,
+}
+
+/// How much a desk remembers about each instrument.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DeskBounds {
+    /// Persons.
+    pub persons_max: usize,
+    /// Orders with a known owner that rest.
+    pub orders_max: usize,
+}
+
+impl Default for DeskBounds {
+    fn default() -> Self {
+        Self { persons_max: 4_096, orders_max: 1 << 20 }
+    }
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self {
+            seats: Vec::new(),
+            interested: Default::default(),
+            people: People::default(),
+            bounds: DeskBounds::default(),
+            ignored: None,
+        }
+    }
+}
+
+impl Desk {
+    /// The desk's name where its state is saved.
+    pub const NAME: &'static str = "surveillance";
+
+    /// One more pattern.
+    pub(crate) fn seat(&mut self, pattern: impl Pattern) {
+        let seat = Seated::new(pattern);
+        for what in seat.wants() {
+            self.interested[*what as usize].push(self.seats.len());
+        }
+        self.seats.push(Arc::new(seat));
+    }
+
+    /// Whether there is no pattern.
+    pub fn is_empty(&self) -> bool {
+        self.seats.is_empty()
+    }
+
+    /// Accounts that are one person.
+    pub fn know(&mut self, people: People) {
+        self.people = people;
+    }
+
+    /// The same desk with other bounds.
+    pub fn bounded(mut self, bounds: DeskBounds) -> Self {
+        self.bounds = bounds;
+        self
+    }
+
+    /// Every pattern with its parameters.
+    pub fn parameters_by_pattern(&self) -> Vec<(&'static str, Parameters)> {
+        self.seats.iter().map(|seat| (seat.name(), seat.parameters())).collect()
+    }
+}
+
+/// What the desk knows about one instrument.
+pub struct Instrument {
+    market: Market,
+    ledger: Ledger,
+    minds: Vec<Seating>,
+}
+
+/// A pattern at this instrument, and when it wants to be woken.
+struct Seating {
+    mind: Box<dyn Mind>,
+    due: Option<Nanos>,
+}
+
+impl Observer for Desk {
+    type Memory = Instrument;
+
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::in_kinds(&[
+            Kind::Add,
+            Kind::Modify,
+            Kind::Reduce,
+            Kind::Delete,
+            Kind::Replace,
+            Kind::Execute,
+            Kind::Trade,
+            Kind::Status,
+            Kind::News,
+            Kind::Position,
+            Kind::Gap,
+            Kind::Clear,
+        ])
+    }
+
+    fn parameters(&self, to: &mut Parameters) {
+        for seat in &self.seats {
+            to.set(seat.name(), format_args!("{:016x}", seat.parameters().hash()));
+        }
+        to.set("people", format_args!("{:016x}", self.people.hash()));
+        to.set("persons_max", self.bounds.persons_max);
+        to.set("orders_max", self.bounds.orders_max);
+    }
+
+    fn remember(&self) -> Instrument {
+        let seating = |seat: &Arc<dyn Seat>| Seating { mind: seat.sit_down(), due: None };
+        Instrument {
+            market: Market::default(),
+            ledger: Ledger::new(self.bounds.persons_max, self.bounds.orders_max),
+            minds: self.seats.iter().map(seating).collect(),
+        }
+    }
+
+    #[inline]
+    fn observe(&self, instrument: &mut Instrument, view: &View<'_>, out: &mut Outbox) {
+        let event = view.event;
+        let at = event.event_at;
+        let what = match event.kind() {
+            Kind::Gap => {
+                instrument.market.gap_at = Some(at);
+                return;
+            }
+            Kind::Clear => return instrument.ledger.clear(),
+            Kind::Position => return self.hold(instrument, view),
+            Kind::Status => {
+                instrument.market.enter(event.body::<Status>().phase(), at);
+                What::Phase
+            }
+            Kind::News => {
+                instrument.market.news_at = Some(at);
+                What::News
+            }
+            _ => return self.watch(instrument, view, out),
+        };
+        self.show(instrument, view, (what, None), out);
+    }
+
+    fn on_time(&self, instrument: &mut Instrument, due: Nanos, out: &mut Outbox) {
+        let Instrument { market, ledger, minds } = instrument;
+        let scene = Scene {
+            what: What::Phase,
+            deed: None,
+            now: due,
+            seq: out.seq(),
+            market,
+            ledger,
+            book: None,
+            change: None,
+            ignored: self.ignored,
+        };
+        for seating in minds.iter_mut() {
+            if seating.due.is_some_and(|own| own <= due) {
+                seating.due = None;
+                seating.turn(self, out, |mind, bench| mind.on_time(&scene, bench));
+            }
+        }
+        minds.iter().filter_map(|seating| seating.due).for_each(|due| out.wake_at(due));
+    }
+}
+
+impl Desk {
+    #[inline]
+    fn watch(&self, instrument: &mut Instrument, view: &View<'_>, out: &mut Outbox) {
+        let Some(deed) = Deed::of(view, &self.people) else { return };
+        let names_nobody = deed.owner.is_none() && deed.aggressor.is_none();
+        if names_nobody && instrument.ledger.is_empty() {
+            return;
+        }
+        if instrument.market.begun_at() == Nanos(0)
+            && let Some(book) = view.book
+        {
+            instrument.market.enter(book.phase(), Nanos(0));
+        }
+        let forgotten = instrument.ledger.forgotten;
+        instrument.market.follow(view, Some(&deed));
+        instrument.ledger.take(&deed);
+        if instrument.ledger.forgotten != forgotten {
+            out.fault(Fault::Evicted);
+        }
+        self.show(instrument, view, (deed.what, Some(&deed)), out);
+    }
+
+    #[inline]
+    fn show(
+        &self,
+        instrument: &mut Instrument,
+        view: &View<'_>,
+        (what, deed): (What, Option<&Deed>),
+        out: &mut Outbox,
+    ) {
+        let Instrument { market, ledger, minds } = instrument;
+        let scene = Scene {
+            what,
+            deed,
+            now: view.event.event_at,
+            seq: view.event.seq,
+            market,
+            ledger,
+            book: view.book,
+            change: Some(view.change),
+            ignored: self.ignored,
+        };
+        for place in &self.interested[what as usize] {
+            minds[*place].turn(self, out, |mind, bench| mind.see(&scene, bench));
+        }
+    }
+
+    fn hold(&self, instrument: &mut Instrument, view: &View<'_>) {
+        let body: Holding = view.event.body();
+        let Some(account) = body.participant() else { return };
+        let who = Who { person: self.people.of(account), account };
+        instrument.ledger.hold(who, body.quantity, view.event.event_at);
+    }
+}
+
+impl Seating {
+    /// Lets a pattern look, and notes when it wants to be woken.
+    #[inline]
+    fn turn(
+        &mut self,
+        desk: &Desk,
+        out: &mut Outbox,
+        look: impl FnOnce(&mut Box<dyn Mind>, &mut Bench<'_>),
+    ) {
+        let mut bench = Bench::new(out, &desk.people, desk.ignored.is_some());
+        look(&mut self.mind, &mut bench);
+        if let Some(due) = bench.wake {
+            self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
+            out.wake_at(due);
+        }
+    }
+}
+
+impl Snapshot for Instrument {
+    const VERSION: u16 = 1;
+
+    fn save(&self, to: &mut Writer) {
+        self.market.keep(to);
+        self.ledger.keep(to);
+        to.list(&self.minds, |to, seating| {
+            seating.due.keep(to);
+            to.versioned(Self::VERSION, |to| seating.mind.keep(to));
+        });
+    }
+
+    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        self.market = Market::restore(from)?;
+        self.ledger = Ledger::restore(from)?;
+        let mut minds = self.minds.iter_mut();
+        from.list(|from| {
+            let at = from.position();
+            let seating = minds.next().ok_or(SnapshotError::Mismatch { at })?;
+            seating.due = Kept::restore(from)?;
+            from.versioned(Self::VERSION, |from| seating.mind.restore(from))
+        })
+    }
+}

@@ -1,0 +1,211 @@
+//! What somebody did: an event about orders and trades, as a person's doing.
+
+use super::people::{People, Person};
+use engine_observer::View;
+use engine_observer::book::Resting;
+use engine_observer::event::body::{Attributes, Execution, Order, Print, Replacement};
+use engine_observer::event::{Flags, Kind, Nanos, OrderId, ParticipantId, Price, Side};
+
+/// What kind of thing happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum What {
+    /// Somebody entered an order.
+    Enter,
+    /// Somebody changed one that stays: price, quantity, or both.
+    Amend,
+    /// Somebody took one away.
+    Cancel,
+    /// A resting order traded.
+    Fill,
+    /// A trade without a visible order.
+    Print,
+    /// The market is in another phase: continuous, auction, halt.
+    Phase,
+    /// A headline about the instrument.
+    News,
+}
+
+impl What {
+    pub(crate) const COUNT: usize = 7;
+    /// What is about orders and trades.
+    pub(crate) const DEEDS: [What; 5] =
+        [What::Enter, What::Amend, What::Cancel, What::Fill, What::Print];
+}
+
+/// An account, and whose it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Who {
+    pub(crate) person: Person,
+    pub(crate) account: ParticipantId,
+}
+
+/// An order as it was before the deed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Was {
+    pub(crate) price: Price,
+    /// What was left of it.
+    pub(crate) quantity: u64,
+    pub(crate) entered_at: Nanos,
+    pub(crate) entered_seq: u64,
+}
+
+/// What somebody did, to which order.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Deed {
+    pub(crate) what: What,
+    pub(crate) seq: u64,
+    pub(crate) at: Nanos,
+    /// The order as it was called before; of a print, the trade's number.
+    pub(crate) order: OrderId,
+    /// As it is called now: only a replacement has another name.
+    pub(crate) successor: OrderId,
+    /// Which side the order stands on; of trades, the resting order's. A print may have none: `Buy` then,
+    /// and [`knows_side`](Self::knows_side) is false.
+    pub(crate) side: Side,
+    pub(crate) knows_side: bool,
+    /// The order's limit as it is now; where it traded, the trade's price. A market order has none.
+    pub(crate) price: Option<Price>,
+    /// Entered: the order's. Amended: what it is for now. Cancelled: what was taken away. Traded: how much.
+    pub(crate) quantity: u64,
+    /// What rests of the order now.
+    pub(crate) left: u64,
+    /// The order as it was, if the book knew it.
+    pub(crate) was: Option<Was>,
+    /// Whose order it is; of trades, the resting one's.
+    pub(crate) owner: Option<Who>,
+    /// Of trades: who came.
+    pub(crate) aggressor: Option<Who>,
+    pub(crate) attributes: Attributes,
+}
+
+impl Deed {
+    /// What the event says that somebody did; none if it is about something else, or no news.
+    #[inline]
+    pub(crate) fn of(view: &View<'_>, people: &People) -> Option<Deed> {
+        let event = view.event;
+        if event.flags.has(Flags::SNAPSHOT) {
+            return None;
+        }
+        match event.kind() {
+            Kind::Add => Some(Self::told(What::Enter, view, people)),
+            Kind::Modify => Some(Self::told(What::Amend, view, people)),
+            Kind::Reduce if view.change.left.is_some() => {
+                Some(Self::told(What::Amend, view, people))
+            }
+            Kind::Reduce | Kind::Delete => Some(Self::told(What::Cancel, view, people)),
+            Kind::Replace => {
+                let body: Replacement = event.body();
+                let about = Self::about(What::Amend, body.old, None, view, people);
+                let quantity = body.quantity.0;
+                Some(Deed { successor: body.new, price: Some(body.price), quantity, ..about })
+            }
+            Kind::Execute => {
+                let body: Execution = event.body();
+                let about = Self::about(What::Fill, body.id, body.participant(), view, people);
+                let traded = view.change.traded;
+                Some(Deed {
+                    aggressor: body.counterparty().map(|account| Who::of(account, people)),
+                    price: traded.map(|traded| traded.price).or(body.price.get()).or(about.price),
+                    quantity: traded.map_or(body.quantity.0, |traded| traded.quantity.0),
+                    ..about
+                })
+            }
+            Kind::Trade => {
+                let body: Print = event.body();
+                let order = OrderId(body.trade_id);
+                let about = Self::about(What::Print, order, body.participant(), view, people);
+                Some(Deed {
+                    aggressor: body.counterparty().map(|account| Who::of(account, people)),
+                    price: body.price.get(),
+                    quantity: body.quantity.0,
+                    left: 0,
+                    ..about
+                })
+            }
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn told(what: What, view: &View<'_>, people: &People) -> Deed {
+        let body: Order = view.event.body();
+        let about = Self::about(what, body.id, body.participant(), view, people);
+        match what {
+            What::Enter => Deed {
+                price: body.price.get(),
+                quantity: body.quantity.0,
+                attributes: body.attributes,
+                ..about
+            },
+            What::Amend => {
+                let price = body.price.get().or(about.price);
+                Deed { price, quantity: about.left, ..about }
+            }
+            _ => Deed { quantity: about.was.map_or(0, |was| was.quantity), ..about },
+        }
+    }
+
+    #[inline]
+    fn about(
+        what: What,
+        order: OrderId,
+        told: Option<ParticipantId>,
+        view: &View<'_>,
+        people: &People,
+    ) -> Deed {
+        let before = view.change.order.as_ref();
+        let account = told.or_else(|| before.and_then(|before| before.participant));
+        let side = view.event.flags.side().or_else(|| before.map(|before| before.side));
+        Deed {
+            what,
+            seq: view.event.seq,
+            at: view.event.event_at,
+            order,
+            successor: order,
+            side: side.unwrap_or(Side::Buy),
+            knows_side: side.is_some(),
+            price: before.map(|before| before.price),
+            quantity: 0,
+            left: view.change.left.map_or(0, |left| left.0),
+            was: before.map(Was::of),
+            owner: account.map(|account| Who::of(account, people)),
+            aggressor: None,
+            attributes: before.map_or(Attributes::NONE, |before| before.attributes),
+        }
+    }
+
+    /// Whether it is a trade.
+    #[inline]
+    pub(crate) fn is_trade(&self) -> bool {
+        matches!(self.what, What::Fill | What::Print)
+    }
+
+    /// Which side the one who came traded on; none if the feed does not tell.
+    pub(crate) fn aggressor_side(&self) -> Option<Side> {
+        self.knows_side.then(|| self.side.opposite())
+    }
+
+    /// How long the order had been there.
+    pub(crate) fn age(&self) -> Option<Nanos> {
+        self.was.map(|was| self.at.since(was.entered_at))
+    }
+}
+
+impl Was {
+    fn of(order: &Resting) -> Self {
+        Self {
+            price: order.price,
+            quantity: order.remaining.0,
+            entered_at: order.entered_at,
+            entered_seq: order.entered_seq,
+        }
+    }
+}
+
+impl Who {
+    #[inline]
+    fn of(account: ParticipantId, people: &People) -> Self {
+        Self { person: people.of(account), account }
+    }
+}

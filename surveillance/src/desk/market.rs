@@ -1,0 +1,435 @@
+//! What is usual and what is going on in one instrument at one venue.
+
+use super::bars::Bars;
+use super::deed::{Deed, What};
+use super::kept::kept;
+use super::sizes::{Quantiles, Sizes};
+use engine_observer::View;
+use engine_observer::book::BookView;
+use engine_observer::event::body::Phase;
+use engine_observer::event::{Nanos, Price, Side};
+use std::collections::VecDeque;
+use std::ops::Sub;
+
+/// The state of a market, without anybody in particular.
+#[derive(Clone, Debug)]
+pub(crate) struct Market {
+    pub(crate) phase: Phase,
+    /// When the phase began; 0 if it was so when we came.
+    pub(crate) phase_since: Nanos,
+    /// The smallest step of prices: as told, else the smallest difference that was seen.
+    tick: u64,
+    knows_tick: bool,
+    /// Twice the middle of the touch, while there are both sides.
+    pub(crate) mid2: Option<i64>,
+    /// Best offer less best bid.
+    pub(crate) spread: Option<i64>,
+    pub(crate) best: [Option<Price>; 2],
+    pub(crate) last_trade: Option<Price>,
+    pub(crate) low: Option<Price>,
+    pub(crate) high: Option<Price>,
+    /// Whether the book may differ from the venue's.
+    pub(crate) is_stale: bool,
+    /// When messages were last missing.
+    pub(crate) gap_at: Option<Nanos>,
+    /// When there last was a headline.
+    pub(crate) news_at: Option<Nanos>,
+    flow: Bars<Flow>,
+    mids: VecDeque<Mid>,
+    /// Mean absolute move of the mid over a second, in price units.
+    move_1s: f64,
+    /// How many seconds it was learned from, up to its span.
+    learned_s: f64,
+    /// Spreads over time, to tell a usual one.
+    spread_mean: f64,
+    orders: Sizes,
+    trades: Sizes,
+    events_per_s: f64,
+    begun_at: Option<Nanos>,
+}
+
+/// What everybody does, counted on.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Flow {
+    /// Messages and trades.
+    pub(crate) events: u64,
+    pub(crate) trades: u64,
+    /// Quantity that was bought by those who came, and sold.
+    pub(crate) bought: u64,
+    pub(crate) sold: u64,
+    /// Traded where the feed does not tell who came.
+    pub(crate) unsided: u64,
+}
+
+/// The mid when a second began.
+#[derive(Clone, Copy, Debug)]
+struct Mid {
+    second: u64,
+    before2: i64,
+}
+
+kept!(Market {
+    phase,
+    phase_since,
+    tick,
+    knows_tick,
+    mid2,
+    spread,
+    best,
+    last_trade,
+    low,
+    high,
+    is_stale,
+    gap_at,
+    news_at,
+    flow,
+    mids,
+    move_1s,
+    learned_s,
+    spread_mean,
+    orders,
+    trades,
+    events_per_s,
+    begun_at,
+});
+kept!(Flow { events, trades, bought, sold, unsided });
+kept!(Mid { second, before2 });
+
+impl Sub for Flow {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            events: self.events - earlier.events,
+            trades: self.trades - earlier.trades,
+            bought: self.bought - earlier.bought,
+            sold: self.sold - earlier.sold,
+            unsided: self.unsided - earlier.unsided,
+        }
+    }
+}
+
+impl Flow {
+    /// All that traded.
+    pub(crate) fn volume(&self) -> u64 {
+        self.bought + self.sold + self.unsided
+    }
+
+    /// What traded in this direction by those who came.
+    pub(crate) fn toward(&self, side: Side) -> u64 {
+        match side {
+            Side::Buy => self.bought,
+            Side::Sell => self.sold,
+        }
+    }
+}
+
+/// A moment in both clocks: time, and how many events the market had seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Moment {
+    pub(crate) at: Nanos,
+    pub(crate) events: u64,
+}
+
+kept!(Moment { at, events });
+
+impl Default for Market {
+    fn default() -> Self {
+        Self {
+            phase: Phase::Unknown,
+            phase_since: Nanos(0),
+            tick: 0,
+            knows_tick: false,
+            mid2: None,
+            spread: None,
+            best: [None; 2],
+            last_trade: None,
+            low: None,
+            high: None,
+            is_stale: false,
+            gap_at: None,
+            news_at: None,
+            flow: Bars::default(),
+            mids: VecDeque::new(),
+            move_1s: 0.0,
+            learned_s: 0.0,
+            spread_mean: 0.0,
+            orders: Sizes::default(),
+            trades: Sizes::default(),
+            events_per_s: 0.0,
+            begun_at: None,
+        }
+    }
+}
+
+const SECOND: u64 = 1_000_000_000;
+
+impl Market {
+    /// Seconds with a quote that are remembered.
+    const MIDS_MAX: usize = 7_200;
+    /// Seconds that the usual move, spread and rate are learned over.
+    const LEARNING_S: f64 = 1_200.0;
+    /// A pause counts as no more than this.
+    const PAUSE_S: f64 = 60.0;
+    /// Of the mean of absolute values of a normal variable, its standard deviation.
+    const OF_MEAN_MOVE: f64 = 1.253_314;
+    /// How many times the usual number of events a window of time may see before it closes early.
+    pub(crate) const CROWD: f64 = 20.0;
+
+    /// Takes an event, with the book after it.
+    pub(crate) fn follow(&mut self, view: &View<'_>, deed: Option<&Deed>) {
+        let at = view.event.event_at;
+        self.begun_at.get_or_insert(at);
+        if let Some(book) = view.book {
+            self.follow_book(&book, view, at);
+        }
+        let Some(deed) = deed else { return };
+        self.flow.count(at, |flow| {
+            flow.events += 1;
+            if deed.is_trade() {
+                flow.trades += 1;
+                match deed.aggressor_side() {
+                    Some(Side::Buy) => flow.bought += deed.quantity,
+                    Some(Side::Sell) => flow.sold += deed.quantity,
+                    None => flow.unsided += deed.quantity,
+                }
+            }
+        });
+        match deed.what {
+            What::Enter => self.orders.count(deed.quantity),
+            What::Fill | What::Print => {
+                self.trades.count(deed.quantity);
+                if let Some(price) = deed.price {
+                    self.last_trade = Some(price);
+                    self.low = Some(self.low.map_or(price, |low| low.min(price)));
+                    self.high = Some(self.high.map_or(price, |high| high.max(price)));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[inline]
+    fn follow_book(&mut self, book: &BookView<'_>, view: &View<'_>, at: Nanos) {
+        let second = at.0 / SECOND;
+        let is_new = self.mids.back().is_none_or(|last| last.second < second);
+        if is_new && let Some(mid2) = self.mid2.or(book.mid2()) {
+            self.begin_second(second, mid2);
+        }
+        self.is_stale = book.stale().is_some();
+        if view.change.touch_price_changed || self.mid2.is_none() {
+            let touch = book.touch();
+            self.mid2 = touch.mid2();
+            self.spread = touch.spread();
+            self.best = [touch.of(Side::Buy), touch.of(Side::Sell)].map(|best| Some(best?.price));
+            if let Some(definition) = book.definition().filter(|of| of.tick.0 > 0) {
+                (self.tick, self.knows_tick) = (definition.tick.0.unsigned_abs(), true);
+            } else if !self.knows_tick
+                && let Some(spread) = self.spread.filter(|of| *of > 0)
+            {
+                self.tick = gcd(self.tick, spread.unsigned_abs());
+                let moved = view.change.before().mid2().zip(self.mid2);
+                let moved = moved.map_or(0, |(before, after)| before.abs_diff(after));
+                if moved > 0 && moved.is_multiple_of(2) {
+                    self.tick = gcd(self.tick, moved / 2);
+                }
+            }
+        }
+    }
+
+    /// A second begins, in which the mid stands here.
+    fn begin_second(&mut self, second: u64, mid2: i64) {
+        if let Some(last) = self.mids.back().copied() {
+            let passed = ((second - last.second) as f64).min(Self::PAUSE_S);
+            let moved = (mid2 - last.before2).abs() as f64 / 2.0 / passed.sqrt();
+            let weight = passed / (self.learned_s + passed).min(Self::LEARNING_S);
+            self.learned_s = (self.learned_s + passed).min(Self::LEARNING_S);
+            self.move_1s += (moved - self.move_1s) * weight;
+            if let Some(spread) = self.spread {
+                self.spread_mean += (spread as f64 - self.spread_mean) * weight;
+            }
+            let events = self.flow.since(Nanos(last.second * SECOND)).events as f64;
+            self.events_per_s += (events / passed - self.events_per_s) * weight;
+        }
+        if self.mids.len() == Self::MIDS_MAX {
+            self.mids.pop_front();
+        }
+        self.mids.push_back(Mid { second, before2: mid2 });
+    }
+
+    /// Another phase begins.
+    pub(crate) fn enter(&mut self, phase: Phase, at: Nanos) {
+        if phase != self.phase {
+            (self.phase, self.phase_since) = (phase, at);
+        }
+    }
+
+    /// Whether orders trade as they come: as far as anybody has told.
+    pub(crate) fn is_continuous(&self) -> bool {
+        matches!(self.phase, Phase::Continuous | Phase::Unknown)
+    }
+
+    /// The smallest step of prices; at least 1.
+    pub(crate) fn tick(&self) -> i64 {
+        self.tick.max(1) as i64
+    }
+
+    /// The middle of the touch.
+    pub(crate) fn mid(&self) -> Option<f64> {
+        self.mid2.map(|mid2| mid2 as f64 / 2.0)
+    }
+
+    /// The middle as it was at the end of this moment's second, or now; none if that is not remembered.
+    pub(crate) fn mid_at(&self, at: Nanos) -> Option<f64> {
+        let second = at.0 / SECOND;
+        if self.mids.front().is_none_or(|first| first.second > second + 1) {
+            return None;
+        }
+        let next = self.mids.partition_point(|mid| mid.second <= second);
+        let mid2 = self.mids.get(next).map(|mid| mid.before2).or(self.mid2)?;
+        Some(mid2 as f64 / 2.0)
+    }
+
+    /// How far the middle usually moves within so many seconds: a standard deviation, in price units, and
+    /// never less than half a tick.
+    pub(crate) fn sigma(&self, seconds: f64) -> f64 {
+        let learned = self.move_1s * Self::OF_MEAN_MOVE * seconds.sqrt();
+        learned.max(self.tick() as f64 / 2.0)
+    }
+
+    /// Seconds that the usual move was learned from.
+    pub(crate) fn learned_s(&self) -> f64 {
+        self.learned_s
+    }
+
+    /// The mean spread of the last twenty minutes.
+    pub(crate) fn usual_spread(&self) -> f64 {
+        self.spread_mean
+    }
+
+    /// Sizes of orders as they enter; none while too few were seen.
+    pub(crate) fn order_sizes(&self) -> Option<Quantiles> {
+        self.orders.quantiles()
+    }
+
+    /// Sizes of trades.
+    pub(crate) fn trade_sizes(&self) -> Option<Quantiles> {
+        self.trades.quantiles()
+    }
+
+    /// What everybody did, since ever, and from a moment on.
+    pub(crate) fn flow(&self) -> &Bars<Flow> {
+        &self.flow
+    }
+
+    /// Since when the instrument is watched.
+    pub(crate) fn begun_at(&self) -> Nanos {
+        self.begun_at.unwrap_or(Nanos(0))
+    }
+
+    /// Messages and trades in a usual second.
+    pub(crate) fn events_per_s(&self) -> f64 {
+        self.events_per_s
+    }
+
+    /// This moment in both clocks.
+    pub(crate) fn moment(&self, at: Nanos) -> Moment {
+        Moment { at, events: self.flow.total().events }
+    }
+
+    /// Whether a window of so much time is over: when the time is, or when so many events were seen that
+    /// the time must have been a busy one. A usual rate that is not known yet closes nothing.
+    pub(crate) fn is_over(&self, from: Moment, span: Nanos, now: Nanos) -> bool {
+        if now.since(from.at) >= span {
+            return true;
+        }
+        let usual = self.events_per_s * span.0 as f64 / SECOND as f64;
+        let is_known = self.learned_s >= 60.0;
+        is_known
+            && (self.flow.total().events - from.events) as f64 > (usual * Self::CROWD).max(200.0)
+    }
+
+    /// How far apart two prices of a side are, in ticks: positive where the first stands farther from
+    /// trading.
+    pub(crate) fn ticks_behind(&self, side: Side, price: Price, best: Price) -> i64 {
+        let apart = match side {
+            Side::Buy => best.0.saturating_sub(price.0),
+            Side::Sell => price.0.saturating_sub(best.0),
+        };
+        apart / self.tick()
+    }
+
+    /// The best price of a side.
+    pub(crate) fn best_of(&self, side: Side) -> Option<Price> {
+        self.best[side as usize & 1]
+    }
+
+    /// How far from the best price "near" reaches: 25 hundredths of a percent, and at least five ticks.
+    pub(crate) fn near(&self) -> i64 {
+        let of_price = self.mid2.map_or(0, |mid2| mid2.abs() / 800);
+        of_price.max(5 * self.tick())
+    }
+
+    /// What is displayed on a side near the touch, everybody's. Walks those levels.
+    pub(crate) fn depth(&self, book: &BookView<'_>, side: Side) -> u64 {
+        let Some(best) = book.touch().of(side) else { return 0 };
+        let reach = self.near();
+        let near = book
+            .levels(side)
+            .take_while(|level| level.price.0.abs_diff(best.price.0) <= reach as u64);
+        near.map(|level| level.quantity.0).sum()
+    }
+}
+
+fn gcd(one: u64, other: u64) -> u64 {
+    let (mut large, mut small) = (one.max(other), one.min(other));
+    while small > 0 {
+        (large, small) = (small, large % small);
+    }
+    large
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn market(mids: &[(u64, i64)]) -> Market {
+        let mut market = Market::default();
+        for (second, mid) in mids {
+            market.begin_second(*second, mid * 2);
+            market.mid2 = Some(mid * 2);
+        }
+        market
+    }
+
+    #[test]
+    fn a_usual_move_is_learned_from_the_seconds_that_were_seen() {
+        let up_and_down: Vec<_> = (0..1_000).map(|s| (s, 100 + (s as i64 % 2) * 4)).collect();
+        let moves = market(&up_and_down).sigma(1.0);
+        assert!((moves - 4.0 * Market::OF_MEAN_MOVE).abs() < 0.01, "{moves}");
+        let still: Vec<_> = (0..1_000).map(|s| (s, 100)).collect();
+        assert_eq!(market(&still).sigma(100.0), 0.5, "half a tick");
+    }
+
+    #[test]
+    fn the_mid_is_remembered_by_second() {
+        let market = market(&[(10, 100), (11, 110), (20, 120)]);
+        let at = |second| market.mid_at(Nanos::from_secs(second));
+        assert_eq!([at(10), at(15), at(20)], [Some(110.0), Some(120.0), Some(120.0)]);
+        assert_eq!(at(8), None);
+    }
+
+    #[test]
+    fn a_window_is_over_by_time_or_by_events() {
+        let mut market = market(&(0..100).map(|s| (s, 100)).collect::<Vec<_>>());
+        market.events_per_s = 1.0;
+        let from = market.moment(Nanos::from_secs(100));
+        let ten = Nanos::from_secs(10);
+        assert!(!market.is_over(from, ten, Nanos::from_secs(109)));
+        assert!(market.is_over(from, ten, Nanos::from_secs(110)));
+        for _ in 0..201 {
+            market.flow.count(Nanos::from_secs(101), |flow| flow.events += 1);
+        }
+        assert!(market.is_over(from, ten, Nanos::from_secs(101)));
+    }
+}

@@ -1,0 +1,226 @@
+//! What a pattern is, what it is shown, and where it says what it thinks.
+
+use super::deed::{Deed, What};
+use super::kept::Kept;
+use super::ledger::Ledger;
+use super::market::Market;
+use super::parameters::Parameterised;
+use super::people::{People, Person};
+use super::suspicion::Suspicion;
+use super::tally::Tally;
+use engine_observer::book::{BookView, Change};
+use engine_observer::event::{Nanos, Reader, SnapshotError, Writer};
+use engine_observer::evidence::Limit;
+use engine_observer::{Degraded, Outbox, Parameters, Severity};
+use std::sync::Arc;
+
+/// A pattern of abuse. The value is its parameters; what it remembers about one instrument is apart.
+pub(crate) trait Pattern: Parameterised {
+    type Memory: Kept + Default + Send;
+
+    /// What it wants to see.
+    const WANTS: &'static [What];
+
+    /// How many conditions and excuses it names, for the check that each of them matters.
+    #[cfg(test)]
+    const CONDITIONS: &'static [&'static str];
+
+    /// Looks at what somebody did: [`Scene::deed`] is there, but for changes of phase and headlines. The
+    /// ledger and the book are as they are after it.
+    fn see(&self, memory: &mut Self::Memory, scene: &Scene<'_>, bench: &mut Bench<'_>);
+
+    /// Event time has reached what [`Bench::wake_at`] asked for. There is no deed, and no book.
+    fn on_time(&self, memory: &mut Self::Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
+        let _ = (memory, scene, bench);
+    }
+}
+
+/// One event, and the world just after it.
+pub(crate) struct Scene<'a> {
+    pub(crate) what: What,
+    /// What somebody did; none for timers, phases and headlines.
+    pub(crate) deed: Option<&'a Deed>,
+    pub(crate) now: Nanos,
+    pub(crate) seq: u64,
+    pub(crate) market: &'a Market,
+    pub(crate) ledger: &'a Ledger,
+    pub(crate) book: Option<BookView<'a>>,
+    pub(crate) change: Option<&'a Change>,
+    pub(super) ignored: Option<&'static str>,
+}
+
+/// Where a pattern says what it thinks.
+pub(crate) struct Bench<'a> {
+    pub(super) out: &'a mut Outbox,
+    pub(super) wake: Option<Nanos>,
+    people: &'a People,
+    /// A condition is passed over, to see whether it matters: nothing is passed over for speed.
+    is_trial: bool,
+}
+
+/// How many episodes raise an alert.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Repeats {
+    /// So many.
+    pub(crate) least: u32,
+    /// Or this one, because it says enough by itself.
+    pub(crate) at_once: bool,
+    /// The score under which there is no episode.
+    pub(crate) score_min: f64,
+}
+
+impl<'a> Bench<'a> {
+    pub(super) fn new(out: &'a mut Outbox, people: &'a People, is_trial: bool) -> Self {
+        Self { out, wake: None, people, is_trial }
+    }
+
+    /// Whether somebody asks why there is no alert about this person now. What a pattern would pass over
+    /// for speed, it should then say: by a suspicion whose conditions do not all hold.
+    #[inline]
+    pub(crate) fn is_asked(&self, person: Person) -> bool {
+        let asks = self.out.question().is_some_and(|question| {
+            question.participant.is_none_or(|account| self.people.of(account) == person)
+        });
+        asks || self.is_trial
+    }
+
+    /// Begins a suspicion against a person.
+    pub(crate) fn suspect(
+        &self,
+        scene: &Scene<'_>,
+        person: Person,
+        severity: Severity,
+    ) -> Suspicion {
+        Suspicion::new(scene, person, severity)
+    }
+
+    /// Decides: an episode if all conditions hold, and an alert if it is due. Whether it was an episode.
+    pub(crate) fn settle(
+        &mut self,
+        mut suspicion: Suspicion,
+        scene: &Scene<'_>,
+        tally: &mut Tally,
+        repeats: Repeats,
+    ) -> bool {
+        suspicion.close(scene.market, scene.seq, scene.now);
+        let score = suspicion.alert.score;
+        suspicion.needs("score", score, Limit::AtLeast(repeats.score_min));
+        if !suspicion.holds() {
+            self.out.consider(suspicion.alert);
+            return false;
+        }
+        let told = tally.count(suspicion.person, scene.now, repeats.least, repeats.at_once);
+        let needed = if repeats.at_once { 1 } else { repeats.least };
+        let enough = Limit::AtLeast(f64::from(needed));
+        suspicion.needs("episodes", f64::from(told.episodes), enough);
+        suspicion.degrade(Degraded::MEMORY.when(told.is_forgetful));
+        let mut alert = suspicion.alert;
+        if !told.is_due {
+            self.out.consider(alert);
+            return true;
+        }
+        alert.episodes = told.episodes;
+        if told.episodes >= 3 {
+            alert.severity = alert.severity.raised();
+        }
+        if !alert.degraded.is_none() {
+            alert.severity = alert.severity.lowered();
+        }
+        self.out.alert(alert);
+        true
+    }
+
+    /// Says of a suspicion only, to the one who asks, what does not hold.
+    pub(crate) fn pass_over(&mut self, suspicion: Suspicion) {
+        self.out.consider(suspicion.alert);
+    }
+
+    /// Asks to be called by [`Pattern::on_time`] once event time has reached `due`: of several requests
+    /// the earliest holds, and it holds once.
+    pub(crate) fn wake_at(&mut self, due: Nanos) {
+        self.wake = Some(self.wake.map_or(due, |earlier| earlier.min(due)));
+    }
+}
+
+/// A pattern of any type with its parameters, as a desk holds it.
+pub(super) trait Seat: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn wants(&self) -> &'static [What];
+    fn parameters(&self) -> Parameters;
+    /// A memory about an instrument of which nothing was seen.
+    fn sit_down(&self) -> Box<dyn Mind>;
+}
+
+/// A pattern with what it remembers about one instrument.
+pub(super) trait Mind: Send {
+    fn see(&mut self, scene: &Scene<'_>, bench: &mut Bench<'_>);
+    fn on_time(&mut self, scene: &Scene<'_>, bench: &mut Bench<'_>);
+    fn keep(&self, to: &mut Writer);
+    fn restore(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError>;
+}
+
+/// The parameters, shared by all instruments.
+pub(super) struct Seated<P> {
+    pattern: Arc<P>,
+    hash: u64,
+}
+
+struct Minding<P: Pattern> {
+    pattern: Arc<P>,
+    hash: u64,
+    memory: P::Memory,
+}
+
+impl<P: Pattern> Seated<P> {
+    pub(super) fn new(pattern: P) -> Self {
+        let hash = parameters(&pattern).hash();
+        Self { pattern: Arc::new(pattern), hash }
+    }
+}
+
+fn parameters<P: Pattern>(pattern: &P) -> Parameters {
+    let mut parameters = Parameters::default();
+    parameters.set("pattern", P::NAME);
+    pattern.tell(&mut parameters);
+    parameters
+}
+
+impl<P: Pattern> Seat for Seated<P> {
+    fn name(&self) -> &'static str {
+        P::NAME
+    }
+
+    fn wants(&self) -> &'static [What] {
+        P::WANTS
+    }
+
+    fn parameters(&self) -> Parameters {
+        parameters(&*self.pattern)
+    }
+
+    fn sit_down(&self) -> Box<dyn Mind> {
+        let (pattern, hash) = (self.pattern.clone(), self.hash);
+        Box::new(Minding { pattern, hash, memory: P::Memory::default() })
+    }
+}
+
+impl<P: Pattern> Mind for Minding<P> {
+    fn see(&mut self, scene: &Scene<'_>, bench: &mut Bench<'_>) {
+        bench.out.by_part(P::NAME, self.hash);
+        self.pattern.see(&mut self.memory, scene, bench);
+    }
+
+    fn on_time(&mut self, scene: &Scene<'_>, bench: &mut Bench<'_>) {
+        bench.out.by_part(P::NAME, self.hash);
+        self.pattern.on_time(&mut self.memory, scene, bench);
+    }
+
+    fn keep(&self, to: &mut Writer) {
+        self.memory.keep(to);
+    }
+
+    fn restore(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        self.memory = P::Memory::restore(from)?;
+        Ok(())
+    }
+}
