@@ -9,7 +9,7 @@
 //! | [`pattern`] | what a pattern is, what it is shown, and where it speaks |
 //! | [`suspicion`] | conditions, excuses, strengths and orders of an episode |
 //! | [`tally`] | from episodes to alerts |
-//! | [`parameters`](mod@parameters), [`kept`](mod@kept) | parameters and state, each told once |
+//! | [`parameters`](mod@parameters), [`rules`], [`kept`](mod@kept) | parameters and state, each told once; where and when they differ |
 //!
 //! An instrument is followed from the first event on that names somebody: what nobody can be named for
 //! costs a look at the event and no more.
@@ -22,6 +22,7 @@ pub(crate) mod market;
 pub mod parameters;
 pub(crate) mod pattern;
 pub mod people;
+pub mod rules;
 pub(crate) mod sizes;
 pub(crate) mod suspicion;
 pub(crate) mod tally;
@@ -31,7 +32,9 @@ pub(crate) mod check;
 
 use deed::{Deed, What, Who};
 use engine_observer::event::body::{Holding, Status};
-use engine_observer::event::{Fault, Kind, Nanos, Reader, Snapshot, SnapshotError, Writer};
+use engine_observer::event::{
+    Definition, Fault, Kind, Nanos, Reader, Snapshot, SnapshotError, Writer,
+};
 use engine_observer::{Interest, Observer, Outbox, Parameters, View};
 use kept::Kept;
 use ledger::Ledger;
@@ -115,6 +118,8 @@ impl Desk {
 
 /// What the desk knows about one instrument.
 pub struct Instrument {
+    /// Its own and its venue's name, as numbers.
+    name: (u64, u32),
     market: Market,
     ledger: Ledger,
     minds: Vec<Seating>,
@@ -135,6 +140,7 @@ impl Observer for Desk {
 
     fn interest(&self) -> Interest {
         Interest::in_kinds(&[
+            Kind::Define,
             Kind::Add,
             Kind::Modify,
             Kind::Reduce,
@@ -162,6 +168,7 @@ impl Observer for Desk {
     fn remember(&self) -> Instrument {
         let seating = |seat: &Arc<dyn Seat>| Seating { mind: seat.sit_down(), due: None };
         Instrument {
+            name: (0, 0),
             market: Market::default(),
             ledger: Ledger::new(self.bounds.persons_max, self.bounds.orders_max),
             minds: self.seats.iter().map(seating).collect(),
@@ -173,6 +180,7 @@ impl Observer for Desk {
         let event = view.event;
         let at = event.event_at;
         let what = match event.kind() {
+            Kind::Define => return instrument.learn_name(&event.body()),
             Kind::Gap => {
                 instrument.market.gap_at = Some(at);
                 return;
@@ -193,7 +201,7 @@ impl Observer for Desk {
     }
 
     fn on_time(&self, instrument: &mut Instrument, due: Nanos, out: &mut Outbox) {
-        let Instrument { market, ledger, minds } = instrument;
+        let Instrument { market, ledger, minds, .. } = instrument;
         let scene = Scene {
             what: What::Phase,
             deed: None,
@@ -245,7 +253,7 @@ impl Desk {
         (what, deed): (What, Option<&Deed>),
         out: &mut Outbox,
     ) {
-        let Instrument { market, ledger, minds } = instrument;
+        let Instrument { market, ledger, minds, .. } = instrument;
         let scene = Scene {
             what,
             deed,
@@ -267,6 +275,15 @@ impl Desk {
         let Some(account) = body.participant() else { return };
         let who = Who { person: self.people.of(account), account };
         instrument.ledger.hold(who, body.quantity, view.event.event_at);
+    }
+}
+
+impl Instrument {
+    #[cold]
+    fn learn_name(&mut self, definition: &Definition) {
+        self.name = (definition.tag(), definition.venue_tag());
+        let (subject, venue) = self.name;
+        self.minds.iter_mut().for_each(|seating| seating.mind.learn_name(subject, venue));
     }
 }
 
@@ -292,6 +309,7 @@ impl Snapshot for Instrument {
     const VERSION: u16 = 1;
 
     fn save(&self, to: &mut Writer) {
+        self.name.keep(to);
         self.market.keep(to);
         self.ledger.keep(to);
         to.list(&self.minds, |to, seating| {
@@ -301,6 +319,7 @@ impl Snapshot for Instrument {
     }
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        self.name = Kept::restore(from)?;
         self.market = Market::restore(from)?;
         self.ledger = Ledger::restore(from)?;
         let mut minds = self.minds.iter_mut();
@@ -308,6 +327,7 @@ impl Snapshot for Instrument {
             let at = from.position();
             let seating = minds.next().ok_or(SnapshotError::Mismatch { at })?;
             seating.due = Kept::restore(from)?;
+            seating.mind.learn_name(self.name.0, self.name.1);
             from.versioned(Self::VERSION, |from| seating.mind.restore(from))
         })
     }

@@ -25,6 +25,7 @@ pub use market::QuoteStuffing;
 
 use desk::parameters::Parameter;
 use desk::pattern::Pattern;
+use desk::rules;
 use engine_observer::{Roster, idea};
 use serde::Deserializer;
 use serde::de::DeserializeOwned;
@@ -53,7 +54,7 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
             parameters: P::PARAMETERS,
             read: |desk, parameters| {
                 let pattern = P::deserialize(parameters).map_err(Refused::Unreadable)?;
-                pattern.validate()?;
+                rules::check(&pattern)?;
                 desk.seat(pattern);
                 Ok(())
             },

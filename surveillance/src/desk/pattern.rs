@@ -6,6 +6,7 @@ use super::ledger::Ledger;
 use super::market::Market;
 use super::parameters::Parameterised;
 use super::people::{People, Person};
+use super::rules::{self, Rule, Set, Sets};
 use super::suspicion::Suspicion;
 use super::tally::Tally;
 use engine_observer::book::{BookView, Change};
@@ -153,6 +154,8 @@ pub(super) trait Seat: Send + Sync {
 
 /// A pattern with what it remembers about one instrument.
 pub(super) trait Mind: Send {
+    /// The instrument's and its venue's names, as numbers.
+    fn learn_name(&mut self, subject: u64, venue: u32);
     fn see(&mut self, scene: &Scene<'_>, bench: &mut Bench<'_>);
     fn on_time(&mut self, scene: &Scene<'_>, bench: &mut Bench<'_>);
     fn keep(&self, to: &mut Writer);
@@ -160,29 +163,19 @@ pub(super) trait Mind: Send {
 }
 
 /// The parameters, shared by all instruments.
-pub(super) struct Seated<P> {
-    pattern: Arc<P>,
-    hash: u64,
-}
+pub(super) struct Seated<P>(Arc<Sets<P>>);
 
 struct Minding<P: Pattern> {
-    pattern: Arc<P>,
-    hash: u64,
+    sets: Arc<Sets<P>>,
+    /// What may hold for this instrument by rule.
+    ruled: Vec<(Rule, Arc<Set<P>>)>,
     memory: P::Memory,
 }
 
 impl<P: Pattern> Seated<P> {
     pub(super) fn new(pattern: P) -> Self {
-        let hash = parameters(&pattern).hash();
-        Self { pattern: Arc::new(pattern), hash }
+        Self(Arc::new(Sets::new(pattern)))
     }
-}
-
-fn parameters<P: Pattern>(pattern: &P) -> Parameters {
-    let mut parameters = Parameters::default();
-    parameters.set("pattern", P::NAME);
-    pattern.tell(&mut parameters);
-    parameters
 }
 
 impl<P: Pattern> Seat for Seated<P> {
@@ -195,24 +188,30 @@ impl<P: Pattern> Seat for Seated<P> {
     }
 
     fn parameters(&self) -> Parameters {
-        parameters(&*self.pattern)
+        rules::parameters(&self.0.usual.pattern)
     }
 
     fn sit_down(&self) -> Box<dyn Mind> {
-        let (pattern, hash) = (self.pattern.clone(), self.hash);
-        Box::new(Minding { pattern, hash, memory: P::Memory::default() })
+        let ruled = self.0.about(0, 0);
+        Box::new(Minding { sets: self.0.clone(), ruled, memory: P::Memory::default() })
     }
 }
 
 impl<P: Pattern> Mind for Minding<P> {
+    fn learn_name(&mut self, subject: u64, venue: u32) {
+        self.ruled = self.sets.about(subject, venue);
+    }
+
     fn see(&mut self, scene: &Scene<'_>, bench: &mut Bench<'_>) {
-        bench.out.by_part(P::NAME, self.hash);
-        self.pattern.see(&mut self.memory, scene, bench);
+        let set = rules::at(&self.ruled, scene.now).unwrap_or(&self.sets.usual);
+        bench.out.by_part(P::NAME, set.hash);
+        set.pattern.see(&mut self.memory, scene, bench);
     }
 
     fn on_time(&mut self, scene: &Scene<'_>, bench: &mut Bench<'_>) {
-        bench.out.by_part(P::NAME, self.hash);
-        self.pattern.on_time(&mut self.memory, scene, bench);
+        let set = rules::at(&self.ruled, scene.now).unwrap_or(&self.sets.usual);
+        bench.out.by_part(P::NAME, set.hash);
+        set.pattern.on_time(&mut self.memory, scene, bench);
     }
 
     fn keep(&self, to: &mut Writer) {
