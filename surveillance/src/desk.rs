@@ -21,7 +21,7 @@ pub(crate) mod ledger;
 pub(crate) mod market;
 pub mod parameters;
 pub(crate) mod pattern;
-pub mod people;
+pub(crate) mod people;
 pub mod rules;
 pub(crate) mod sizes;
 pub(crate) mod suspicion;
@@ -40,7 +40,7 @@ use kept::Kept;
 use ledger::Ledger;
 use market::Market;
 use pattern::{Bench, Mind, Pattern, Scene, Seat, Seated};
-pub use people::People;
+use people::People;
 use std::sync::Arc;
 
 /// Patterns that look at order books together.
@@ -49,7 +49,6 @@ pub struct Desk {
     seats: Vec<Arc<dyn Seat>>,
     /// By what happened: who wants to see it.
     interested: [Vec<usize>; What::COUNT],
-    people: People,
     bounds: DeskBounds,
     ignored: Option<&'static str>,
 }
@@ -74,7 +73,6 @@ impl Default for Desk {
         Self {
             seats: Vec::new(),
             interested: Default::default(),
-            people: People::default(),
             bounds: DeskBounds::default(),
             ignored: None,
         }
@@ -99,11 +97,6 @@ impl Desk {
         self.seats.is_empty()
     }
 
-    /// Accounts that are one person.
-    pub fn know(&mut self, people: People) {
-        self.people = people;
-    }
-
     /// The same desk with other bounds.
     pub fn bounded(mut self, bounds: DeskBounds) -> Self {
         self.bounds = bounds;
@@ -120,6 +113,7 @@ impl Desk {
 pub struct Instrument {
     /// Its own and its venue's name, as numbers.
     name: (u64, u32),
+    people: People,
     market: Market,
     ledger: Ledger,
     minds: Vec<Seating>,
@@ -160,7 +154,6 @@ impl Observer for Desk {
         for seat in &self.seats {
             to.set(seat.name(), format_args!("{:016x}", seat.parameters().hash()));
         }
-        to.set("people", format_args!("{:016x}", self.people.hash()));
         to.set("persons_max", self.bounds.persons_max);
         to.set("orders_max", self.bounds.orders_max);
     }
@@ -169,6 +162,7 @@ impl Observer for Desk {
         let seating = |seat: &Arc<dyn Seat>| Seating { mind: seat.sit_down(), due: None };
         Instrument {
             name: (0, 0),
+            people: People::default(),
             market: Market::default(),
             ledger: Ledger::new(self.bounds.persons_max, self.bounds.orders_max),
             minds: self.seats.iter().map(seating).collect(),
@@ -186,7 +180,7 @@ impl Observer for Desk {
                 return;
             }
             Kind::Clear => return instrument.ledger.clear(),
-            Kind::Position => return self.hold(instrument, view),
+            Kind::Position => return instrument.hold(view),
             Kind::Status => {
                 instrument.market.enter(event.body::<Status>().phase(), at);
                 What::Phase
@@ -201,7 +195,7 @@ impl Observer for Desk {
     }
 
     fn on_time(&self, instrument: &mut Instrument, due: Nanos, out: &mut Outbox) {
-        let Instrument { market, ledger, minds, .. } = instrument;
+        let Instrument { people, market, ledger, minds, .. } = instrument;
         let scene = Scene {
             what: What::Phase,
             deed: None,
@@ -216,7 +210,7 @@ impl Observer for Desk {
         for seating in minds.iter_mut() {
             if seating.due.is_some_and(|own| own <= due) {
                 seating.due = None;
-                seating.turn(self, out, |mind, bench| mind.on_time(&scene, bench));
+                seating.turn((self, people), out, |mind, bench| mind.on_time(&scene, bench));
             }
         }
         minds.iter().filter_map(|seating| seating.due).for_each(|due| out.wake_at(due));
@@ -226,7 +220,7 @@ impl Observer for Desk {
 impl Desk {
     #[inline]
     fn watch(&self, instrument: &mut Instrument, view: &View<'_>, out: &mut Outbox) {
-        let Some(deed) = Deed::of(view, &self.people) else { return };
+        let Some(deed) = Deed::of(view, &instrument.people) else { return };
         let names_nobody = deed.owner.is_none() && deed.aggressor.is_none();
         if names_nobody && instrument.ledger.is_empty() {
             return;
@@ -253,7 +247,7 @@ impl Desk {
         (what, deed): (What, Option<&Deed>),
         out: &mut Outbox,
     ) {
-        let Instrument { market, ledger, minds, .. } = instrument;
+        let Instrument { people, market, ledger, minds, .. } = instrument;
         let scene = Scene {
             what,
             deed,
@@ -266,15 +260,8 @@ impl Desk {
             ignored: self.ignored,
         };
         for place in &self.interested[what as usize] {
-            minds[*place].turn(self, out, |mind, bench| mind.see(&scene, bench));
+            minds[*place].turn((self, people), out, |mind, bench| mind.see(&scene, bench));
         }
-    }
-
-    fn hold(&self, instrument: &mut Instrument, view: &View<'_>) {
-        let body: Holding = view.event.body();
-        let Some(account) = body.participant() else { return };
-        let who = Who { person: self.people.of(account), account };
-        instrument.ledger.hold(who, body.quantity, view.event.event_at);
     }
 }
 
@@ -285,6 +272,17 @@ impl Instrument {
         let (subject, venue) = self.name;
         self.minds.iter_mut().for_each(|seating| seating.mind.learn_name(subject, venue));
     }
+
+    /// What somebody holds when the day begins, and whose account it is.
+    fn hold(&mut self, view: &View<'_>) {
+        let body: Holding = view.event.body();
+        let Some(account) = body.participant() else { return };
+        if let Some(owner) = body.owner() {
+            self.people.join(account, owner);
+        }
+        let who = Who { person: self.people.of(account), account };
+        self.ledger.hold(who, body.quantity, view.event.event_at);
+    }
 }
 
 impl Seating {
@@ -292,11 +290,11 @@ impl Seating {
     #[inline]
     fn turn(
         &mut self,
-        desk: &Desk,
+        (desk, people): (&Desk, &People),
         out: &mut Outbox,
         look: impl FnOnce(&mut Box<dyn Mind>, &mut Bench<'_>),
     ) {
-        let mut bench = Bench::new(out, &desk.people, desk.ignored.is_some());
+        let mut bench = Bench::new(out, people, desk.ignored.is_some());
         look(&mut self.mind, &mut bench);
         if let Some(due) = bench.wake {
             self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
@@ -310,6 +308,7 @@ impl Snapshot for Instrument {
 
     fn save(&self, to: &mut Writer) {
         self.name.keep(to);
+        self.people.keep(to);
         self.market.keep(to);
         self.ledger.keep(to);
         to.list(&self.minds, |to, seating| {
@@ -320,6 +319,7 @@ impl Snapshot for Instrument {
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
         self.name = Kept::restore(from)?;
+        self.people = Kept::restore(from)?;
         self.market = Market::restore(from)?;
         self.ledger = Ledger::restore(from)?;
         let mut minds = self.minds.iter_mut();

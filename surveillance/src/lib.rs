@@ -18,7 +18,7 @@ pub mod market;
 mod recent;
 mod window;
 
-pub use desk::{Desk, DeskBounds, People};
+pub use desk::{Desk, DeskBounds};
 pub use engine_observer::idea::{Idea, Invalid, Refused};
 pub use iot::MeanThreshold;
 pub use market::QuoteStuffing;
@@ -116,11 +116,6 @@ impl Plan {
                 None => Err(Refused::Unknown { name: name.to_string(), known: names() }),
             },
         }
-    }
-
-    /// Accounts that are one person.
-    pub fn know(&mut self, people: People) {
-        self.desk.know(people);
     }
 
     /// Gives all of them to a roster.

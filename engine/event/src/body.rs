@@ -537,14 +537,26 @@ pub struct Holding {
     /// What it cost on average, where that is told.
     pub price: MaybePrice,
     participant: u32,
-    reserved: [u32; 3],
+    owner: u32,
+    reserved: [u32; 2],
 }
 
 impl Holding {
     /// What `participant` holds.
     pub fn new(participant: Option<ParticipantId>, quantity: i64) -> Self {
         let participant = ParticipantId::number(participant);
-        Self { quantity, price: MaybePrice::NONE, participant, reserved: [0; 3] }
+        Self { quantity, price: MaybePrice::NONE, participant, owner: 0, reserved: [0; 2] }
+    }
+
+    /// The same for the account of a declared owner. Accounts of one owner are one person.
+    pub fn owned_by(mut self, owner: Option<ParticipantId>) -> Self {
+        self.owner = ParticipantId::number(owner);
+        self
+    }
+
+    /// For whom it is held, where that is declared.
+    pub fn owner(&self) -> Option<ParticipantId> {
+        ParticipantId::new(self.owner)
     }
 
     /// Who holds it.

@@ -14,7 +14,7 @@
 //! | `trade` | `Trade` | `price`, `quantity`; `order_id` is the trade's id; `side` the resting one's |
 //! | `status` | `Status` | the phase's word in `flags`; no subject (or `*`) means the whole venue |
 //! | `news` | `News` | the headline's id in `order_id` |
-//! | `position` | `Position` | `participant`, `quantity` (signed), `price` paid |
+//! | `position` | `Position` | `participant`, `quantity` (signed), `price` paid; `counterparty` is the account's owner |
 //!
 //! The scales of prices and quantities are the same for all subjects, 8 places unless
 //! [`Options`] says otherwise: a text does not tell its venue's scale before its last
@@ -172,7 +172,8 @@ impl Row<'_> {
             Kind::News => Event::new(subject, at, Headline::new(self.order()?.0)),
             Kind::Position => {
                 let quantity = self.quantity.ok_or(Bad::malformed("the quantity is missing"))?;
-                let mut holding = Holding::new(self.participant, quantity);
+                let holding = Holding::new(self.participant, quantity);
+                let mut holding = holding.owned_by(self.counterparty);
                 holding.price = self.price;
                 Event::new(subject, at, holding)
             }
@@ -423,8 +424,8 @@ mod tests {
              12,ACME,BATS,status,,,,,,,,halt\n";
         expect![[r#"
             Status of * at 1 {} Status { phase: 3, code: [0, 0, 0, 0, 0, 0, 0], price: None }
-            Define of ACME at 2 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 8, quantity_scale: 8 }
-            Position of ACME at 2 {} Holding { quantity: -30000000000, price: Some(Price(10150000000)), participant: 1 }
+            Define of ACME at 2 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 8, quantity_scale: 8, venue_tag: [241, 32, 128, 227], tag: [16, 39, 160, 150, 186, 23, 226, 205] }
+            Position of ACME at 2 {} Holding { quantity: -30000000000, price: Some(Price(10150000000)), participant: 1, owner: 0 }
             Add of ACME at 3 {"buy"} Order { id: OrderId(7), price: Some(Price(10125000000)), quantity: Quantity(10000000000), participant: 1, attributes: Attributes(12) }
             Modify of ACME at 4 {"buy"} Order { id: OrderId(7), price: Some(Price(10130000000)), quantity: Quantity(9000000000), participant: 1, attributes: Attributes(0) }
             Reduce of ACME at 5 {} Order { id: OrderId(7), price: None, quantity: Quantity(1000000000), participant: 1, attributes: Attributes(0) }
@@ -433,7 +434,7 @@ mod tests {
             Add of ACME at 8 {"sell"} Order { id: OrderId(8), price: None, quantity: Quantity(500000000), participant: 2, attributes: Attributes(2) }
             Trade of ACME at 9 {"sell", "hidden", "non-printable"} Print { trade_id: 0, price: Some(Price(10130000000)), quantity: Quantity(1200000000), participant: 1, counterparty: 2 }
             News of ACME at 10 {} Headline { headline: 4711 }
-            Define of ACME@BATS at 11 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(1), price_scale: 8, quantity_scale: 8 }
+            Define of ACME@BATS at 11 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(1), price_scale: 8, quantity_scale: 8, venue_tag: [89, 150, 196, 27], tag: [138, 116, 35, 26, 9, 121, 220, 36] }
             Add of ACME@BATS at 11 {"buy"} Order { id: OrderId(7), price: Some(Price(10125000000)), quantity: Quantity(10000000000), participant: 1, attributes: Attributes(0) }
             Status of ACME@BATS at 12 {} Status { phase: 4, code: [0, 0, 0, 0, 0, 0, 0], price: None }
         "#]].assert_eq(&decoded(text).lines());
@@ -444,7 +445,7 @@ mod tests {
         let text = "kind,quantity,price,side,order_id,subject,event_at\nadd,100,1.5,B,1,ACME,5\n";
         let decoded = decode(&mut Tape::new(&Options::default()), text.as_bytes());
         expect![[r#"
-            Define of ACME at 5 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 8, quantity_scale: 8 }
+            Define of ACME at 5 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 8, quantity_scale: 8, venue_tag: [194, 148, 211, 56], tag: [16, 39, 160, 150, 186, 23, 226, 205] }
             Add of ACME at 5 {"buy"} Order { id: OrderId(1), price: Some(Price(150000000)), quantity: Quantity(10000000000), participant: 0, attributes: Attributes(0) }
         "#]].assert_eq(&decoded.lines());
     }
@@ -581,7 +582,7 @@ mod tests {
             }
             Kind::News => Event::new(subject, at, Headline::new(id.0)),
             _ => {
-                let mut holding = Holding::new(one, quantity);
+                let mut holding = Holding::new(one, quantity).owned_by(other);
                 holding.price = limit.into();
                 Event::new(subject, at, holding)
             }

@@ -172,6 +172,7 @@ fn row(event: &Event) -> io::Result<Option<Row>> {
                 quantity: Some(holding.quantity),
                 price: price(holding.price),
                 participant: holding.participant(),
+                counterparty: holding.owner(),
                 ..Row::default()
             }
         }
