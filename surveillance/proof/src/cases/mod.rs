@@ -1,0 +1,14 @@
+//! The cases, one file for each pattern: its positives, and each class of near misses that the catalogue
+//! names.
+//!
+//! At severity 1 the quantities that define a pattern are at least 2.2 times what the catalogue asks for
+//! at the least, so that at 0.5 they are still enough and at 0.25 they are not any more. Sizes are drawn
+//! from what the instrument is like at that moment: its sizes, its displayed depth, its spread and tick.
+
+mod p01_layering;
+mod p06_quote_stuffing;
+
+use crate::scenario::Case;
+
+/// All of them, pattern by pattern.
+pub const ALL: &[&[Case]] = &[p01_layering::CASES, p06_quote_stuffing::CASES];
