@@ -19,6 +19,8 @@
 
 mod base;
 mod pulse;
+#[cfg(test)]
+mod tests;
 
 use crate::accounts::Accounts;
 use engine_book::{BookView, Books, Bounds};

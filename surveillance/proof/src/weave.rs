@@ -343,7 +343,7 @@ impl Weaver {
             (self.settings.overlap || (quiet && alone)) && there && lives
         };
         let free = self.instruments.iter().filter(|(subject, of)| is_free(subject, of));
-        let free: Vec<(SubjectId, u64)> = free.map(|(id, of)| (*id, of.events)).collect();
+        let free: Vec<(SubjectId, u64)> = free.map(|(id, of)| (*id, of.trades.max(1))).collect();
         let all: u64 = free.iter().map(|(_, weight)| weight).sum();
         if all == 0 {
             return None;
