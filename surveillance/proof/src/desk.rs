@@ -125,6 +125,7 @@ impl Desk {
     pub fn is_open(&self) -> bool {
         self.touch().is_some_and(|(bid, ask)| bid < ask)
             && self.floor.borrow().is_continuous(self.subject)
+            && !self.floor.borrow().is_closed(self.subject)
     }
 
     /// How far around the touch orders count as near: 25 basis points, at least 5 ticks.

@@ -19,6 +19,8 @@
 
 mod base;
 mod pulse;
+#[cfg(test)]
+mod tests;
 
 use crate::accounts::Accounts;
 use engine_book::{BookView, Books, Bounds};
@@ -148,11 +150,20 @@ impl Floor {
         self.first
     }
 
-    /// Whether orders trade as they come.
+    /// Whether orders trade as they come. After the close, too: nobody may stand across another then.
     pub fn is_continuous(&self, subject: SubjectId) -> bool {
-        self.combined
-            .book(subject)
-            .is_none_or(|book| !book.phase().may_cross() && book.phase() != Phase::Close)
+        self.combined.book(subject).is_none_or(|book| !book.phase().may_cross())
+    }
+
+    /// Whether the session is over.
+    pub fn is_closed(&self, subject: SubjectId) -> bool {
+        self.combined.book(subject).is_some_and(|book| book.phase() == Phase::Close)
+    }
+
+    /// Takes back all injected orders of a subject.
+    pub fn clear(&mut self, subject: SubjectId) {
+        let resting = self.resting.get(&subject).cloned().unwrap_or_default();
+        resting.into_iter().for_each(|id| self.cancel(id));
     }
 
     /// An injected order comes: it trades against what it meets, and rests if anything is left, unless it
