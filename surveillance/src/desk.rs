@@ -16,6 +16,7 @@
 
 pub(crate) mod bars;
 pub(crate) mod deed;
+pub(crate) mod each;
 pub(crate) mod kept;
 pub(crate) mod ledger;
 pub(crate) mod market;

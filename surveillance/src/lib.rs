@@ -64,7 +64,11 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
 
     /// The desk's patterns, in the order of the catalogue.
     fn all() -> Vec<Self> {
-        vec![Self::of::<market::Layering>(), Self::of::<market::MomentumIgnition>()]
+        vec![
+            Self::of::<market::Layering>(),
+            Self::of::<market::MomentumIgnition>(),
+            Self::of::<market::AdvancingTheBid>(),
+        ]
     }
 }
 
@@ -189,7 +193,11 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told() {
-        check("P99", &[], &expect![[r#"there is no "P99"; there are: P01, P06, P07, mean_threshold"#]]);
+        check(
+            "P99",
+            &[],
+            &expect![[r#"there is no "P99"; there are: P01, P06, P07, P11, mean_threshold"#]],
+        );
         check(
             "P06",
             &[("rate_min", 1)],
