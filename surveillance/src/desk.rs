@@ -5,7 +5,7 @@
 //! | [`deed`] | an event as somebody's doing |
 //! | [`market`], [`bars`], [`sizes`] | what is usual and what is going on in an instrument |
 //! | [`ledger`] | what each person has resting, holds and did |
-//! | [`people`] | which accounts are one person |
+//! | [`people`], [`each`] | which accounts are one person; something about each of them |
 //! | [`pattern`] | what a pattern is, what it is shown, and where it speaks |
 //! | [`suspicion`] | conditions, excuses, strengths and orders of an episode |
 //! | [`tally`] | from episodes to alerts |
@@ -16,6 +16,7 @@
 
 pub(crate) mod bars;
 pub(crate) mod deed;
+pub(crate) mod each;
 pub(crate) mod kept;
 pub(crate) mod ledger;
 pub(crate) mod market;

@@ -4,6 +4,10 @@ mod action;
 mod lives;
 pub mod p01_layering;
 pub mod p06_quote_stuffing;
+pub mod p07_momentum_ignition;
+pub mod p11_advancing_the_bid;
 
 pub use p01_layering::Layering;
 pub use p06_quote_stuffing::QuoteStuffing;
+pub use p07_momentum_ignition::MomentumIgnition;
+pub use p11_advancing_the_bid::AdvancingTheBid;

@@ -70,6 +70,13 @@ pub(crate) struct Repeats {
     pub(crate) score_min: f64,
 }
 
+impl Scene<'_> {
+    /// The middle of the touch just before the event; none if a side was empty, or where there is no event.
+    pub(crate) fn mid_before(&self) -> Option<f64> {
+        self.change?.before().mid2().map(|mid2| mid2 as f64 / 2.0)
+    }
+}
+
 impl<'a> Bench<'a> {
     pub(super) fn new(out: &'a mut Outbox, people: &'a People, is_trial: bool) -> Self {
         Self { out, wake: None, people, is_trial }
