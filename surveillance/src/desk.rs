@@ -9,6 +9,7 @@
 //! | [`pattern`] | what a pattern is, what it is shown, and where it speaks |
 //! | [`suspicion`] | conditions, excuses, strengths and orders of an episode |
 //! | [`tally`] | from episodes to alerts |
+//! | [`remembered`] | a bounded table of what is remembered about somebody |
 //! | [`parameters`](mod@parameters), [`kept`](mod@kept) | parameters and state, each told once |
 //!
 //! An instrument is followed from the first event on that names somebody: what nobody can be named for
@@ -22,6 +23,7 @@ pub(crate) mod market;
 pub mod parameters;
 pub(crate) mod pattern;
 pub mod people;
+pub(crate) mod remembered;
 pub(crate) mod sizes;
 pub(crate) mod suspicion;
 pub(crate) mod tally;

@@ -4,6 +4,8 @@ mod action;
 mod lives;
 pub mod p01_layering;
 pub mod p06_quote_stuffing;
+pub mod p19_wash_trade;
 
 pub use p01_layering::Layering;
 pub use p06_quote_stuffing::QuoteStuffing;
+pub use p19_wash_trade::WashTrade;
