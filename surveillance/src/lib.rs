@@ -64,7 +64,11 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
 
     /// The desk's patterns, in the order of the catalogue.
     fn all() -> Vec<Self> {
-        vec![Self::of::<market::Layering>(), Self::of::<market::WashTrade>()]
+        vec![
+            Self::of::<market::Layering>(),
+            Self::of::<market::WashTrade>(),
+            Self::of::<market::MatchedOrders>(),
+        ]
     }
 }
 
@@ -192,7 +196,7 @@ mod tests {
         check(
             "P99",
             &[],
-            &expect![[r#"there is no "P99"; there are: P01, P06, P19, mean_threshold"#]],
+            &expect![[r#"there is no "P99"; there are: P01, P06, P19, P21, mean_threshold"#]],
         );
         check(
             "P06",

@@ -42,6 +42,11 @@ impl<K: Key, V: Default, const MAX: usize> Remembered<K, V, MAX> {
         value
     }
 
+    /// All that is remembered, in no order.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.of.values_mut().map(|(_, value)| value)
+    }
+
     /// Whether something had to be forgotten.
     pub(crate) fn is_forgetful(&self) -> bool {
         self.forgotten > 0
