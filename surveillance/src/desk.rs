@@ -10,6 +10,7 @@
 //! | [`suspicion`] | conditions, excuses, strengths and orders of an episode |
 //! | [`tally`] | from episodes to alerts |
 //! | [`parameters`](mod@parameters), [`rules`], [`kept`](mod@kept) | parameters and state, each told once; where and when they differ |
+//! | [`remembered`] | a bounded table of what is remembered about somebody |
 //!
 //! An instrument is followed from the first event on that names somebody: what nobody can be named for
 //! costs a look at the event and no more.
@@ -23,6 +24,7 @@ pub(crate) mod market;
 pub mod parameters;
 pub(crate) mod pattern;
 pub(crate) mod people;
+pub(crate) mod remembered;
 pub mod rules;
 pub(crate) mod sizes;
 pub(crate) mod suspicion;

@@ -69,6 +69,9 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
             Self::of::<market::Layering>(),
             Self::of::<market::MomentumIgnition>(),
             Self::of::<market::AdvancingTheBid>(),
+            Self::of::<market::WashTrade>(),
+            Self::of::<market::MatchedOrders>(),
+            Self::of::<market::Painting>(),
         ]
     }
 }
@@ -192,7 +195,7 @@ mod tests {
         check(
             "P99",
             &[],
-            &expect![[r#"there is no "P99"; there are: P01, P06, P07, P11, mean_threshold"#]],
+            &expect![[r#"there is no "P99"; there are: P01, P06, P07, P11, P19, P21, P22, mean_threshold"#]],
         );
         check(
             "P06",

@@ -6,8 +6,14 @@ pub mod p01_layering;
 pub mod p06_quote_stuffing;
 pub mod p07_momentum_ignition;
 pub mod p11_advancing_the_bid;
+pub mod p19_wash_trade;
+pub mod p21_matched_orders;
+pub mod p22_painting;
 
 pub use p01_layering::Layering;
 pub use p06_quote_stuffing::QuoteStuffing;
 pub use p07_momentum_ignition::MomentumIgnition;
 pub use p11_advancing_the_bid::AdvancingTheBid;
+pub use p19_wash_trade::WashTrade;
+pub use p21_matched_orders::MatchedOrders;
+pub use p22_painting::Painting;
