@@ -11,6 +11,7 @@
 //! `window` (sums over the last seconds), `baseline` (what is usual), `recent` (a bounded table).
 #![forbid(unsafe_code)]
 
+mod about;
 mod baseline;
 pub mod desk;
 pub mod iot;
@@ -18,6 +19,7 @@ pub mod market;
 mod recent;
 mod window;
 
+pub use about::{About, about, about_condition};
 pub use desk::{Desk, DeskBounds, People};
 pub use engine_observer::idea::{Idea, Invalid, Refused};
 pub use iot::MeanThreshold;
