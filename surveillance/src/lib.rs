@@ -11,6 +11,7 @@
 //! `window` (sums over the last seconds), `baseline` (what is usual), `recent` (a bounded table).
 #![forbid(unsafe_code)]
 
+mod about;
 mod baseline;
 pub mod desk;
 pub mod iot;
@@ -18,6 +19,7 @@ pub mod market;
 mod recent;
 mod window;
 
+pub use about::{About, about, about_condition};
 pub use desk::{Desk, DeskBounds};
 pub use engine_observer::idea::{Idea, Invalid, Refused};
 pub use iot::MeanThreshold;
@@ -195,7 +197,9 @@ mod tests {
         check(
             "P99",
             &[],
-            &expect![[r#"there is no "P99"; there are: P01, P06, P07, P11, P19, P21, P22, mean_threshold"#]],
+            &expect![[
+                r#"there is no "P99"; there are: P01, P06, P07, P11, P19, P21, P22, mean_threshold"#
+            ]],
         );
         check(
             "P06",

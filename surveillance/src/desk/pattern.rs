@@ -11,7 +11,7 @@ use super::suspicion::Suspicion;
 use super::tally::Tally;
 use engine_observer::book::{BookView, Change};
 use engine_observer::event::{Nanos, Reader, SnapshotError, Writer};
-use engine_observer::evidence::Limit;
+use engine_observer::evidence::{Condition, Limit};
 use engine_observer::{Degraded, Outbox, Parameters, Severity};
 use std::sync::Arc;
 
@@ -120,7 +120,7 @@ impl<'a> Bench<'a> {
         let told = tally.count(suspicion.person, scene.now, repeats.least, repeats.at_once);
         let needed = if repeats.at_once { 1 } else { repeats.least };
         let enough = Limit::AtLeast(f64::from(needed));
-        suspicion.needs("episodes", f64::from(told.episodes), enough);
+        suspicion.needs(Condition::EPISODES, f64::from(told.episodes), enough);
         suspicion.degrade(Degraded::MEMORY.when(told.is_forgetful));
         let mut alert = suspicion.alert;
         if !told.is_due {
