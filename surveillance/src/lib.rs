@@ -81,10 +81,15 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
 /// Any deserializer, where none is needed.
 type Any = serde::de::value::StrDeserializer<'static, serde::de::value::Error>;
 
+/// The desk's patterns by name: those about order books that share a ledger.
+pub fn desk_names() -> Vec<&'static str> {
+    Entry::<Any>::all().into_iter().map(|entry| entry.name).collect()
+}
+
 /// Every pattern by name.
 pub fn names() -> Vec<&'static str> {
-    let desk = Entry::<Any>::all().into_iter().map(|entry| entry.name);
-    let mut names: Vec<_> = desk.chain([QuoteStuffing::NAME]).collect();
+    let mut names = desk_names();
+    names.push(QuoteStuffing::NAME);
     names.sort_unstable();
     names.push(MeanThreshold::NAME);
     names
@@ -108,6 +113,17 @@ impl Plan {
         plan.others.add(QuoteStuffing::default());
         plan.others.add(MeanThreshold::default());
         plan
+    }
+
+    /// One of the desk's patterns takes part as it usually does. Whether there is one of this name.
+    pub fn add_usual(&mut self, name: &str) -> bool {
+        let entry = Entry::<Any>::all().into_iter().find(|entry| entry.name == name);
+        entry.map(|entry| (entry.usual)(&mut self.desk)).is_some()
+    }
+
+    /// The desk takes part even without a pattern: it keeps its ledger and its view of the market.
+    pub fn desk(self) -> Desk {
+        self.desk
     }
 
     /// Adds the pattern of this name, with its parameters as they stand in the configuration. What is not
