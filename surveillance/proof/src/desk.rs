@@ -177,6 +177,13 @@ impl Desk {
         floor.pulse(self.subject).map_or(0, |pulse| pulse.volume_since(from))
     }
 
+    /// How often others have improved a side's best price within the last so many nanoseconds.
+    pub fn improvements(&self, side: Side, lately: u64) -> usize {
+        let floor = self.floor.borrow();
+        let from = Nanos(floor.now.0.saturating_sub(lately));
+        floor.pulse(self.subject).map_or(0, |pulse| pulse.improvements(side, from))
+    }
+
     /// How far the mid typically moves in this time, in price units: by the last ten minutes.
     pub fn sigma(&self, over: u64) -> f64 {
         let floor = self.floor.borrow();

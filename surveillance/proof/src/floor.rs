@@ -388,8 +388,27 @@ impl Floor {
         if let Some(mid2) = self.combined.book(event.subject).and_then(|book| book.mid2()) {
             self.pulses.entry(event.subject).or_default().stand(self.now, mid2);
         }
+        if change.touch_price_changed && matches!(event.kind(), Kind::Add | Kind::Modify) {
+            self.improved(&event, &change);
+        }
         self.out.push(event);
         change.fault.is_some()
+    }
+
+    /// Remembers where the base improves a best price.
+    fn improved(&mut self, event: &Event, change: &engine_book::Change) {
+        let Some((side, _)) = change.level else { return };
+        if event.first_word() >= self.first.0 {
+            return;
+        }
+        let now = self.combined.book(event.subject).and_then(|book| book.touch().of(side));
+        let better = match (now, change.before().of(side)) {
+            (Some(now), Some(before)) => is_better(side, now.price, before.price),
+            _ => false,
+        };
+        if better {
+            self.pulses.entry(event.subject).or_default().improve(self.now, side);
+        }
     }
 
     /// How often each fault occurred in the combined books.

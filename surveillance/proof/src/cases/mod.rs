@@ -11,6 +11,12 @@ mod p03_flip;
 mod p04_no_intention;
 mod p05_collusive_spoofing;
 mod p06_quote_stuffing;
+mod p07_momentum_ignition;
+mod p08_smoking;
+mod p09_ping_orders;
+mod p10_phishing;
+mod p11_advancing_the_bid;
+mod p12_inside_quote_lure;
 
 use crate::scenario::Case;
 
@@ -22,4 +28,10 @@ pub const ALL: &[&[Case]] = &[
     p04_no_intention::CASES,
     p05_collusive_spoofing::CASES,
     p06_quote_stuffing::CASES,
+    p07_momentum_ignition::CASES,
+    p08_smoking::CASES,
+    p09_ping_orders::CASES,
+    p10_phishing::CASES,
+    p11_advancing_the_bid::CASES,
+    p12_inside_quote_lure::CASES,
 ];
