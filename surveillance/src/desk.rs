@@ -9,12 +9,14 @@
 //! | [`pattern`] | what a pattern is, what it is shown, and where it speaks |
 //! | [`suspicion`] | conditions, excuses, strengths and orders of an episode |
 //! | [`tally`] | from episodes to alerts |
+//! | [`shelf`], [`chance`] | bounded tables, and how likely chance alone is |
 //! | [`parameters`](mod@parameters), [`rules`], [`kept`](mod@kept) | parameters and state, each told once; where and when they differ |
 //!
 //! An instrument is followed from the first event on that names somebody: what nobody can be named for
 //! costs a look at the event and no more.
 
 pub(crate) mod bars;
+pub(crate) mod chance;
 pub(crate) mod deed;
 pub(crate) mod kept;
 pub(crate) mod ledger;
@@ -23,6 +25,7 @@ pub mod parameters;
 pub(crate) mod pattern;
 pub(crate) mod people;
 pub mod rules;
+pub(crate) mod shelf;
 pub(crate) mod sizes;
 pub(crate) mod suspicion;
 pub(crate) mod tally;
