@@ -65,7 +65,11 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
 
     /// The desk's patterns, in the order of the catalogue.
     fn all() -> Vec<Self> {
-        vec![Self::of::<market::Layering>(), Self::of::<market::Flip>()]
+        vec![
+            Self::of::<market::Layering>(),
+            Self::of::<market::DynamicLayering>(),
+            Self::of::<market::Flip>(),
+        ]
     }
 }
 
@@ -185,7 +189,11 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told() {
-        check("P99", &[], &expect![[r#"there is no "P99"; there are: P01, P03, P06, mean_threshold"#]]);
+        check(
+            "P99",
+            &[],
+            &expect![[r#"there is no "P99"; there are: P01, P02, P03, P06, mean_threshold"#]],
+        );
         check(
             "P06",
             &[("rate_min", 1)],
