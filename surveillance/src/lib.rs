@@ -69,6 +69,7 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
             Self::of::<market::Layering>(),
             Self::of::<market::DynamicLayering>(),
             Self::of::<market::Flip>(),
+            Self::of::<market::NoIntention>(),
         ]
     }
 }
@@ -192,7 +193,7 @@ mod tests {
         check(
             "P99",
             &[],
-            &expect![[r#"there is no "P99"; there are: P01, P02, P03, P06, mean_threshold"#]],
+            &expect![[r#"there is no "P99"; there are: P01, P02, P03, P04, P06, mean_threshold"#]],
         );
         check(
             "P06",

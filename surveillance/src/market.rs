@@ -5,9 +5,11 @@ mod lives;
 pub mod p01_layering;
 pub mod p02_dynamic_layering;
 pub mod p03_flip;
+pub mod p04_no_intention;
 pub mod p06_quote_stuffing;
 
 pub use p01_layering::Layering;
 pub use p02_dynamic_layering::DynamicLayering;
 pub use p03_flip::Flip;
+pub use p04_no_intention::NoIntention;
 pub use p06_quote_stuffing::QuoteStuffing;

@@ -16,12 +16,11 @@ fn sarao() -> (Story, u64) {
     story.phase(S, Phase::Continuous);
     let falls = 167;
     let best_ask = |at: u64| 4_623 - ((at - begin) * falls / lasts) as i64;
-    let ladder =
-        |side| -> Vec<OrderId> { vec![OrderId(0); if side == Side::Buy { 10 } else { 10 }] };
-    let mut sides = [ladder(Side::Buy), ladder(Side::Sell)];
-    for level in 0..10 {
-        sides[0][level] = story.enter(2 * S, 101, Side::Buy, 4_622 - level as i64, 1_000);
-        sides[1][level] = story.enter(2 * S, 102, Side::Sell, 4_623 + level as i64, 1_000);
+    let mut sides = [[OrderId(0); 10]; 2];
+    for level in 0..10_i64 {
+        let place = level as usize;
+        sides[0][place] = story.enter(2 * S, 101, Side::Buy, 4_622 - level, 1_000);
+        sides[1][place] = story.enter(2 * S, 102, Side::Sell, 4_623 + level, 1_000);
     }
     // Before it begins the market knows how large orders usually are.
     for second in 0..3_600_u64 {
