@@ -69,6 +69,9 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
     fn all() -> Vec<Self> {
         vec![
             Self::of::<market::Layering>(),
+            Self::of::<market::DynamicLayering>(),
+            Self::of::<market::Flip>(),
+            Self::of::<market::NoIntention>(),
             Self::of::<market::MomentumIgnition>(),
             Self::of::<market::AdvancingTheBid>(),
             Self::of::<market::WashTrade>(),
@@ -213,9 +216,7 @@ mod tests {
         check(
             "P99",
             &[],
-            &expect![[
-                r#"there is no "P99"; there are: P01, P06, P07, P11, P19, P21, P22, mean_threshold"#
-            ]],
+            &expect![[r#"there is no "P99"; there are: P01, P02, P03, P04, P06, P07, P11, P19, P21, P22, mean_threshold"#]],
         );
         check(
             "P06",

@@ -238,7 +238,7 @@ impl Market {
     }
 
     /// A second begins, in which the mid stands here.
-    fn begin_second(&mut self, second: u64, mid2: i64) {
+    pub(crate) fn begin_second(&mut self, second: u64, mid2: i64) {
         if let Some(last) = self.mids.back().copied() {
             let passed = ((second - last.second) as f64).min(Self::PAUSE_S);
             let moved = (mid2 - last.before2).abs() as f64 / 2.0 / passed.sqrt();
