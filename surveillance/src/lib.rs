@@ -68,6 +68,7 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
             Self::of::<market::Layering>(),
             Self::of::<market::MomentumIgnition>(),
             Self::of::<market::AdvancingTheBid>(),
+            Self::of::<market::InsideQuoteLure>(),
         ]
     }
 }
@@ -196,7 +197,7 @@ mod tests {
         check(
             "P99",
             &[],
-            &expect![[r#"there is no "P99"; there are: P01, P06, P07, P11, mean_threshold"#]],
+            &expect![[r#"there is no "P99"; there are: P01, P06, P07, P11, P12, mean_threshold"#]],
         );
         check(
             "P06",
