@@ -17,6 +17,7 @@
 //! So all that rests in the combined book is either injected or rests in the base's book as well, and the
 //! combined book crosses only where the base's does.
 
+mod auction;
 mod base;
 mod pulse;
 #[cfg(test)]
@@ -237,6 +238,7 @@ impl Floor {
         let event = Event::new(subject, self.now, Status::new(phase, b""));
         self.base.apply(&event);
         self.inject(event);
+        self.untangle(&event);
     }
 
     /// Whatever the tape can tell and no book keeps: news, a position, a trade reported off the book.

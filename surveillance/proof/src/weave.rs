@@ -8,9 +8,11 @@ use crate::chance::{Chance, blended};
 use crate::desk::Desk;
 use crate::floor::{Counts, Floor};
 use crate::label::{Class, Label};
+use crate::stage::Mood;
 use crate::survey::{Instrument, Survey};
 use engine_event::{
-    Directory, DirectoryFull, Event, FaultCounts, Kind, Nanos, OrderId, ParticipantId, SubjectId,
+    Directory, DirectoryFull, Event, FaultCounts, Kind, Nanos, OrderId, ParticipantId, Price,
+    SubjectId,
 };
 use plan::{Plan, Planned};
 use rustc_hash::FxHashSet;
@@ -115,6 +117,9 @@ pub struct Weaver {
     floor: Rc<RefCell<Floor>>,
     instruments: BTreeMap<SubjectId, Rc<Instrument>>,
     others: BTreeMap<SubjectId, Rc<Vec<ParticipantId>>>,
+    /// What stages are like, and who may be there.
+    like: Rc<Instrument>,
+    everybody: Rc<Vec<ParticipantId>>,
     begins: Nanos,
     plan: Plan,
     active: Vec<Active>,
@@ -161,18 +166,31 @@ impl Weaver {
         };
         let scaled = |at: Nanos| scaled(at, first, settings.density);
         let span = (scaled(first).max(settings.from), scaled(last).min(settings.to));
-        let plan = Plan::new(&settings, span, names)?;
+        let model = survey.subjects.iter().max_by_key(|(_, of)| of.trades);
+        let (model, like) = model.ok_or(WeaveError::NoOrders)?;
+        let like = Rc::new(like.clone());
+        let definition = names.definition(*model).copied().ok_or(WeaveError::NoOrders)?;
+        let plan = Plan::new(&settings, span, definition, names)?;
         let mut instruments = BTreeMap::new();
         let mut others = BTreeMap::new();
+        let mut everybody = accounts.all().to_vec();
         for (subject, mut of) in survey.subjects {
             let who = match accounts.are_given() {
                 true => accounts.all().to_vec(),
                 false => of.participants.clone(),
             };
+            if !accounts.are_given() {
+                everybody.extend(&who);
+            }
             others.insert(subject, Rc::new(who));
             of.span = (scaled(of.span.0), scaled(of.span.1));
             instruments.insert(subject, Rc::new(of));
         }
+        if everybody.is_empty() {
+            everybody.push(named(names, 'A', 1)?);
+        }
+        everybody.sort_unstable();
+        everybody.dedup();
         let due = plan.next().unwrap_or(Nanos::END);
         Ok(Self {
             chance: Chance::new(blended(&[settings.seed, 0xca5e])),
@@ -180,6 +198,8 @@ impl Weaver {
             instruments,
             others,
             begins: first,
+            everybody: Rc::new(everybody),
+            like,
             asked: plan.len(),
             plan,
             active: Vec::new(),
@@ -325,8 +345,17 @@ impl Weaver {
 
     /// Starts the campaign that is next, where there is room for it.
     fn start(&mut self, now: Nanos) {
-        let Some(subject) = self.choose(now) else { return self.plan.postpone(now, LATER) };
+        let stage = self.plan.stage();
+        let Some(subject) = stage.or_else(|| self.choose(now)) else {
+            return self.plan.postpone(now, LATER);
+        };
         let Some(planned) = self.plan.take() else { return };
+        if stage.is_some() {
+            let mut own = (*self.like).clone();
+            own.span = (now, Nanos::END);
+            self.instruments.insert(subject, Rc::new(own));
+            self.others.insert(subject, self.everybody.clone());
+        }
         let culprits = self.culprits(&planned, subject);
         culprits.iter().for_each(|who| {
             self.used.insert((subject, *who));
@@ -339,6 +368,11 @@ impl Weaver {
             planned.severity,
             seed,
         );
+        let price = self.like.on_grid(Price(self.like.price)).0;
+        let desk = match planned.case.stage {
+            Some(_) => desk.on_stage(Rc::new(Mood::new(price as f64))),
+            None => desk,
+        };
         let told = Rc::new(RefCell::new(Told { first_at: now, last_at: now, decided_at: vec![] }));
         let wake = desk.wake();
         let episodes = Chance::new(seed ^ 2).whole(planned.case.episodes());
@@ -350,6 +384,9 @@ impl Weaver {
     /// An instrument that is free, the busier the likelier.
     fn choose(&mut self, now: Nanos) -> Option<SubjectId> {
         let is_free = |subject: &SubjectId, of: &Instrument| {
+            if of.span.1 == Nanos::END {
+                return false;
+            }
             let quiet = self.quiet.get(subject).is_none_or(|until| *until <= now);
             let alone = self.active.iter().all(|active| active.subject != *subject);
             let floor = self.floor.borrow();

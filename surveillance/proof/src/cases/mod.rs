@@ -17,6 +17,11 @@ mod p09_ping_orders;
 mod p10_phishing;
 mod p11_advancing_the_bid;
 mod p12_inside_quote_lure;
+mod p13_excessive_spread;
+mod p14_floor;
+mod p15_marking_the_close;
+mod p16_marking_the_open;
+mod p17_auction_manipulation;
 
 use crate::scenario::Case;
 
@@ -34,4 +39,9 @@ pub const ALL: &[&[Case]] = &[
     p10_phishing::CASES,
     p11_advancing_the_bid::CASES,
     p12_inside_quote_lure::CASES,
+    p13_excessive_spread::CASES,
+    p14_floor::CASES,
+    p15_marking_the_close::CASES,
+    p16_marking_the_open::CASES,
+    p17_auction_manipulation::CASES,
 ];
