@@ -22,6 +22,15 @@ mod p14_floor;
 mod p15_marking_the_close;
 mod p16_marking_the_open;
 mod p17_auction_manipulation;
+mod p18_fixing_window;
+mod p19_wash_trade;
+mod p20_wash_ring;
+mod p21_matched_orders;
+mod p22_painting_the_tape;
+mod p35_dominance_and_reversal;
+mod p36_bypassing_safeguards;
+mod p37_disorderly_algorithm;
+mod p38_unexecuted_order_ratio;
 
 use crate::scenario::Case;
 
@@ -44,4 +53,13 @@ pub const ALL: &[&[Case]] = &[
     p15_marking_the_close::CASES,
     p16_marking_the_open::CASES,
     p17_auction_manipulation::CASES,
+    p18_fixing_window::CASES,
+    p19_wash_trade::CASES,
+    p20_wash_ring::CASES,
+    p21_matched_orders::CASES,
+    p22_painting_the_tape::CASES,
+    p35_dominance_and_reversal::CASES,
+    p36_bypassing_safeguards::CASES,
+    p37_disorderly_algorithm::CASES,
+    p38_unexecuted_order_ratio::CASES,
 ];
