@@ -217,7 +217,9 @@ mod tests {
         check(
             "P99",
             &[],
-            &expect![[r#"there is no "P99"; there are: P01, P02, P03, P04, P06, P07, P11, P12, P19, P21, P22, mean_threshold"#]],
+            &expect![[
+                r#"there is no "P99"; there are: P01, P02, P03, P04, P06, P07, P11, P12, P19, P21, P22, mean_threshold"#
+            ]],
         );
         check(
             "P06",
