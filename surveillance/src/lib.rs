@@ -71,6 +71,7 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
             Self::of::<market::Flip>(),
             Self::of::<market::NoIntention>(),
             Self::of::<market::Collusion>(),
+            Self::of::<market::Phishing>(),
         ]
     }
 }
@@ -194,7 +195,7 @@ mod tests {
         check(
             "P99",
             &[],
-            &expect![[r#"there is no "P99"; there are: P01, P02, P03, P04, P05, P06, mean_threshold"#]],
+            &expect![[r#"there is no "P99"; there are: P01, P02, P03, P04, P05, P06, P10, mean_threshold"#]],
         );
         check(
             "P06",

@@ -132,10 +132,21 @@ struct Pair {
     met: [u64; 2],
     /// How long the cancellations took, in nanoseconds.
     delays: Last<u64, DELAYS_MAX>,
-    parts: Last<(u64, OrderId, (Side, Price, u64, bool)), PARTS_MAX>,
+    parts: Last<Piece, PARTS_MAX>,
     begun: Option<(u64, Nanos)>,
     /// How often they had met when it last was an episode.
     judged: u64,
+}
+
+/// An order or a trade of a pair's.
+#[derive(Clone, Copy)]
+struct Piece {
+    seq: u64,
+    order: OrderId,
+    side: Side,
+    price: Price,
+    quantity: u64,
+    is_fill: bool,
 }
 
 /// A fill whose sequel is awaited.
@@ -153,6 +164,7 @@ kept!(Loud { person, since });
 kept!(Showing { shown_ns, met });
 kept!(Fills { count, last_at });
 kept!(Pair { met, delays, parts, begun, judged });
+kept!(Piece { seq, order, side, price, quantity, is_fill });
 kept!(Meeting { filled, showed, side, at, is_answered });
 
 /// Persons that show much on a side at a time; the one that began first gives way.
@@ -298,11 +310,24 @@ impl Collusion {
             memory.pairs_seen += u64::from(is_new);
             pair.met[deed.side as usize] += 1;
             let price = deed.price.unwrap_or_default();
-            pair.parts.push((deed.seq, deed.order, (deed.side, price, deed.quantity, true)));
+            pair.parts.push(Piece {
+                seq: deed.seq,
+                order: deed.order,
+                side: deed.side,
+                price,
+                quantity: deed.quantity,
+                is_fill: true,
+            });
             let mut first = (deed.seq, deed.at);
             for live in layers().take(PARTS_MAX / 6) {
-                let shown = (other, live.price, live.quantity, false);
-                pair.parts.push((live.entered_seq, live.order, shown));
+                pair.parts.push(Piece {
+                    seq: live.entered_seq,
+                    order: live.order,
+                    side: other,
+                    price: live.price,
+                    quantity: live.quantity,
+                    is_fill: false,
+                });
                 first = first.min((live.entered_seq, live.entered_at));
             }
             pair.begun.get_or_insert(first);
@@ -419,9 +444,10 @@ impl Collusion {
         if let Some((seq, at)) = pair.begun {
             case.begins(seq, at);
         }
-        for (seq, order, (side, price, quantity, is_fill)) in pair.parts.iter() {
-            let part = if *is_fill { Part::Genuine } else { Part::Deceptive };
-            case.part(part, (*seq, *order), (*side, *price, *quantity));
+        for piece in pair.parts.iter() {
+            let part = if piece.is_fill { Part::Genuine } else { Part::Deceptive };
+            let told = (piece.side, piece.price, piece.quantity);
+            case.part(part, (piece.seq, piece.order), told);
         }
         let repeats =
             Repeats { least: self.episodes_min, at_once: false, score_min: self.score_min };

@@ -34,7 +34,7 @@ const MEETINGS: Shape =
 
 fn tell(shape: Shape) -> Story {
     let mut story = Story::quiet();
-    let mut buy = |at: u64, story: &mut Story| {
+    let buy = |at: u64, story: &mut Story| {
         let bid = story.enter(at, TRADER, Side::Buy, Story::BID + 1, 3);
         story.fill(at + 5 * S, bid, Story::BID + 1, 3, RETAIL);
     };
