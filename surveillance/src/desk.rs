@@ -5,12 +5,13 @@
 //! | [`deed`] | an event as somebody's doing |
 //! | [`market`], [`bars`], [`sizes`] | what is usual and what is going on in an instrument |
 //! | [`ledger`] | what each person has resting, holds and did |
-//! | [`people`] | which accounts are one person |
+//! | [`people`], [`each`] | which accounts are one person; something about each of them |
 //! | [`pattern`] | what a pattern is, what it is shown, and where it speaks |
 //! | [`suspicion`] | conditions, excuses, strengths and orders of an episode |
 //! | [`tally`] | from episodes to alerts |
 //! | [`shelf`], [`chance`] | bounded tables, and how likely chance alone is |
 //! | [`parameters`](mod@parameters), [`rules`], [`kept`](mod@kept) | parameters and state, each told once; where and when they differ |
+//! | [`remembered`] | a bounded table of what is remembered about somebody |
 //!
 //! An instrument is followed from the first event on that names somebody: what nobody can be named for
 //! costs a look at the event and no more.
@@ -18,12 +19,14 @@
 pub(crate) mod bars;
 pub(crate) mod chance;
 pub(crate) mod deed;
+pub(crate) mod each;
 pub(crate) mod kept;
 pub(crate) mod ledger;
 pub(crate) mod market;
 pub mod parameters;
 pub(crate) mod pattern;
 pub(crate) mod people;
+pub(crate) mod remembered;
 pub mod rules;
 pub(crate) mod shelf;
 pub(crate) mod sizes;

@@ -11,6 +11,7 @@
 //! `window` (sums over the last seconds), `baseline` (what is usual), `recent` (a bounded table).
 #![forbid(unsafe_code)]
 
+mod about;
 mod baseline;
 pub mod desk;
 pub mod iot;
@@ -18,6 +19,7 @@ pub mod market;
 mod recent;
 mod window;
 
+pub use about::{About, about, about_condition};
 pub use desk::{Desk, DeskBounds};
 pub use engine_observer::idea::{Idea, Invalid, Refused};
 pub use iot::MeanThreshold;
@@ -71,7 +73,13 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
             Self::of::<market::Flip>(),
             Self::of::<market::NoIntention>(),
             Self::of::<market::Collusion>(),
+            Self::of::<market::MomentumIgnition>(),
             Self::of::<market::Phishing>(),
+            Self::of::<market::AdvancingTheBid>(),
+            Self::of::<market::InsideQuoteLure>(),
+            Self::of::<market::WashTrade>(),
+            Self::of::<market::MatchedOrders>(),
+            Self::of::<market::Painting>(),
         ]
     }
 }
@@ -79,10 +87,15 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
 /// Any deserializer, where none is needed.
 type Any = serde::de::value::StrDeserializer<'static, serde::de::value::Error>;
 
+/// The desk's patterns by name: those about order books that share a ledger.
+pub fn desk_names() -> Vec<&'static str> {
+    Entry::<Any>::all().into_iter().map(|entry| entry.name).collect()
+}
+
 /// Every pattern by name.
 pub fn names() -> Vec<&'static str> {
-    let desk = Entry::<Any>::all().into_iter().map(|entry| entry.name);
-    let mut names: Vec<_> = desk.chain([QuoteStuffing::NAME]).collect();
+    let mut names = desk_names();
+    names.push(QuoteStuffing::NAME);
     names.sort_unstable();
     names.push(MeanThreshold::NAME);
     names
@@ -106,6 +119,17 @@ impl Plan {
         plan.others.add(QuoteStuffing::default());
         plan.others.add(MeanThreshold::default());
         plan
+    }
+
+    /// One of the desk's patterns takes part as it usually does. Whether there is one of this name.
+    pub fn add_usual(&mut self, name: &str) -> bool {
+        let entry = Entry::<Any>::all().into_iter().find(|entry| entry.name == name);
+        entry.map(|entry| (entry.usual)(&mut self.desk)).is_some()
+    }
+
+    /// The desk takes part even without a pattern: it keeps its ledger and its view of the market.
+    pub fn desk(self) -> Desk {
+        self.desk
     }
 
     /// Adds the pattern of this name, with its parameters as they stand in the configuration. What is not
@@ -195,7 +219,7 @@ mod tests {
         check(
             "P99",
             &[],
-            &expect![[r#"there is no "P99"; there are: P01, P02, P03, P04, P05, P06, P10, mean_threshold"#]],
+            &expect![[r#"there is no "P99"; there are: P01, P02, P03, P04, P05, P06, P07, P10, P11, P12, P19, P21, P22, mean_threshold"#]],
         );
         check(
             "P06",

@@ -125,6 +125,7 @@ impl Desk {
     pub fn is_open(&self) -> bool {
         self.touch().is_some_and(|(bid, ask)| bid < ask)
             && self.floor.borrow().is_continuous(self.subject)
+            && !self.floor.borrow().is_closed(self.subject)
     }
 
     /// How far around the touch orders count as near: 25 basis points, at least 5 ticks.
@@ -174,6 +175,13 @@ impl Desk {
         let floor = self.floor.borrow();
         let from = Nanos(floor.now.0.saturating_sub(lately));
         floor.pulse(self.subject).map_or(0, |pulse| pulse.volume_since(from))
+    }
+
+    /// How often others have improved a side's best price within the last so many nanoseconds.
+    pub fn improvements(&self, side: Side, lately: u64) -> usize {
+        let floor = self.floor.borrow();
+        let from = Nanos(floor.now.0.saturating_sub(lately));
+        floor.pulse(self.subject).map_or(0, |pulse| pulse.improvements(side, from))
     }
 
     /// How far the mid typically moves in this time, in price units: by the last ten minutes.

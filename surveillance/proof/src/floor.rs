@@ -19,6 +19,8 @@
 
 mod base;
 mod pulse;
+#[cfg(test)]
+mod tests;
 
 use crate::accounts::Accounts;
 use engine_book::{BookView, Books, Bounds};
@@ -148,11 +150,20 @@ impl Floor {
         self.first
     }
 
-    /// Whether orders trade as they come.
+    /// Whether orders trade as they come. After the close, too: nobody may stand across another then.
     pub fn is_continuous(&self, subject: SubjectId) -> bool {
-        self.combined
-            .book(subject)
-            .is_none_or(|book| !book.phase().may_cross() && book.phase() != Phase::Close)
+        self.combined.book(subject).is_none_or(|book| !book.phase().may_cross())
+    }
+
+    /// Whether the session is over.
+    pub fn is_closed(&self, subject: SubjectId) -> bool {
+        self.combined.book(subject).is_some_and(|book| book.phase() == Phase::Close)
+    }
+
+    /// Takes back all injected orders of a subject.
+    pub fn clear(&mut self, subject: SubjectId) {
+        let resting = self.resting.get(&subject).cloned().unwrap_or_default();
+        resting.into_iter().for_each(|id| self.cancel(id));
     }
 
     /// An injected order comes: it trades against what it meets, and rests if anything is left, unless it
@@ -377,8 +388,27 @@ impl Floor {
         if let Some(mid2) = self.combined.book(event.subject).and_then(|book| book.mid2()) {
             self.pulses.entry(event.subject).or_default().stand(self.now, mid2);
         }
+        if change.touch_price_changed && matches!(event.kind(), Kind::Add | Kind::Modify) {
+            self.improved(&event, &change);
+        }
         self.out.push(event);
         change.fault.is_some()
+    }
+
+    /// Remembers where the base improves a best price.
+    fn improved(&mut self, event: &Event, change: &engine_book::Change) {
+        let Some((side, _)) = change.level else { return };
+        if event.first_word() >= self.first.0 {
+            return;
+        }
+        let now = self.combined.book(event.subject).and_then(|book| book.touch().of(side));
+        let better = match (now, change.before().of(side)) {
+            (Some(now), Some(before)) => is_better(side, now.price, before.price),
+            _ => false,
+        };
+        if better {
+            self.pulses.entry(event.subject).or_default().improve(self.now, side);
+        }
     }
 
     /// How often each fault occurred in the combined books.

@@ -205,6 +205,9 @@ impl Weaver {
             floor.now = floor.now.max(at);
             floor.take(event);
         }
+        if event.kind() == Kind::Status {
+            self.close();
+        }
         self.look(event.subject);
         out.append(&mut self.floor.borrow_mut().out);
         Ok(())
@@ -226,6 +229,18 @@ impl Weaver {
             base_faults: floor.base_faults(),
             faults: floor.faults(),
         }
+    }
+
+    /// Where the session is over, campaigns are broken off.
+    fn close(&mut self) {
+        for place in (0..self.active.len()).rev() {
+            let subject = self.active[place].subject;
+            if self.floor.borrow().is_closed(subject) {
+                self.floor.borrow_mut().clear(subject);
+                self.end(place, false);
+            }
+        }
+        self.reckon();
     }
 
     /// The base may not use the numbers of injected orders.
@@ -339,11 +354,12 @@ impl Weaver {
             let alone = self.active.iter().all(|active| active.subject != *subject);
             let floor = self.floor.borrow();
             let there = floor.book(*subject).is_some_and(|book| book.spread().is_some());
+            let there = there && !floor.is_closed(*subject);
             let lives = of.span.0 <= now && now < of.span.1 && of.events >= 50 && of.tick > 0;
             (self.settings.overlap || (quiet && alone)) && there && lives
         };
         let free = self.instruments.iter().filter(|(subject, of)| is_free(subject, of));
-        let free: Vec<(SubjectId, u64)> = free.map(|(id, of)| (*id, of.events)).collect();
+        let free: Vec<(SubjectId, u64)> = free.map(|(id, of)| (*id, of.trades.max(1))).collect();
         let all: u64 = free.iter().map(|(_, weight)| weight).sum();
         if all == 0 {
             return None;

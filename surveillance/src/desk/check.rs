@@ -79,6 +79,18 @@ impl Story {
         story
     }
 
+    /// The quiet market, but that until a minute and a half before the story begins its mid goes up by nine
+    /// half ticks and down again, every other second for a quarter of an hour.
+    pub(crate) fn restless() -> Self {
+        let mut story = Self::quiet();
+        for nth in 0..450 {
+            let at = Self::BEGIN - 990 * S + nth * 2 * S;
+            story.sweep(at, 132, Side::Sell, 9 * Self::LEVEL);
+            story.stand(at + S, Side::Sell, 10);
+        }
+        story
+    }
+
     /// The makers stand at the first levels of a side, where they do not yet.
     pub(crate) fn stand(&mut self, at: u64, side: Side, levels: usize) {
         for level in 0..levels {

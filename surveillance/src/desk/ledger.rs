@@ -521,6 +521,7 @@ mod tests {
             owner: Some(who(owner)),
             aggressor: None,
             attributes: Attributes::NONE,
+            is_cross: false,
         }
     }
 

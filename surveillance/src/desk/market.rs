@@ -290,6 +290,16 @@ impl Market {
         Some(mid2 as f64 / 2.0)
     }
 
+    /// The lowest and the highest middle of the seconds from this moment on, and now.
+    pub(crate) fn range_since(&self, from: Nanos) -> Option<(f64, f64)> {
+        let second = from.0 / SECOND;
+        let first = self.mids.partition_point(|mid| mid.second <= second);
+        let mids = self.mids.range(first..).map(|mid| mid.before2).chain(self.mid2);
+        let (low, high) =
+            mids.fold((i64::MAX, i64::MIN), |(low, high), mid| (low.min(mid), high.max(mid)));
+        (low <= high).then_some((low as f64 / 2.0, high as f64 / 2.0))
+    }
+
     /// How far the middle usually moves within so many seconds: a standard deviation, in price units, and
     /// never less than half a tick.
     pub(crate) fn sigma(&self, seconds: f64) -> f64 {
@@ -417,6 +427,8 @@ mod tests {
         let at = |second| market.mid_at(Nanos::from_secs(second));
         assert_eq!([at(10), at(15), at(20)], [Some(110.0), Some(120.0), Some(120.0)]);
         assert_eq!(at(8), None);
+        let range = |second| market.range_since(Nanos::from_secs(second));
+        assert_eq!([range(10), range(20)], [Some((110.0, 120.0)), Some((120.0, 120.0))]);
     }
 
     #[test]

@@ -10,8 +10,8 @@ use super::rules::{self, Rule, Set, Sets};
 use super::suspicion::Suspicion;
 use super::tally::Tally;
 use engine_observer::book::{BookView, Change};
-use engine_observer::event::{Nanos, Reader, SnapshotError, Writer};
-use engine_observer::evidence::Limit;
+use engine_observer::event::{Nanos, Price, Reader, Side, SnapshotError, Writer};
+use engine_observer::evidence::{Condition, Limit};
 use engine_observer::{Degraded, Outbox, Parameters, Severity};
 use std::sync::Arc;
 
@@ -70,6 +70,30 @@ pub(crate) struct Repeats {
     pub(crate) score_min: f64,
 }
 
+impl Scene<'_> {
+    /// The middle of the touch just before the event; none if a side was empty, or where there is no event.
+    pub(crate) fn mid_before(&self) -> Option<f64> {
+        self.change?.before().mid2().map(|mid2| mid2 as f64 / 2.0)
+    }
+
+    /// The order that entered or changed set a new best price of its side: at which price, and by how much.
+    #[inline]
+    pub(crate) fn improvement(&self) -> Option<(Price, u64)> {
+        let (deed, change) = (self.deed?, self.change?);
+        let is_order = matches!(deed.what, What::Enter | What::Amend);
+        if !is_order || !change.touch_price_changed {
+            return None;
+        }
+        let (price, before) = (deed.price?, change.before().of(deed.side)?.price);
+        let moved = match deed.side {
+            Side::Buy => price.0 - before.0,
+            Side::Sell => before.0 - price.0,
+        };
+        let is_best = self.market.best_of(deed.side) == Some(price);
+        (moved > 0 && is_best).then(|| (price, moved.unsigned_abs()))
+    }
+}
+
 impl<'a> Bench<'a> {
     pub(super) fn new(out: &'a mut Outbox, people: &'a People, is_trial: bool) -> Self {
         Self { out, wake: None, people, is_trial }
@@ -113,7 +137,7 @@ impl<'a> Bench<'a> {
         let told = tally.count(suspicion.person, scene.now, repeats.least, repeats.at_once);
         let needed = if repeats.at_once { 1 } else { repeats.least };
         let enough = Limit::AtLeast(f64::from(needed));
-        suspicion.needs("episodes", f64::from(told.episodes), enough);
+        suspicion.needs(Condition::EPISODES, f64::from(told.episodes), enough);
         suspicion.degrade(Degraded::MEMORY.when(told.is_forgetful));
         let mut alert = suspicion.alert;
         if !told.is_due {

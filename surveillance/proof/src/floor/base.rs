@@ -38,6 +38,7 @@ impl Floor {
             Kind::Status | Kind::News | Kind::Position | Kind::Gap | Kind::Define => {
                 self.base.apply(event);
                 self.keep(*event);
+                self.uncross(event);
             }
             _ => self.counts.untold += 1,
         }
@@ -59,6 +60,35 @@ impl Floor {
                 }
             }
             None => self.counts.dropped += 1,
+        }
+    }
+
+    /// Where orders begin to trade as they come, injected ones that stand across others are taken back: what
+    /// the auction or the halt came to is the base's own.
+    fn uncross(&mut self, event: &Event) {
+        if event.kind() != Kind::Status {
+            return;
+        }
+        let subjects: Vec<SubjectId> = match event.subject {
+            SubjectId::EVERY => self.resting.keys().copied().collect(),
+            one => vec![one],
+        };
+        for subject in subjects {
+            if !self.is_continuous(subject) {
+                continue;
+            }
+            for side in [Side::Buy, Side::Sell] {
+                let across = |floor: &Self| {
+                    let best = floor.book(subject)?.levels(side.opposite()).next()?.price;
+                    let orders = floor.injected(subject, side, |own| {
+                        !is_better(side.opposite(), own.price, best)
+                    });
+                    orders.first().copied()
+                };
+                while let Some(order) = across(self) {
+                    self.withdraw(subject, order.id, side, order.participant);
+                }
+            }
         }
     }
 
