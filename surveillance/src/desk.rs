@@ -9,6 +9,7 @@
 //! | [`pattern`] | what a pattern is, what it is shown, and where it speaks |
 //! | [`suspicion`] | conditions, excuses, strengths and orders of an episode |
 //! | [`tally`] | from episodes to alerts |
+//! | [`chance`] | how likely something is by chance |
 //! | [`remembered`] | a bounded table of what is remembered about somebody |
 //! | [`parameters`](mod@parameters), [`kept`](mod@kept) | parameters and state, each told once |
 //!
@@ -16,6 +17,7 @@
 //! costs a look at the event and no more.
 
 pub(crate) mod bars;
+pub(crate) mod chance;
 pub(crate) mod deed;
 pub(crate) mod kept;
 pub(crate) mod ledger;

@@ -67,6 +67,7 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
         vec![
             Self::of::<market::Layering>(),
             Self::of::<market::WashTrade>(),
+            Self::of::<market::WashRing>(),
             Self::of::<market::MatchedOrders>(),
             Self::of::<market::Painting>(),
         ]
@@ -197,7 +198,7 @@ mod tests {
         check(
             "P99",
             &[],
-            &expect![[r#"there is no "P99"; there are: P01, P06, P19, P21, P22, mean_threshold"#]],
+            &expect![[r#"there is no "P99"; there are: P01, P06, P19, P20, P21, P22, mean_threshold"#]],
         );
         check(
             "P06",

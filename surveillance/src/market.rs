@@ -5,11 +5,13 @@ mod lives;
 pub mod p01_layering;
 pub mod p06_quote_stuffing;
 pub mod p19_wash_trade;
+pub mod p20_wash_ring;
 pub mod p21_matched_orders;
 pub mod p22_painting;
 
 pub use p01_layering::Layering;
 pub use p06_quote_stuffing::QuoteStuffing;
 pub use p19_wash_trade::WashTrade;
+pub use p20_wash_ring::WashRing;
 pub use p21_matched_orders::MatchedOrders;
 pub use p22_painting::Painting;
