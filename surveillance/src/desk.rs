@@ -8,7 +8,7 @@
 //! | [`people`] | which accounts are one person |
 //! | [`pattern`] | what a pattern is, what it is shown, and where it speaks |
 //! | [`suspicion`] | conditions, excuses, strengths and orders of an episode |
-//! | [`tally`] | from episodes to alerts |
+//! | [`tally`], [`notes`] | from episodes to alerts; who had one by which pattern |
 //! | [`chance`] | how likely something is by chance |
 //! | [`remembered`] | a bounded table of what is remembered about somebody |
 //! | [`parameters`](mod@parameters), [`kept`](mod@kept) | parameters and state, each told once |
@@ -22,6 +22,7 @@ pub(crate) mod deed;
 pub(crate) mod kept;
 pub(crate) mod ledger;
 pub(crate) mod market;
+pub(crate) mod notes;
 pub mod parameters;
 pub(crate) mod pattern;
 pub mod people;
@@ -40,6 +41,7 @@ use engine_observer::{Interest, Observer, Outbox, Parameters, View};
 use kept::Kept;
 use ledger::Ledger;
 use market::Market;
+use notes::Notes;
 use pattern::{Bench, Mind, Pattern, Scene, Seat, Seated};
 pub use people::People;
 use std::sync::Arc;
@@ -121,6 +123,7 @@ impl Desk {
 pub struct Instrument {
     market: Market,
     ledger: Ledger,
+    notes: Notes,
     minds: Vec<Seating>,
 }
 
@@ -168,6 +171,7 @@ impl Observer for Desk {
         Instrument {
             market: Market::default(),
             ledger: Ledger::new(self.bounds.persons_max, self.bounds.orders_max),
+            notes: Notes::default(),
             minds: self.seats.iter().map(seating).collect(),
         }
     }
@@ -197,7 +201,7 @@ impl Observer for Desk {
     }
 
     fn on_time(&self, instrument: &mut Instrument, due: Nanos, out: &mut Outbox) {
-        let Instrument { market, ledger, minds } = instrument;
+        let Instrument { market, ledger, notes, minds } = instrument;
         let scene = Scene {
             what: What::Phase,
             deed: None,
@@ -212,7 +216,7 @@ impl Observer for Desk {
         for seating in minds.iter_mut() {
             if seating.due.is_some_and(|own| own <= due) {
                 seating.due = None;
-                seating.turn(self, out, |mind, bench| mind.on_time(&scene, bench));
+                seating.turn(self, notes, out, |mind, bench| mind.on_time(&scene, bench));
             }
         }
         minds.iter().filter_map(|seating| seating.due).for_each(|due| out.wake_at(due));
@@ -249,7 +253,7 @@ impl Desk {
         (what, deed): (What, Option<&Deed>),
         out: &mut Outbox,
     ) {
-        let Instrument { market, ledger, minds } = instrument;
+        let Instrument { market, ledger, notes, minds } = instrument;
         let scene = Scene {
             what,
             deed,
@@ -262,7 +266,7 @@ impl Desk {
             ignored: self.ignored,
         };
         for place in &self.interested[what as usize] {
-            minds[*place].turn(self, out, |mind, bench| mind.see(&scene, bench));
+            minds[*place].turn(self, notes, out, |mind, bench| mind.see(&scene, bench));
         }
     }
 
@@ -280,10 +284,11 @@ impl Seating {
     fn turn(
         &mut self,
         desk: &Desk,
+        notes: &mut Notes,
         out: &mut Outbox,
         look: impl FnOnce(&mut Box<dyn Mind>, &mut Bench<'_>),
     ) {
-        let mut bench = Bench::new(out, &desk.people, desk.ignored.is_some());
+        let mut bench = Bench::new(out, &desk.people, notes, desk.ignored.is_some());
         look(&mut self.mind, &mut bench);
         if let Some(due) = bench.wake {
             self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
@@ -298,6 +303,7 @@ impl Snapshot for Instrument {
     fn save(&self, to: &mut Writer) {
         self.market.keep(to);
         self.ledger.keep(to);
+        self.notes.keep(to);
         to.list(&self.minds, |to, seating| {
             seating.due.keep(to);
             to.versioned(Self::VERSION, |to| seating.mind.keep(to));
@@ -307,6 +313,7 @@ impl Snapshot for Instrument {
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
         self.market = Market::restore(from)?;
         self.ledger = Ledger::restore(from)?;
+        self.notes = Notes::restore(from)?;
         let mut minds = self.minds.iter_mut();
         from.list(|from| {
             let at = from.position();

@@ -70,6 +70,7 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
             Self::of::<market::WashRing>(),
             Self::of::<market::MatchedOrders>(),
             Self::of::<market::Painting>(),
+            Self::of::<market::Dominance>(),
         ]
     }
 }
@@ -198,7 +199,9 @@ mod tests {
         check(
             "P99",
             &[],
-            &expect![[r#"there is no "P99"; there are: P01, P06, P19, P20, P21, P22, mean_threshold"#]],
+            &expect![[
+                r#"there is no "P99"; there are: P01, P06, P19, P20, P21, P22, P35, mean_threshold"#
+            ]],
         );
         check(
             "P06",

@@ -8,6 +8,7 @@ pub mod p19_wash_trade;
 pub mod p20_wash_ring;
 pub mod p21_matched_orders;
 pub mod p22_painting;
+pub mod p35_dominance;
 
 pub use p01_layering::Layering;
 pub use p06_quote_stuffing::QuoteStuffing;
@@ -15,3 +16,4 @@ pub use p19_wash_trade::WashTrade;
 pub use p20_wash_ring::WashRing;
 pub use p21_matched_orders::MatchedOrders;
 pub use p22_painting::Painting;
+pub use p35_dominance::Dominance;
