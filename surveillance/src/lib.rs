@@ -71,6 +71,7 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
             Self::of::<market::MatchedOrders>(),
             Self::of::<market::Painting>(),
             Self::of::<market::Dominance>(),
+            Self::of::<market::Disorderly>(),
         ]
     }
 }
@@ -200,7 +201,7 @@ mod tests {
             "P99",
             &[],
             &expect![[
-                r#"there is no "P99"; there are: P01, P06, P19, P20, P21, P22, P35, mean_threshold"#
+                r#"there is no "P99"; there are: P01, P06, P19, P20, P21, P22, P35, P37, mean_threshold"#
             ]],
         );
         check(

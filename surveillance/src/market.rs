@@ -9,6 +9,7 @@ pub mod p20_wash_ring;
 pub mod p21_matched_orders;
 pub mod p22_painting;
 pub mod p35_dominance;
+pub mod p37_disorderly;
 
 pub use p01_layering::Layering;
 pub use p06_quote_stuffing::QuoteStuffing;
@@ -17,3 +18,4 @@ pub use p20_wash_ring::WashRing;
 pub use p21_matched_orders::MatchedOrders;
 pub use p22_painting::Painting;
 pub use p35_dominance::Dominance;
+pub use p37_disorderly::Disorderly;
