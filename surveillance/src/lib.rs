@@ -72,6 +72,7 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
             Self::of::<market::Painting>(),
             Self::of::<market::Dominance>(),
             Self::of::<market::Disorderly>(),
+            Self::of::<market::OrderRatio>(),
         ]
     }
 }
@@ -200,9 +201,7 @@ mod tests {
         check(
             "P99",
             &[],
-            &expect![[
-                r#"there is no "P99"; there are: P01, P06, P19, P20, P21, P22, P35, P37, mean_threshold"#
-            ]],
+            &expect![[r#"there is no "P99"; there are: P01, P06, P19, P20, P21, P22, P35, P37, P38, mean_threshold"#]],
         );
         check(
             "P06",

@@ -10,6 +10,7 @@ pub mod p21_matched_orders;
 pub mod p22_painting;
 pub mod p35_dominance;
 pub mod p37_disorderly;
+pub mod p38_order_ratio;
 
 pub use p01_layering::Layering;
 pub use p06_quote_stuffing::QuoteStuffing;
@@ -19,3 +20,4 @@ pub use p21_matched_orders::MatchedOrders;
 pub use p22_painting::Painting;
 pub use p35_dominance::Dominance;
 pub use p37_disorderly::Disorderly;
+pub use p38_order_ratio::OrderRatio;
