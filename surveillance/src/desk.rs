@@ -31,7 +31,7 @@ pub(crate) mod tally;
 pub(crate) mod check;
 
 use deed::{Deed, What, Who};
-use engine_observer::event::body::{Holding, Status};
+use engine_observer::event::body::{Holding, Indication, Status};
 use engine_observer::event::{Fault, Kind, Nanos, Reader, Snapshot, SnapshotError, Writer};
 use engine_observer::{Interest, Observer, Outbox, Parameters, View};
 use kept::Kept;
@@ -144,6 +144,7 @@ impl Observer for Desk {
             Kind::Execute,
             Kind::Trade,
             Kind::Status,
+            Kind::Auction,
             Kind::News,
             Kind::Position,
             Kind::Gap,
@@ -180,6 +181,7 @@ impl Observer for Desk {
             }
             Kind::Clear => return instrument.ledger.clear(),
             Kind::Position => return self.hold(instrument, view),
+            Kind::Auction => return instrument.market.indicate(event.body::<Indication>(), at),
             Kind::Status => {
                 instrument.market.enter(event.body::<Status>().phase(), at);
                 What::Phase

@@ -69,6 +69,7 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
             Self::of::<market::MomentumIgnition>(),
             Self::of::<market::AdvancingTheBid>(),
             Self::of::<market::InsideQuoteLure>(),
+            Self::of::<market::MarkingTheClose>(),
         ]
     }
 }
@@ -197,7 +198,9 @@ mod tests {
         check(
             "P99",
             &[],
-            &expect![[r#"there is no "P99"; there are: P01, P06, P07, P11, P12, mean_threshold"#]],
+            &expect![[
+                r#"there is no "P99"; there are: P01, P06, P07, P11, P12, P15, mean_threshold"#
+            ]],
         );
         check(
             "P06",

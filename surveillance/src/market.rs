@@ -2,14 +2,17 @@
 
 mod action;
 mod lives;
+mod marking;
 pub mod p01_layering;
 pub mod p06_quote_stuffing;
 pub mod p07_momentum_ignition;
 pub mod p11_advancing_the_bid;
 pub mod p12_inside_quote_lure;
+pub mod p15_marking_the_close;
 
 pub use p01_layering::Layering;
 pub use p06_quote_stuffing::QuoteStuffing;
 pub use p07_momentum_ignition::MomentumIgnition;
 pub use p11_advancing_the_bid::AdvancingTheBid;
 pub use p12_inside_quote_lure::InsideQuoteLure;
+pub use p15_marking_the_close::MarkingTheClose;
