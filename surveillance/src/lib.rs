@@ -70,6 +70,7 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
             Self::of::<market::AdvancingTheBid>(),
             Self::of::<market::InsideQuoteLure>(),
             Self::of::<market::MarkingTheClose>(),
+            Self::of::<market::MarkingTheOpen>(),
         ]
     }
 }
@@ -199,7 +200,7 @@ mod tests {
             "P99",
             &[],
             &expect![[
-                r#"there is no "P99"; there are: P01, P06, P07, P11, P12, P15, mean_threshold"#
+                r#"there is no "P99"; there are: P01, P06, P07, P11, P12, P15, P16, mean_threshold"#
             ]],
         );
         check(

@@ -9,6 +9,7 @@ pub mod p07_momentum_ignition;
 pub mod p11_advancing_the_bid;
 pub mod p12_inside_quote_lure;
 pub mod p15_marking_the_close;
+pub mod p16_marking_the_open;
 
 pub use p01_layering::Layering;
 pub use p06_quote_stuffing::QuoteStuffing;
@@ -16,3 +17,4 @@ pub use p07_momentum_ignition::MomentumIgnition;
 pub use p11_advancing_the_bid::AdvancingTheBid;
 pub use p12_inside_quote_lure::InsideQuoteLure;
 pub use p15_marking_the_close::MarkingTheClose;
+pub use p16_marking_the_open::MarkingTheOpen;
