@@ -10,6 +10,7 @@ pub mod p11_advancing_the_bid;
 pub mod p12_inside_quote_lure;
 pub mod p15_marking_the_close;
 pub mod p16_marking_the_open;
+pub mod p17_auction_price;
 
 pub use p01_layering::Layering;
 pub use p06_quote_stuffing::QuoteStuffing;
@@ -18,3 +19,4 @@ pub use p11_advancing_the_bid::AdvancingTheBid;
 pub use p12_inside_quote_lure::InsideQuoteLure;
 pub use p15_marking_the_close::MarkingTheClose;
 pub use p16_marking_the_open::MarkingTheOpen;
+pub use p17_auction_price::AuctionPrice;

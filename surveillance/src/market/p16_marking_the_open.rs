@@ -26,7 +26,8 @@
 //!
 //! **Known false positives.** Client orders for the open; trading that goes on after an auction within the
 //! day opens too. **Known misses.** That the position is sold again is not waited for; a move of the whole
-//! market is not taken off; what happens in the opening auction itself.
+//! market is not taken off; what happens in the opening auction itself
+//! ([P17](super::p17_auction_price)).
 
 #[cfg(test)]
 mod tests;
