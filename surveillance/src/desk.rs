@@ -38,10 +38,12 @@ pub(crate) mod tally;
 pub(crate) mod check;
 
 use deed::{Deed, What, Who};
+use engine_observer::event::body::{Holding, Indication, Status};
 use engine_observer::event::body::{Holding, Status};
 use engine_observer::event::{
     Definition, Fault, Kind, Nanos, Reader, Snapshot, SnapshotError, Writer,
 };
+use engine_observer::event::{Fault, Kind, Nanos, Reader, Snapshot, SnapshotError, Writer};
 use engine_observer::{Interest, Observer, Outbox, Parameters, View};
 use kept::Kept;
 use ledger::Ledger;
@@ -152,6 +154,7 @@ impl Observer for Desk {
             Kind::Execute,
             Kind::Trade,
             Kind::Status,
+            Kind::Auction,
             Kind::News,
             Kind::Position,
             Kind::Gap,
@@ -191,6 +194,8 @@ impl Observer for Desk {
             }
             Kind::Clear => return instrument.ledger.clear(),
             Kind::Position => return instrument.hold(view),
+            Kind::Position => return self.hold(instrument, view),
+            Kind::Auction => return instrument.market.indicate(event.body::<Indication>(), at),
             Kind::Status => {
                 instrument.market.enter(event.body::<Status>().phase(), at);
                 What::Phase

@@ -77,6 +77,10 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
             Self::of::<market::Phishing>(),
             Self::of::<market::AdvancingTheBid>(),
             Self::of::<market::InsideQuoteLure>(),
+            Self::of::<market::FloorOrCeiling>(),
+            Self::of::<market::MarkingTheClose>(),
+            Self::of::<market::MarkingTheOpen>(),
+            Self::of::<market::AuctionPrice>(),
             Self::of::<market::WashTrade>(),
             Self::of::<market::WashRing>(),
             Self::of::<market::MatchedOrders>(),
@@ -223,7 +227,9 @@ mod tests {
         check(
             "P99",
             &[],
-            &expect![[r#"there is no "P99"; there are: P01, P02, P03, P04, P05, P06, P07, P10, P11, P12, P19, P20, P21, P22, P35, P37, P38, mean_threshold"#]],
+            &expect![[
+                r#"there is no "P99"; there are: P01, P02, P03, P04, P05, P06, P07, P10, P11, P12, P19, P20, P21, P22, P35, P37, P38, mean_threshold"#
+            ]],
         );
         check(
             "P06",

@@ -6,7 +6,7 @@ use super::kept::kept;
 use super::sizes::{Quantiles, Sizes};
 use engine_observer::View;
 use engine_observer::book::BookView;
-use engine_observer::event::body::Phase;
+use engine_observer::event::body::{Indication, Phase};
 use engine_observer::event::{Nanos, Price, Side};
 use std::collections::VecDeque;
 use std::ops::Sub;
@@ -34,6 +34,8 @@ pub(crate) struct Market {
     pub(crate) gap_at: Option<Nanos>,
     /// When there last was a headline.
     pub(crate) news_at: Option<Nanos>,
+    /// What the venue last told about its next auction.
+    pub(crate) indicated: Option<Indicated>,
     flow: Bars<Flow>,
     mids: VecDeque<Mid>,
     /// Mean absolute move of the mid over a second, in price units.
@@ -47,6 +49,18 @@ pub(crate) struct Market {
     events_per_s: f64,
     begun_at: Option<Nanos>,
 }
+
+/// What the venue told about an auction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Indicated {
+    pub(crate) at: Nanos,
+    /// At which it would clear.
+    pub(crate) price: Option<Price>,
+    /// Left over: positive to buy, negative to sell.
+    pub(crate) imbalance: i64,
+}
+
+kept!(Indicated { at, price, imbalance });
 
 /// What everybody does, counted on.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -82,6 +96,7 @@ kept!(Market {
     is_stale,
     gap_at,
     news_at,
+    indicated,
     flow,
     mids,
     move_1s,
@@ -149,6 +164,7 @@ impl Default for Market {
             is_stale: false,
             gap_at: None,
             news_at: None,
+            indicated: None,
             flow: Bars::default(),
             mids: VecDeque::new(),
             move_1s: 0.0,
@@ -255,6 +271,12 @@ impl Market {
             self.mids.pop_front();
         }
         self.mids.push_back(Mid { second, before2: mid2 });
+    }
+
+    /// The venue tells what an auction would do now.
+    pub(crate) fn indicate(&mut self, told: Indication, at: Nanos) {
+        let (price, imbalance) = (told.indicative.get(), told.imbalance);
+        self.indicated = Some(Indicated { at, price, imbalance });
     }
 
     /// Another phase begins.
