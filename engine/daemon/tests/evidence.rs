@@ -8,7 +8,7 @@ use engine_journal::{
     recover, side,
 };
 use expect_test::{Expect, expect};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt::Write;
 use tapewatch::{Folder, json_lines};
 
@@ -434,4 +434,38 @@ fn a_case_file_can_be_checked_against_the_sealed_journal() {
     assert!(report.starts_with(&format!("# Case {id}: P01 in ACME\n")) && report.contains(&shown));
     let wrong = folder.run(&format!("alerts export {id} j --out case.pdf"));
     assert!(wrong.failed(2).contains("is neither .json nor .md"));
+}
+
+/// Alerts of several instruments, each found again from the checkpoint before it, with its book on the way.
+#[test]
+fn any_alert_of_a_day_is_found_again_from_the_checkpoint_before_it() {
+    let folder = Folder::new();
+    folder.generate("tape", "--messages 40000 --subjects 4 --seed 21 --bursts 6", "tape.csv");
+    let config = "[[feed]]\npath = \"tape.csv\"\nspeed = \"max\"\n[surveillance.P01]\n[surveillance.P06]\n\
+                  [journal]\nfolder = \"j\"\ncheckpoint_events = 10000\n";
+    folder.write("c.toml", config);
+    folder.run("run --config c.toml").succeeded();
+    let checkpoints = folder.path("j/checkpoints").read_dir().unwrap().count();
+    assert!(checkpoints > 1, "{checkpoints} checkpoints");
+    let listed = json_lines(folder.run("alerts list j --json").succeeded().stdout.as_bytes());
+    assert!(listed.len() > 3 && listed.iter().any(|alert| alert["pattern"] == "P06"));
+    let mut from_checkpoints = 0;
+    for alert in &listed {
+        let id = alert["id"].as_str().unwrap();
+        let again = folder.run(&format!("alerts replay {id} j --json")).succeeded().json();
+        assert_eq!(again["same"], true, "{again}");
+        from_checkpoints += usize::from(again["after"].as_u64().unwrap() > 0);
+        let shown = folder.run(&format!("alerts show {id} j --json")).succeeded().json();
+        let (first, subject) = (&shown["books"][0], alert["subject"].as_str().unwrap());
+        let after = first["after_seq"].as_u64().unwrap();
+        let line = format!("book j --symbol {subject} --at-seq {after} --levels 8 --json");
+        let book = folder.run(&line).succeeded().json();
+        for side in ["bids", "asks"] {
+            let told = first[side].as_array().unwrap().iter();
+            let told: Vec<_> =
+                told.map(|of| json!([of["price"], of["quantity"], of["orders"]])).collect();
+            assert_eq!(Value::Array(told), book[side], "{side} of {subject} after {after}");
+        }
+    }
+    assert!(from_checkpoints > 0);
 }

@@ -8,7 +8,7 @@ use super::told::{Found, Told};
 use crate::cli::AlertsFrom;
 use crate::failure::Failure;
 use anyhow::anyhow;
-use engine_book::{Books, Bounds};
+use engine_book::{BookView, Books, Bounds};
 use engine_event::body::Replacement;
 use engine_event::{Directory, Event, Kind, OrderId, ParticipantId, Quantity, Side, SubjectId};
 use serde_json::{Value, json};
@@ -129,30 +129,30 @@ impl<'a> Origin<'a> {
     /// Shows the books after each of these events, which are in their order.
     fn film(
         &self,
+        subject: &str,
         seqs: &[u64],
-        mut show: impl FnMut(usize, &Books, &Directory),
+        mut show: impl FnMut(usize, Option<BookView<'_>>, &Directory),
     ) -> Result<Directory, Failure> {
         match self {
             Origin::Journal(journal) => {
-                let mut rerun = Rerun::for_books(journal, seqs.first().map_or(1, |seq| seq + 1))?;
-                for (place, seq) in seqs.iter().enumerate() {
-                    rerun.to(*seq)?;
-                    let names = rerun.names();
-                    show(place, rerun.books(), &names);
-                }
-                Ok(rerun.names())
+                let before = seqs.first().map_or(1, |seq| seq + 1);
+                let last = seqs.last().copied().unwrap_or(0);
+                let mut rerun = Rerun::for_book(journal, subject, (before, last))?;
+                rerun.film(seqs, show)?;
+                Ok(rerun.into_names())
             }
             Origin::Files(from) => {
                 let mut reel = Reel::of_files(&from.files, &from.input)?;
                 let (mut books, mut shown) = (Books::new(Bounds::default()), 0);
                 while seqs.get(shown) == Some(&0) {
-                    show(shown, &books, &reel.names);
+                    show(shown, None, &reel.names);
                     shown += 1;
                 }
                 reel.run(|event, names| {
                     books.apply(event);
                     while seqs.get(shown) == Some(&event.seq) {
-                        show(shown, &books, names);
+                        let own = names.find(subject);
+                        show(shown, own.and_then(|own| books.book(own)), names);
                         shown += 1;
                     }
                     shown < seqs.len()
@@ -179,8 +179,7 @@ impl Case {
         let mut seqs = moments.map(|(_, seq)| seq);
         seqs.sort_unstable();
         let (mut pictures, mut stood) = (Vec::new(), Vec::new());
-        let names = origin.film(&seqs, |place, books, names| {
-            let book = names.find(&alert.subject).and_then(|subject| books.book(subject));
+        let names = origin.film(&alert.subject, &seqs, |place, book, names| {
             if place == 0 {
                 let orders = alert.orders.iter().map(|order| OrderId(order.order));
                 stood = orders.filter_map(|order| book?.order(order).copied()).collect();

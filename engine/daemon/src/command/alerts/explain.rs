@@ -2,7 +2,7 @@
 //!
 //! The patterns are asked while the events pass again: what they considered and did not raise says which of
 //! its conditions failed. Being asked may keep a pattern busy with what it would pass over for speed, so
-//! whether there was an alert is told by a second panel that nobody asks.
+//! whether there was an alert is told by observers that nobody asks.
 
 use super::doings::{Doings, Orders};
 use super::recorded::Recorded;
@@ -14,11 +14,11 @@ use crate::failure::Failure;
 use crate::output::{Moment, Thousands, print};
 use crate::wiring;
 use anyhow::anyhow;
-use engine_book::Bounds;
-use engine_event::{Directory, Event, Nanos, ParticipantId, Reader, SubjectId, Writer};
+use engine_assembly::{Alone, Spec};
+use engine_event::{Directory, Event, Nanos, ParticipantId, SubjectId};
 use engine_journal::is_journal;
 use engine_observer::evidence::{Condition, Limit};
-use engine_observer::{Alert, Found, Outbox, Panel, Question, Roster, Scope};
+use engine_observer::{Alert, Found, Question, Roster};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -34,14 +34,14 @@ pub(super) fn run(arguments: &AlertsExplain) -> Result<(), Failure> {
         (None, None) => wiring::usual_config(),
     };
     let mut reel = Reel::of_files(files, input)?;
-    let mut inquiry =
-        Inquiry::new(&config.roster, config.bounds, (subject, participant), (from, to));
+    let spec = Spec { bounds: config.bounds, ..config.machine.spec };
+    let mut inquiry = Inquiry::new(&config.roster, spec, (subject, participant), (from, to));
     reel.run(|event, names| inquiry.take(event, names))?;
     let missing = |what: &str, name: &str| {
         let until = Moment(to);
         Failure::data(anyhow!("there is no {what} {name} up to {until}"))
     };
-    let Some(subject) = inquiry.subject else { return Err(missing("subject", subject)) };
+    let Some(subject) = inquiry.plain.subject() else { return Err(missing("subject", subject)) };
     if inquiry.who.is_none() {
         return Err(missing("participant", participant));
     }
@@ -58,13 +58,12 @@ pub(super) fn run(arguments: &AlertsExplain) -> Result<(), Failure> {
 struct Inquiry<'a> {
     names: (&'a str, &'a str),
     window: (Nanos, Nanos),
-    subject: Option<SubjectId>,
     who: Option<ParticipantId>,
-    plain: (Panel, Outbox),
+    plain: Alone,
     /// From the beginning of the window on.
-    asked: Option<(Panel, Outbox)>,
+    asked: Option<Alone>,
     roster: &'a Roster,
-    bounds: Bounds,
+    spec: Spec,
     orders: Orders,
     doings: Doings,
     /// Alerts about the person that were raised in the window.
@@ -88,19 +87,18 @@ struct Nearest {
 impl<'a> Inquiry<'a> {
     fn new(
         roster: &'a Roster,
-        bounds: Bounds,
+        spec: Spec,
         names: (&'a str, &'a str),
         window: (Nanos, Nanos),
     ) -> Self {
         Self {
             names,
             window,
-            subject: None,
             who: None,
-            plain: (Panel::new(roster, Scope::Subject, bounds), Outbox::new()),
+            plain: Alone::new(roster, spec, names.0),
             asked: None,
             roster,
-            bounds,
+            spec,
             orders: Orders::default(),
             doings: Doings::default(),
             alerts: Vec::new(),
@@ -110,30 +108,26 @@ impl<'a> Inquiry<'a> {
 
     /// Takes an event; whether there is more to see.
     fn take(&mut self, event: &Event, names: &Directory) -> bool {
-        self.subject = self.subject.or_else(|| names.find(self.names.0));
         self.who = self.who.or_else(|| names.participants.find(self.names.1));
         let (from, to) = self.window;
         let is_over = event.event_at > to;
         if self.asked.is_none() && event.event_at >= from {
-            self.ask();
+            let twin = self.plain.twin(self.roster, self.spec);
+            self.asked = Some(twin.expect("what was just saved can be loaded"));
         }
-        if let (Some((_, out)), Some(subject), Some(who)) =
-            (&mut self.asked, self.subject, self.who)
+        if let (Some(asked), Some(who)) = (&mut self.asked, self.who)
+            && let Some(subject) = asked.subject().or_else(|| names.find(self.names.0))
         {
-            out.ask(Question { subject, participant: Some(who), from, to });
+            asked.ask(Question { subject, participant: Some(who), from, to });
         }
-        let is_own = event.subject == SubjectId::EVERY || self.subject == Some(event.subject);
-        for (panel, out) in std::iter::once(&mut self.plain).chain(&mut self.asked) {
-            if is_own && !is_over {
-                panel.observe(event, out);
-            } else {
-                // Only time passes.
-                panel.pass(event, out);
+        for alone in std::iter::once(&mut self.plain).chain(&mut self.asked) {
+            match is_over {
+                true => alone.pass(event),
+                false => alone.take(event, names),
             }
         }
-        if is_own
-            && !is_over
-            && let Some(deed) = self.orders.take(event)
+        let is_own = self.plain.subject() == Some(event.subject) && !is_over;
+        if let Some(deed) = Some(event).filter(|_| is_own).and_then(|event| self.orders.take(event))
             && event.event_at >= from
         {
             self.doings.count(&deed, self.who.as_slice());
@@ -142,34 +136,21 @@ impl<'a> Inquiry<'a> {
         !is_over
     }
 
-    /// A second panel goes on from here, which is asked.
-    fn ask(&mut self) {
-        let mut saved = Writer::new();
-        self.plain.0.save(&mut saved);
-        let mut panel = Panel::new(self.roster, Scope::Subject, self.bounds);
-        let loaded = panel.load(&mut Reader::new(&saved.into_bytes()), |_| true);
-        loaded.expect("what was just saved can be loaded");
-        self.asked = Some((panel, Outbox::new()));
-    }
-
     fn collect(&mut self) {
-        let (findings, alerts) = self.plain.1.contents();
+        let (findings, alerts) = self.plain.found();
         let raised = findings.iter().filter(|finding| finding.found == Found::Alert).zip(alerts);
         for (finding, alert) in raised {
             let is_own = alert.participants.iter().any(|one| Some(*one) == self.who);
             let (from, to) = self.window;
-            if is_own
-                && self.subject == Some(finding.place.subject)
-                && (from..=to).contains(&finding.at)
-            {
+            if is_own && (from..=to).contains(&finding.at) {
                 let (id, seq, at) = (alert.id(&finding.place), finding.place.seq, finding.at);
                 self.alerts.push(Raised { id, seq, at, alert: *alert });
             }
         }
-        self.plain.1.clear();
-        let Some((_, out)) = &mut self.asked else { return };
-        out.clear();
-        for alert in out.take_considered() {
+        self.plain.clear();
+        let Some(asked) = &mut self.asked else { return };
+        asked.clear();
+        for alert in asked.take_considered() {
             match self.considered.get_mut(alert.pattern) {
                 None => _ = self.considered.insert(alert.pattern, Nearest { times: 1, alert }),
                 Some(nearest) => {

@@ -38,6 +38,11 @@ impl Reel {
         Ok(Self::new(vec![Input::Journal(Box::new(feed))]))
     }
 
+    /// The same behind a state that knows these names.
+    pub(super) fn knowing(self, names: Directory) -> Self {
+        Self { names, ..self }
+    }
+
     fn new(feeds: Vec<Input>) -> Self {
         Self { feed: Merged::new(feeds), names: Directory::new(u32::MAX), seq: 0 }
     }

@@ -16,9 +16,9 @@ pub(super) fn run(arguments: &AlertsReplay) -> Result<(), Failure> {
     let begun = Instant::now();
     let (id, seq, first) = (&found.alert.id, found.alert.seq, found.alert.first_seq);
     let recorded = Recorded::of(journal, seq)?;
-    let mut rerun = Rerun::of(journal, &recorded, (first.min(seq), seq))?;
-    rerun.to(seq)?;
-    let again = rerun.caught();
+    let before = first.clamp(1, seq);
+    let mut rerun = Rerun::of(journal, &recorded, &found.alert.subject, (before, seq))?;
+    let again = rerun.alerts_of(seq)?;
     let difference = difference(&found.text, &again, id);
     let (after, bytes, seconds) = (rerun.after, found.text.len(), begun.elapsed().as_secs_f64());
     let events = Thousands(seq - after);

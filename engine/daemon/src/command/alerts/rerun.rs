@@ -1,136 +1,127 @@
-//! The pipeline that found an alert, again: from the newest checkpoint before, on one thread, event by event.
+//! A journal's events again for one subject: from the newest checkpoint before, and its observers with them.
 
 use super::recorded::Recorded;
+use super::reel::Reel;
 use crate::failure::Failure;
 use crate::findings;
 use crate::journaling::{Journaling, State};
 use anyhow::anyhow;
-use engine_assembly::{Assembly, Outlet, Roll, Spec};
-use engine_book::Books;
+use engine_assembly::{Alone, Spec};
+use engine_book::BookView;
 use engine_event::Directory;
-use engine_journal::{JournalFeed, Reach, RealDisk};
-use engine_observer::{Alert, Finding, Roster};
-use std::io;
+use engine_observer::{Found, Roster};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 
-/// A pipeline behind a journal, as far as it was asked to go.
+/// One subject of the pipeline that wrote a journal, as far as it was asked to go.
 pub(super) struct Rerun {
-    assembly: Assembly<JournalFeed<RealDisk>>,
-    caught: Caught,
+    alone: Alone,
+    reel: Reel,
     /// The last event of the state that it began with.
     pub(super) after: u64,
 }
 
-/// Texts of alerts.
-type Caught = Arc<Mutex<Vec<String>>>;
-
-/// Keeps the texts of alerts that were raised with one event.
-struct Catch {
-    seq: u64,
-    to: Caught,
-}
-
-impl Outlet for Catch {
-    fn take(
-        &mut self,
-        finding: &Finding,
-        alert: Option<&Alert>,
-        roll: &mut Roll,
-    ) -> io::Result<()> {
-        if alert.is_some() && finding.place.seq == self.seq {
-            let mut text = Vec::new();
-            findings::write(&mut text, finding, alert, roll)?;
-            let mut caught = self.to.lock().unwrap_or_else(PoisonError::into_inner);
-            caught.push(String::from_utf8_lossy(&text).into_owned());
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn wants_signals(&self) -> bool {
-        false
-    }
-}
-
 impl Rerun {
-    /// With the recorded observers, from a checkpoint before this event if there is one; what is raised with
-    /// the event `seq` is kept.
+    /// With the recorded observers, from a checkpoint before this event if there is one.
     pub(super) fn of(
         journal: &Path,
         recorded: &Recorded,
-        (before, seq): (u64, u64),
+        subject: &str,
+        (before, to): (u64, u64),
     ) -> Result<Self, Failure> {
         let config = recorded.config()?;
-        let spec = Spec { shards: 1, bounds: config.bounds, ..config.machine.spec };
+        let spec = Spec { bounds: config.bounds, ..config.machine.spec };
         let state = Journaling::state_before(journal, (&config.roster, spec), before)?;
-        Self::begin(journal, (&config.roster, spec), state, seq)
+        Self::begin(journal, (&config.roster, spec), state, subject, to)
     }
 
-    /// For the books alone: the same from a checkpoint, else without observers from the beginning.
-    pub(super) fn for_books(journal: &Path, before: u64) -> Result<Self, Failure> {
+    /// For the book alone: the same from a checkpoint, else without observers from the beginning.
+    pub(super) fn for_book(
+        journal: &Path,
+        subject: &str,
+        (before, to): (u64, u64),
+    ) -> Result<Self, Failure> {
         let config = Recorded::of(journal, before).and_then(|recorded| recorded.config());
         if let Ok(config) = config {
-            let spec = Spec { shards: 1, bounds: config.bounds, ..config.machine.spec };
+            let spec = Spec { bounds: config.bounds, ..config.machine.spec };
             let state = Journaling::state_before(journal, (&config.roster, spec), before)?;
             if state.is_some() {
-                return Self::begin(journal, (&config.roster, spec), state, 0);
+                return Self::begin(journal, (&config.roster, spec), state, subject, to);
             }
         }
-        Self::begin(journal, (&Roster::new(), Spec::default()), None, 0)
+        Self::begin(journal, (&Roster::new(), Spec::default()), None, subject, to)
     }
 
     fn begin(
         journal: &Path,
         (roster, spec): (&Roster, Spec),
         state: Option<State>,
-        seq: u64,
+        subject: &str,
+        to: u64,
     ) -> Result<Self, Failure> {
-        let after = state.as_ref().map_or(0, |state| state.seq);
-        let feed = JournalFeed::open(RealDisk::open(Reach::Cache), journal, after);
-        let feed = feed.map_err(Failure::data)?.following();
-        let names = Directory::new(spec.bounds.subjects_max);
-        let caught = Caught::default();
-        let outlet = Box::new(Catch { seq, to: caught.clone() });
-        let assembly = match state {
-            None => Assembly::new(feed, names, roster, outlet, spec),
-            Some(state) => Assembly::resume(feed, names, roster, outlet, spec, &state.assembly)
-                .map_err(|error| Failure::data(anyhow::Error::from(error)))?,
+        let Some(state) = state else {
+            let reel = Reel::of_journal(journal, 0, to)?;
+            return Ok(Self { alone: Alone::new(roster, spec, subject), reel, after: 0 });
         };
-        Ok(Self { assembly, caught, after })
+        let resumed = Alone::resume(roster, spec, subject, &state.assembly);
+        let (alone, names, after) =
+            resumed.map_err(|error| Failure::data(anyhow::Error::from(error)))?;
+        let reel = Reel::of_journal(journal, after, to)?.knowing(names);
+        Ok(Self { alone, reel, after })
     }
 
-    /// Goes on up to this event.
-    pub(super) fn to(&mut self, seq: u64) -> Result<(), Failure> {
-        self.assembly.source().feed().allow(seq);
-        while self.assembly.step() {}
-        if let Some(error) = self.assembly.source().take_error() {
-            return Err(error.into());
+    /// Goes on to the last event of interest, and shows the book after each of these on the way.
+    pub(super) fn film(
+        &mut self,
+        seqs: &[u64],
+        mut show: impl FnMut(usize, Option<BookView<'_>>, &Directory),
+    ) -> Result<(), Failure> {
+        let Self { alone, reel, after } = self;
+        let mut shown = 0;
+        while seqs.get(shown).is_some_and(|seq| seq <= after) {
+            show(shown, alone.book(), &reel.names);
+            shown += 1;
         }
-        let reached = self.assembly.source().seq();
-        if reached < seq {
-            return Err(Failure::data(anyhow!(
-                "the journal ends with event {reached}, not with {seq}"
-            )));
+        if shown < seqs.len() {
+            reel.run(|event, names| {
+                alone.take(event, names);
+                alone.clear();
+                while seqs.get(shown) == Some(&event.seq) {
+                    show(shown, alone.book(), names);
+                    shown += 1;
+                }
+                shown < seqs.len()
+            })?;
         }
-        Ok(())
+        match seqs.get(shown) {
+            None => Ok(()),
+            Some(seq) => Err(Failure::data(anyhow!("the journal ends before event {seq}"))),
+        }
     }
 
-    /// Alerts that the event in question raised, as they are written.
-    pub(super) fn caught(&self) -> Vec<String> {
-        self.caught.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The books as they are now.
-    pub(super) fn books(&self) -> &Books {
-        self.assembly.shards()[0].panel().books()
+    /// Goes on to this event; the alerts that it raises, as they are written.
+    pub(super) fn alerts_of(&mut self, seq: u64) -> Result<Vec<String>, Failure> {
+        let Self { alone, reel, .. } = self;
+        let (mut caught, mut is_reached) = (Vec::new(), false);
+        reel.run(|event, names| {
+            alone.take(event, names);
+            let (findings, alerts) = alone.found();
+            if event.seq == seq {
+                let raised = findings.iter().filter(|finding| finding.found == Found::Alert);
+                caught
+                    .extend(raised.zip(alerts).map(|(of, alert)| findings::text(of, alert, names)));
+                is_reached = true;
+            }
+            alone.clear();
+            !is_reached
+        })?;
+        if !is_reached {
+            return Err(Failure::data(anyhow!("the journal ends before event {seq}")));
+        }
+        Ok(caught)
     }
 
     /// Every name that was met.
-    pub(super) fn names(&mut self) -> Directory {
-        self.assembly.source().names().clone()
+    pub(super) fn into_names(self) -> Directory {
+        self.reel.names
     }
 }
