@@ -10,6 +10,7 @@
 //! | [`suspicion`] | conditions, excuses, strengths and orders of an episode |
 //! | [`tally`] | from episodes to alerts |
 //! | [`parameters`](mod@parameters), [`rules`], [`kept`](mod@kept) | parameters and state, each told once; where and when they differ |
+//! | [`usual`], [`learner`] | what earlier days have shown to be usual, and how that is learned |
 //! | [`remembered`] | a bounded table of what is remembered about somebody |
 //!
 //! An instrument is followed from the first event on that names somebody: what nobody can be named for
@@ -19,6 +20,7 @@ pub(crate) mod bars;
 pub(crate) mod deed;
 pub(crate) mod each;
 pub(crate) mod kept;
+pub mod learner;
 pub(crate) mod ledger;
 pub(crate) mod market;
 pub mod parameters;
@@ -29,6 +31,7 @@ pub mod rules;
 pub(crate) mod sizes;
 pub(crate) mod suspicion;
 pub(crate) mod tally;
+pub mod usual;
 
 #[cfg(test)]
 pub(crate) mod check;
@@ -45,6 +48,7 @@ use market::Market;
 use pattern::{Bench, Mind, Pattern, Scene, Seat, Seated};
 use people::People;
 use std::sync::Arc;
+use usual::{Known, KnownOf, Scales, Usual};
 
 /// Patterns that look at order books together.
 #[derive(Clone)]
@@ -53,6 +57,8 @@ pub struct Desk {
     /// By what happened: who wants to see it.
     interested: [Vec<usize>; What::COUNT],
     bounds: DeskBounds,
+    /// What is usual by what earlier days have shown.
+    known: Option<Arc<Known>>,
     ignored: Option<&'static str>,
 }
 
@@ -77,6 +83,7 @@ impl Default for Desk {
             seats: Vec::new(),
             interested: Default::default(),
             bounds: DeskBounds::default(),
+            known: None,
             ignored: None,
         }
     }
@@ -88,11 +95,23 @@ impl Desk {
 
     /// One more pattern.
     pub(crate) fn seat(&mut self, pattern: impl Pattern) {
-        let seat = Seated::new(pattern);
+        let seat = Seated::new(pattern, self.known_hash());
         for what in seat.wants() {
             self.interested[*what as usize].push(self.seats.len());
         }
         self.seats.push(Arc::new(seat));
+    }
+
+    fn known_hash(&self) -> Option<u64> {
+        self.known.as_ref().map(|known| known.hash)
+    }
+
+    /// The same desk, judging by what is usual at each time of day. What is wrong with the rates, if so.
+    pub fn knowing(mut self, usual: Usual) -> Result<Self, String> {
+        self.known = Some(Known::new(usual)?);
+        let known = self.known_hash();
+        self.seats.iter_mut().for_each(|seat| *seat = seat.knowing(known));
+        Ok(self)
     }
 
     /// Whether there is no pattern.
@@ -116,6 +135,10 @@ impl Desk {
 pub struct Instrument {
     /// Its own and its venue's name, as numbers.
     name: (u64, u32),
+    scales: Scales,
+    /// What is usual by what earlier days have shown, of all instruments and of this one.
+    known: Option<Arc<Known>>,
+    own: Option<KnownOf>,
     people: People,
     market: Market,
     ledger: Ledger,
@@ -159,12 +182,18 @@ impl Observer for Desk {
         }
         to.set("persons_max", self.bounds.persons_max);
         to.set("orders_max", self.bounds.orders_max);
+        if let Some(known) = self.known_hash() {
+            to.set("usual", format_args!("{known:016x}"));
+        }
     }
 
     fn remember(&self) -> Instrument {
         let seating = |seat: &Arc<dyn Seat>| Seating { mind: seat.sit_down(), due: None };
         Instrument {
             name: (0, 0),
+            scales: Scales::default(),
+            known: self.known.clone(),
+            own: None,
             people: People::default(),
             market: Market::default(),
             ledger: Ledger::new(self.bounds.persons_max, self.bounds.orders_max),
@@ -233,6 +262,9 @@ impl Desk {
         {
             instrument.market.enter(book.phase(), Nanos(0));
         }
+        if let Some(known) = &instrument.own {
+            instrument.market.recall(known, view.event.event_at);
+        }
         let forgotten = instrument.ledger.forgotten;
         instrument.market.follow(view, Some(&deed));
         instrument.ledger.take(&deed);
@@ -272,7 +304,15 @@ impl Instrument {
     #[cold]
     fn learn_name(&mut self, definition: &Definition) {
         self.name = (definition.tag(), definition.venue_tag());
+        let (price, quantity) = (definition.price_scale, definition.quantity_scale);
+        self.scales = Scales { price, quantity };
+        self.remind();
+    }
+
+    /// Finds by its name what is known about it.
+    fn remind(&mut self) {
         let (subject, venue) = self.name;
+        self.own = self.known.as_ref().and_then(|known| known.about(self.name, self.scales));
         self.minds.iter_mut().for_each(|seating| seating.mind.learn_name(subject, venue));
     }
 
@@ -307,10 +347,11 @@ impl Seating {
 }
 
 impl Snapshot for Instrument {
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
 
     fn save(&self, to: &mut Writer) {
         self.name.keep(to);
+        self.scales.keep(to);
         self.people.keep(to);
         self.market.keep(to);
         self.ledger.keep(to);
@@ -322,6 +363,8 @@ impl Snapshot for Instrument {
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
         self.name = Kept::restore(from)?;
+        self.scales = Scales::restore(from)?;
+        self.remind();
         self.people = Kept::restore(from)?;
         self.market = Market::restore(from)?;
         self.ledger = Ledger::restore(from)?;
@@ -330,7 +373,6 @@ impl Snapshot for Instrument {
             let at = from.position();
             let seating = minds.next().ok_or(SnapshotError::Mismatch { at })?;
             seating.due = Kept::restore(from)?;
-            seating.mind.learn_name(self.name.0, self.name.1);
             from.versioned(Self::VERSION, |from| seating.mind.restore(from))
         })
     }
