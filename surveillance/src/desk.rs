@@ -9,6 +9,7 @@
 //! | [`pattern`] | what a pattern is, what it is shown, and where it speaks |
 //! | [`suspicion`] | conditions, excuses, strengths and orders of an episode |
 //! | [`tally`] | from episodes to alerts |
+//! | [`shelf`], [`chance`] | bounded tables, and how likely chance alone is |
 //! | [`parameters`](mod@parameters), [`rules`], [`kept`](mod@kept) | parameters and state, each told once; where and when they differ |
 //! | [`usual`], [`learner`] | what earlier days have shown to be usual, and how that is learned |
 //! | [`remembered`] | a bounded table of what is remembered about somebody |
@@ -17,6 +18,7 @@
 //! costs a look at the event and no more.
 
 pub(crate) mod bars;
+pub(crate) mod chance;
 pub(crate) mod deed;
 pub(crate) mod each;
 pub(crate) mod kept;
@@ -28,6 +30,7 @@ pub(crate) mod pattern;
 pub(crate) mod people;
 pub(crate) mod remembered;
 pub mod rules;
+pub(crate) mod shelf;
 pub(crate) mod sizes;
 pub(crate) mod suspicion;
 pub(crate) mod tally;

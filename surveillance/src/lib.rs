@@ -71,8 +71,12 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
     fn all() -> Vec<Self> {
         vec![
             Self::of::<market::Layering>(),
+            Self::of::<market::DynamicLayering>(),
+            Self::of::<market::Flip>(),
+            Self::of::<market::NoIntention>(),
             Self::of::<market::MomentumIgnition>(),
             Self::of::<market::AdvancingTheBid>(),
+            Self::of::<market::InsideQuoteLure>(),
             Self::of::<market::WashTrade>(),
             Self::of::<market::MatchedOrders>(),
             Self::of::<market::Painting>(),
@@ -230,7 +234,7 @@ mod tests {
             "P99",
             &[],
             &expect![[
-                r#"there is no "P99"; there are: P01, P06, P07, P11, P19, P21, P22, mean_threshold"#
+                r#"there is no "P99"; there are: P01, P02, P03, P04, P06, P07, P11, P12, P19, P21, P22, mean_threshold"#
             ]],
         );
         check(

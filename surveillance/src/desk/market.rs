@@ -250,7 +250,7 @@ impl Market {
     }
 
     /// A second begins, in which the mid stands here.
-    fn begin_second(&mut self, second: u64, mid2: i64) {
+    pub(crate) fn begin_second(&mut self, second: u64, mid2: i64) {
         if let Some(last) = self.mids.back().copied() {
             let elapsed = (second - last.second) as f64;
             let passed = elapsed.min(Self::PAUSE_S);

@@ -10,7 +10,7 @@ use super::rules::{self, Rule, Set, Sets};
 use super::suspicion::Suspicion;
 use super::tally::Tally;
 use engine_observer::book::{BookView, Change};
-use engine_observer::event::{Nanos, Reader, SnapshotError, Writer};
+use engine_observer::event::{Nanos, Price, Reader, Side, SnapshotError, Writer};
 use engine_observer::evidence::{Condition, Limit};
 use engine_observer::{Degraded, Outbox, Parameters, Severity};
 use std::sync::Arc;
@@ -74,6 +74,23 @@ impl Scene<'_> {
     /// The middle of the touch just before the event; none if a side was empty, or where there is no event.
     pub(crate) fn mid_before(&self) -> Option<f64> {
         self.change?.before().mid2().map(|mid2| mid2 as f64 / 2.0)
+    }
+
+    /// The order that entered or changed set a new best price of its side: at which price, and by how much.
+    #[inline]
+    pub(crate) fn improvement(&self) -> Option<(Price, u64)> {
+        let (deed, change) = (self.deed?, self.change?);
+        let is_order = matches!(deed.what, What::Enter | What::Amend);
+        if !is_order || !change.touch_price_changed {
+            return None;
+        }
+        let (price, before) = (deed.price?, change.before().of(deed.side)?.price);
+        let moved = match deed.side {
+            Side::Buy => price.0 - before.0,
+            Side::Sell => before.0 - price.0,
+        };
+        let is_best = self.market.best_of(deed.side) == Some(price);
+        (moved > 0 && is_best).then(|| (price, moved.unsigned_abs()))
     }
 }
 

@@ -186,16 +186,7 @@ impl Pattern for AdvancingTheBid {
 impl AdvancingTheBid {
     /// An order enters or changes: does it set a new best price?
     fn step(&self, memory: &mut Memory, deed: &Deed, scene: &Scene<'_>) {
-        let side = deed.side;
-        let Some(change) = scene.change.filter(|change| change.touch_price_changed) else { return };
-        let (Some(price), Some(before)) = (deed.price, change.before().of(side)) else { return };
-        let moved = match side {
-            Side::Buy => price.0 - before.price.0,
-            Side::Sell => before.price.0 - price.0,
-        };
-        if moved <= 0 || scene.market.best_of(side) != Some(price) {
-            return;
-        }
+        let (Some((price, moved)), side) = (scene.improvement(), deed.side) else { return };
         memory.improvements[side as usize].count(deed.at, |count| *count += 1);
         let Some(who) = deed.owner else { return };
         let restores = memory.swept[side as usize].is_some_and(|(at, swept)| {
@@ -216,7 +207,7 @@ impl AdvancingTheBid {
             order: deed.successor,
             price,
             quantity: deed.left,
-            moved: moved.unsigned_abs(),
+            moved,
             restores,
             executed: 0,
         });

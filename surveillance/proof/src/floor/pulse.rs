@@ -28,6 +28,7 @@ pub struct Trade {
 pub struct Pulse {
     trades: VecDeque<Trade>,
     mids: VecDeque<(Nanos, i64)>,
+    improvements: VecDeque<(Nanos, Side)>,
     /// What changed hands so far.
     pub volume: u64,
     /// How many trades there were.
@@ -52,6 +53,20 @@ impl Pulse {
             self.mids.pop_front();
         }
         self.mids.push_back((at, mid2));
+    }
+
+    /// Somebody of the base has set a better best price.
+    pub(crate) fn improve(&mut self, at: Nanos, side: Side) {
+        if self.improvements.len() == KEPT {
+            self.improvements.pop_front();
+        }
+        self.improvements.push_back((at, side));
+    }
+
+    /// How often the base has improved a side's best price from this time on.
+    pub fn improvements(&self, side: Side, from: Nanos) -> usize {
+        let late = self.improvements.iter().rev().take_while(|(at, _)| *at >= from);
+        late.filter(|(_, of)| *of == side).count()
     }
 
     /// Trades from this time on, the latest first.
