@@ -11,6 +11,7 @@
 //! | [`shelf`], [`chance`] | bounded tables, and how likely chance alone is |
 //! | [`parameters`](mod@parameters), [`rules`], [`kept`](mod@kept) | parameters and state, each told once; where and when they differ |
 //! | [`tally`], [`notes`] | from episodes to alerts; who had one by which pattern |
+//! | [`usual`], [`learner`] | what earlier days have shown to be usual, and how that is learned |
 //! | [`remembered`] | a bounded table of what is remembered about somebody |
 //!
 //! An instrument is followed from the first event on that names somebody: what nobody can be named for
@@ -21,6 +22,7 @@ pub(crate) mod chance;
 pub(crate) mod deed;
 pub(crate) mod each;
 pub(crate) mod kept;
+pub mod learner;
 pub(crate) mod ledger;
 pub(crate) mod market;
 pub(crate) mod notes;
@@ -33,17 +35,16 @@ pub(crate) mod shelf;
 pub(crate) mod sizes;
 pub(crate) mod suspicion;
 pub(crate) mod tally;
+pub mod usual;
 
 #[cfg(test)]
 pub(crate) mod check;
 
 use deed::{Deed, What, Who};
 use engine_observer::event::body::{Holding, Indication, Status};
-use engine_observer::event::body::{Holding, Status};
 use engine_observer::event::{
     Definition, Fault, Kind, Nanos, Reader, Snapshot, SnapshotError, Writer,
 };
-use engine_observer::event::{Fault, Kind, Nanos, Reader, Snapshot, SnapshotError, Writer};
 use engine_observer::{Interest, Observer, Outbox, Parameters, View};
 use kept::Kept;
 use ledger::Ledger;
@@ -52,6 +53,7 @@ use notes::Notes;
 use pattern::{Bench, Mind, Pattern, Scene, Seat, Seated};
 use people::People;
 use std::sync::Arc;
+use usual::{Known, KnownOf, Scales, Usual};
 
 /// Patterns that look at order books together.
 #[derive(Clone)]
@@ -60,6 +62,8 @@ pub struct Desk {
     /// By what happened: who wants to see it.
     interested: [Vec<usize>; What::COUNT],
     bounds: DeskBounds,
+    /// What is usual by what earlier days have shown.
+    known: Option<Arc<Known>>,
     ignored: Option<&'static str>,
 }
 
@@ -84,6 +88,7 @@ impl Default for Desk {
             seats: Vec::new(),
             interested: Default::default(),
             bounds: DeskBounds::default(),
+            known: None,
             ignored: None,
         }
     }
@@ -95,11 +100,23 @@ impl Desk {
 
     /// One more pattern.
     pub(crate) fn seat(&mut self, pattern: impl Pattern) {
-        let seat = Seated::new(pattern);
+        let seat = Seated::new(pattern, self.known_hash());
         for what in seat.wants() {
             self.interested[*what as usize].push(self.seats.len());
         }
         self.seats.push(Arc::new(seat));
+    }
+
+    fn known_hash(&self) -> Option<u64> {
+        self.known.as_ref().map(|known| known.hash)
+    }
+
+    /// The same desk, judging by what is usual at each time of day. What is wrong with the rates, if so.
+    pub fn knowing(mut self, usual: Usual) -> Result<Self, String> {
+        self.known = Some(Known::new(usual)?);
+        let known = self.known_hash();
+        self.seats.iter_mut().for_each(|seat| *seat = seat.knowing(known));
+        Ok(self)
     }
 
     /// Whether there is no pattern.
@@ -123,6 +140,10 @@ impl Desk {
 pub struct Instrument {
     /// Its own and its venue's name, as numbers.
     name: (u64, u32),
+    scales: Scales,
+    /// What is usual by what earlier days have shown, of all instruments and of this one.
+    known: Option<Arc<Known>>,
+    own: Option<KnownOf>,
     people: People,
     market: Market,
     ledger: Ledger,
@@ -168,12 +189,18 @@ impl Observer for Desk {
         }
         to.set("persons_max", self.bounds.persons_max);
         to.set("orders_max", self.bounds.orders_max);
+        if let Some(known) = self.known_hash() {
+            to.set("usual", format_args!("{known:016x}"));
+        }
     }
 
     fn remember(&self) -> Instrument {
         let seating = |seat: &Arc<dyn Seat>| Seating { mind: seat.sit_down(), due: None };
         Instrument {
             name: (0, 0),
+            scales: Scales::default(),
+            known: self.known.clone(),
+            own: None,
             people: People::default(),
             market: Market::default(),
             ledger: Ledger::new(self.bounds.persons_max, self.bounds.orders_max),
@@ -194,7 +221,7 @@ impl Observer for Desk {
             }
             Kind::Clear => return instrument.ledger.clear(),
             Kind::Position => return instrument.hold(view),
-            Kind::Position => return self.hold(instrument, view),
+            Kind::Position => return instrument.hold(view),
             Kind::Auction => return instrument.market.indicate(event.body::<Indication>(), at),
             Kind::Status => {
                 instrument.market.enter(event.body::<Status>().phase(), at);
@@ -247,6 +274,9 @@ impl Desk {
         {
             instrument.market.enter(book.phase(), Nanos(0));
         }
+        if let Some(known) = &instrument.own {
+            instrument.market.recall(known, view.event.event_at);
+        }
         let forgotten = instrument.ledger.forgotten;
         instrument.market.follow(view, Some(&deed));
         instrument.ledger.take(&deed);
@@ -286,7 +316,15 @@ impl Instrument {
     #[cold]
     fn learn_name(&mut self, definition: &Definition) {
         self.name = (definition.tag(), definition.venue_tag());
+        let (price, quantity) = (definition.price_scale, definition.quantity_scale);
+        self.scales = Scales { price, quantity };
+        self.remind();
+    }
+
+    /// Finds by its name what is known about it.
+    fn remind(&mut self) {
         let (subject, venue) = self.name;
+        self.own = self.known.as_ref().and_then(|known| known.about(self.name, self.scales));
         self.minds.iter_mut().for_each(|seating| seating.mind.learn_name(subject, venue));
     }
 
@@ -321,10 +359,11 @@ impl Seating {
 }
 
 impl Snapshot for Instrument {
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
 
     fn save(&self, to: &mut Writer) {
         self.name.keep(to);
+        self.scales.keep(to);
         self.people.keep(to);
         self.market.keep(to);
         self.ledger.keep(to);
@@ -337,6 +376,8 @@ impl Snapshot for Instrument {
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
         self.name = Kept::restore(from)?;
+        self.scales = Scales::restore(from)?;
+        self.remind();
         self.people = Kept::restore(from)?;
         self.market = Market::restore(from)?;
         self.ledger = Ledger::restore(from)?;
@@ -346,7 +387,6 @@ impl Snapshot for Instrument {
             let at = from.position();
             let seating = minds.next().ok_or(SnapshotError::Mismatch { at })?;
             seating.due = Kept::restore(from)?;
-            seating.mind.learn_name(self.name.0, self.name.1);
             from.versioned(Self::VERSION, |from| seating.mind.restore(from))
         })
     }

@@ -20,6 +20,8 @@ mod recent;
 mod window;
 
 pub use about::{About, about, about_condition};
+pub use desk::learner::Learner;
+pub use desk::usual::Usual;
 pub use desk::{Desk, DeskBounds};
 pub use engine_observer::idea::{Idea, Invalid, Refused};
 pub use iot::MeanThreshold;
@@ -28,7 +30,7 @@ pub use market::QuoteStuffing;
 use desk::parameters::Parameter;
 use desk::pattern::Pattern;
 use desk::rules;
-use engine_observer::{Roster, idea};
+use engine_observer::{Parameters, Roster, idea};
 use serde::Deserializer;
 use serde::de::DeserializeOwned;
 
@@ -129,6 +131,20 @@ impl Plan {
         plan
     }
 
+    /// The same, but that the desk judges by what is usual at each time of day. What is wrong with the
+    /// rates, if so.
+    pub fn knowing(mut self, usual: Usual) -> Result<Self, String> {
+        self.desk = self.desk.knowing(usual)?;
+        Ok(self)
+    }
+
+    /// The parameters of everything that takes part, by name, as canonical text.
+    pub fn parameters(&self) -> Vec<(&'static str, Parameters)> {
+        let others = self.others.all();
+        let others = others.iter().map(|one| (one.name(), one.parameters()));
+        self.desk.parameters_by_pattern().into_iter().chain(others).collect()
+    }
+
     /// One of the desk's patterns takes part as it usually does. Whether there is one of this name.
     pub fn add_usual(&mut self, name: &str) -> bool {
         let entry = Entry::<Any>::all().into_iter().find(|entry| entry.name == name);
@@ -227,9 +243,7 @@ mod tests {
         check(
             "P99",
             &[],
-            &expect![[
-                r#"there is no "P99"; there are: P01, P02, P03, P04, P05, P06, P07, P10, P11, P12, P19, P20, P21, P22, P35, P37, P38, mean_threshold"#
-            ]],
+            &expect![[r#"there is no "P99"; there are: P01, P02, P03, P04, P05, P06, P07, P10, P11, P12, P14, P15, P16, P17, P19, P20, P21, P22, P35, P37, P38, mean_threshold"#]],
         );
         check(
             "P06",

@@ -199,6 +199,8 @@ pub(super) trait Seat: Send + Sync {
     fn name(&self) -> &'static str;
     fn wants(&self) -> &'static [What];
     fn parameters(&self) -> Parameters;
+    /// The same pattern, judging by usual rates that this stands for.
+    fn knowing(&self, known: Option<u64>) -> Arc<dyn Seat>;
     /// A memory about an instrument of which nothing was seen.
     fn sit_down(&self) -> Box<dyn Mind>;
 }
@@ -214,7 +216,10 @@ pub(super) trait Mind: Send {
 }
 
 /// The parameters, shared by all instruments.
-pub(super) struct Seated<P>(Arc<Sets<P>>);
+pub(super) struct Seated<P> {
+    sets: Arc<Sets<P>>,
+    known: Option<u64>,
+}
 
 struct Minding<P: Pattern> {
     sets: Arc<Sets<P>>,
@@ -224,8 +229,8 @@ struct Minding<P: Pattern> {
 }
 
 impl<P: Pattern> Seated<P> {
-    pub(super) fn new(pattern: P) -> Self {
-        Self(Arc::new(Sets::new(pattern)))
+    pub(super) fn new(pattern: P, known: Option<u64>) -> Self {
+        Self { sets: Arc::new(Sets::new(pattern, known)), known }
     }
 }
 
@@ -239,12 +244,16 @@ impl<P: Pattern> Seat for Seated<P> {
     }
 
     fn parameters(&self) -> Parameters {
-        rules::parameters(&self.0.usual.pattern)
+        rules::parameters(&self.sets.usual.pattern, self.known)
+    }
+
+    fn knowing(&self, known: Option<u64>) -> Arc<dyn Seat> {
+        Arc::new(Self::new(self.sets.usual.pattern.clone(), known))
     }
 
     fn sit_down(&self) -> Box<dyn Mind> {
-        let ruled = self.0.about(0, 0);
-        Box::new(Minding { sets: self.0.clone(), ruled, memory: P::Memory::default() })
+        let ruled = self.sets.about(0, 0);
+        Box::new(Minding { sets: self.sets.clone(), ruled, memory: P::Memory::default() })
     }
 }
 
