@@ -71,6 +71,7 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
             Self::of::<market::MatchedOrders>(),
             Self::of::<market::Painting>(),
             Self::of::<market::Dominance>(),
+            Self::of::<market::Safeguards>(),
             Self::of::<market::Disorderly>(),
             Self::of::<market::OrderRatio>(),
         ]
@@ -201,7 +202,7 @@ mod tests {
         check(
             "P99",
             &[],
-            &expect![[r#"there is no "P99"; there are: P01, P06, P19, P20, P21, P22, P35, P37, P38, mean_threshold"#]],
+            &expect![[r#"there is no "P99"; there are: P01, P06, P19, P20, P21, P22, P35, P36, P37, P38, mean_threshold"#]],
         );
         check(
             "P06",
