@@ -5,13 +5,13 @@
 //! | [`deed`] | an event as somebody's doing |
 //! | [`market`], [`bars`], [`sizes`] | what is usual and what is going on in an instrument |
 //! | [`ledger`] | what each person has resting, holds and did |
-//! | [`people`] | which accounts are one person |
+//! | [`people`], [`each`] | which accounts are one person; something about each of them |
 //! | [`pattern`] | what a pattern is, what it is shown, and where it speaks |
 //! | [`suspicion`] | conditions, excuses, strengths and orders of an episode |
 //! | [`tally`], [`notes`] | from episodes to alerts; who had one by which pattern |
-//! | [`chance`] | how likely something is by chance |
+//! | [`shelf`], [`chance`] | bounded tables, and how likely chance alone is |
+//! | [`parameters`](mod@parameters), [`rules`], [`kept`](mod@kept) | parameters and state, each told once; where and when they differ |
 //! | [`remembered`] | a bounded table of what is remembered about somebody |
-//! | [`parameters`](mod@parameters), [`kept`](mod@kept) | parameters and state, each told once |
 //!
 //! An instrument is followed from the first event on that names somebody: what nobody can be named for
 //! costs a look at the event and no more.
@@ -19,14 +19,17 @@
 pub(crate) mod bars;
 pub(crate) mod chance;
 pub(crate) mod deed;
+pub(crate) mod each;
 pub(crate) mod kept;
 pub(crate) mod ledger;
 pub(crate) mod market;
 pub(crate) mod notes;
 pub mod parameters;
 pub(crate) mod pattern;
-pub mod people;
+pub(crate) mod people;
 pub(crate) mod remembered;
+pub mod rules;
+pub(crate) mod shelf;
 pub(crate) mod sizes;
 pub(crate) mod suspicion;
 pub(crate) mod tally;
@@ -36,14 +39,16 @@ pub(crate) mod check;
 
 use deed::{Deed, What, Who};
 use engine_observer::event::body::{Holding, Status};
-use engine_observer::event::{Fault, Kind, Nanos, Reader, Snapshot, SnapshotError, Writer};
+use engine_observer::event::{
+    Definition, Fault, Kind, Nanos, Reader, Snapshot, SnapshotError, Writer,
+};
 use engine_observer::{Interest, Observer, Outbox, Parameters, View};
 use kept::Kept;
 use ledger::Ledger;
 use market::Market;
 use notes::Notes;
 use pattern::{Bench, Mind, Pattern, Scene, Seat, Seated};
-pub use people::People;
+use people::People;
 use std::sync::Arc;
 
 /// Patterns that look at order books together.
@@ -52,7 +57,6 @@ pub struct Desk {
     seats: Vec<Arc<dyn Seat>>,
     /// By what happened: who wants to see it.
     interested: [Vec<usize>; What::COUNT],
-    people: People,
     bounds: DeskBounds,
     ignored: Option<&'static str>,
 }
@@ -77,7 +81,6 @@ impl Default for Desk {
         Self {
             seats: Vec::new(),
             interested: Default::default(),
-            people: People::default(),
             bounds: DeskBounds::default(),
             ignored: None,
         }
@@ -102,11 +105,6 @@ impl Desk {
         self.seats.is_empty()
     }
 
-    /// Accounts that are one person.
-    pub fn know(&mut self, people: People) {
-        self.people = people;
-    }
-
     /// The same desk with other bounds.
     pub fn bounded(mut self, bounds: DeskBounds) -> Self {
         self.bounds = bounds;
@@ -121,6 +119,9 @@ impl Desk {
 
 /// What the desk knows about one instrument.
 pub struct Instrument {
+    /// Its own and its venue's name, as numbers.
+    name: (u64, u32),
+    people: People,
     market: Market,
     ledger: Ledger,
     notes: Notes,
@@ -142,6 +143,7 @@ impl Observer for Desk {
 
     fn interest(&self) -> Interest {
         Interest::in_kinds(&[
+            Kind::Define,
             Kind::Add,
             Kind::Modify,
             Kind::Reduce,
@@ -161,7 +163,6 @@ impl Observer for Desk {
         for seat in &self.seats {
             to.set(seat.name(), format_args!("{:016x}", seat.parameters().hash()));
         }
-        to.set("people", format_args!("{:016x}", self.people.hash()));
         to.set("persons_max", self.bounds.persons_max);
         to.set("orders_max", self.bounds.orders_max);
     }
@@ -169,6 +170,8 @@ impl Observer for Desk {
     fn remember(&self) -> Instrument {
         let seating = |seat: &Arc<dyn Seat>| Seating { mind: seat.sit_down(), due: None };
         Instrument {
+            name: (0, 0),
+            people: People::default(),
             market: Market::default(),
             ledger: Ledger::new(self.bounds.persons_max, self.bounds.orders_max),
             notes: Notes::default(),
@@ -181,12 +184,13 @@ impl Observer for Desk {
         let event = view.event;
         let at = event.event_at;
         let what = match event.kind() {
+            Kind::Define => return instrument.learn_name(&event.body()),
             Kind::Gap => {
                 instrument.market.gap_at = Some(at);
                 return;
             }
             Kind::Clear => return instrument.ledger.clear(),
-            Kind::Position => return self.hold(instrument, view),
+            Kind::Position => return instrument.hold(view),
             Kind::Status => {
                 instrument.market.enter(event.body::<Status>().phase(), at);
                 What::Phase
@@ -201,7 +205,7 @@ impl Observer for Desk {
     }
 
     fn on_time(&self, instrument: &mut Instrument, due: Nanos, out: &mut Outbox) {
-        let Instrument { market, ledger, notes, minds } = instrument;
+        let Instrument { people, market, ledger, notes, minds, .. } = instrument;
         let scene = Scene {
             what: What::Phase,
             deed: None,
@@ -216,7 +220,7 @@ impl Observer for Desk {
         for seating in minds.iter_mut() {
             if seating.due.is_some_and(|own| own <= due) {
                 seating.due = None;
-                seating.turn(self, notes, out, |mind, bench| mind.on_time(&scene, bench));
+                seating.turn((self, people, notes), out, |mind, bench| mind.on_time(&scene, bench));
             }
         }
         minds.iter().filter_map(|seating| seating.due).for_each(|due| out.wake_at(due));
@@ -226,7 +230,7 @@ impl Observer for Desk {
 impl Desk {
     #[inline]
     fn watch(&self, instrument: &mut Instrument, view: &View<'_>, out: &mut Outbox) {
-        let Some(deed) = Deed::of(view, &self.people) else { return };
+        let Some(deed) = Deed::of(view, &instrument.people) else { return };
         let names_nobody = deed.owner.is_none() && deed.aggressor.is_none();
         if names_nobody && instrument.ledger.is_empty() {
             return;
@@ -253,7 +257,7 @@ impl Desk {
         (what, deed): (What, Option<&Deed>),
         out: &mut Outbox,
     ) {
-        let Instrument { market, ledger, notes, minds } = instrument;
+        let Instrument { people, market, ledger, notes, minds, .. } = instrument;
         let scene = Scene {
             what,
             deed,
@@ -266,15 +270,28 @@ impl Desk {
             ignored: self.ignored,
         };
         for place in &self.interested[what as usize] {
-            minds[*place].turn(self, notes, out, |mind, bench| mind.see(&scene, bench));
+            minds[*place].turn((self, people, notes), out, |mind, bench| mind.see(&scene, bench));
         }
     }
+}
 
-    fn hold(&self, instrument: &mut Instrument, view: &View<'_>) {
+impl Instrument {
+    #[cold]
+    fn learn_name(&mut self, definition: &Definition) {
+        self.name = (definition.tag(), definition.venue_tag());
+        let (subject, venue) = self.name;
+        self.minds.iter_mut().for_each(|seating| seating.mind.learn_name(subject, venue));
+    }
+
+    /// What somebody holds when the day begins, and whose account it is.
+    fn hold(&mut self, view: &View<'_>) {
         let body: Holding = view.event.body();
         let Some(account) = body.participant() else { return };
+        if let Some(owner) = body.owner() {
+            self.people.join(account, owner);
+        }
         let who = Who { person: self.people.of(account), account };
-        instrument.ledger.hold(who, body.quantity, view.event.event_at);
+        self.ledger.hold(who, body.quantity, view.event.event_at);
     }
 }
 
@@ -283,12 +300,11 @@ impl Seating {
     #[inline]
     fn turn(
         &mut self,
-        desk: &Desk,
-        notes: &mut Notes,
+        (desk, people, notes): (&Desk, &People, &mut Notes),
         out: &mut Outbox,
         look: impl FnOnce(&mut Box<dyn Mind>, &mut Bench<'_>),
     ) {
-        let mut bench = Bench::new(out, &desk.people, notes, desk.ignored.is_some());
+        let mut bench = Bench::new(out, people, notes, desk.ignored.is_some());
         look(&mut self.mind, &mut bench);
         if let Some(due) = bench.wake {
             self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
@@ -301,6 +317,8 @@ impl Snapshot for Instrument {
     const VERSION: u16 = 1;
 
     fn save(&self, to: &mut Writer) {
+        self.name.keep(to);
+        self.people.keep(to);
         self.market.keep(to);
         self.ledger.keep(to);
         self.notes.keep(to);
@@ -311,6 +329,8 @@ impl Snapshot for Instrument {
     }
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        self.name = Kept::restore(from)?;
+        self.people = Kept::restore(from)?;
         self.market = Market::restore(from)?;
         self.ledger = Ledger::restore(from)?;
         self.notes = Notes::restore(from)?;
@@ -319,6 +339,7 @@ impl Snapshot for Instrument {
             let at = from.position();
             let seating = minds.next().ok_or(SnapshotError::Mismatch { at })?;
             seating.due = Kept::restore(from)?;
+            seating.mind.learn_name(self.name.0, self.name.1);
             from.versioned(Self::VERSION, |from| seating.mind.restore(from))
         })
     }

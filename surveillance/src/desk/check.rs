@@ -1,7 +1,7 @@
 //! How patterns are tested: markets and episodes as stories, and the check that each condition matters.
 
+use super::Desk;
 use super::pattern::Pattern;
-use super::{Desk, People};
 use engine_observer::check::{Trial, survives_restarts};
 use engine_observer::event::body::{
     Attributes, Definition, Execution, Headline, Holding, Order, Phase, Print, Status,
@@ -22,7 +22,6 @@ pub(crate) struct Story {
     events: Vec<Event>,
     orders: u64,
     sides: BTreeMap<u64, (Side, u32)>,
-    people: Vec<Vec<ParticipantId>>,
     /// By side: the makers' orders of a quiet market, level by level, with what is left of each.
     ladder: [Vec<Vec<(OrderId, u64)>>; 2],
 }
@@ -76,6 +75,18 @@ impl Story {
                 story.fill(at + MS, given, best, 2 + second % 7, 131);
             }
             story.cancel(at + 2_300 * MS, order);
+        }
+        story
+    }
+
+    /// The quiet market, but that until a minute and a half before the story begins its mid goes up by nine
+    /// half ticks and down again, every other second for a quarter of an hour.
+    pub(crate) fn restless() -> Self {
+        let mut story = Self::quiet();
+        for nth in 0..450 {
+            let at = Self::BEGIN - 990 * S + nth * 2 * S;
+            story.sweep(at, 132, Side::Sell, 9 * Self::LEVEL);
+            story.stand(at + S, Side::Sell, 10);
         }
         story
     }
@@ -219,9 +230,12 @@ impl Story {
         self.push(at, Event::new(SubjectId(0), Nanos(0), Holding::new(account(who), quantity)));
     }
 
-    /// Accounts that are one person.
+    /// Accounts that are one person, as declared before anything happens.
     pub(crate) fn are_one(&mut self, accounts: &[u32]) {
-        self.people.push(accounts.iter().filter_map(|who| account(*who)).collect());
+        for who in accounts {
+            let holding = Holding::new(account(*who), 0).owned_by(account(accounts[0]));
+            self.push(2, Event::new(SubjectId(0), Nanos(0), holding));
+        }
     }
 
     /// Any other event.
@@ -239,7 +253,6 @@ impl Story {
     fn roster(&self, pattern: impl Pattern, ignored: Option<&'static str>) -> Roster {
         let mut desk = Desk { ignored, ..Desk::default() };
         desk.seat(pattern);
-        desk.know(People::joined(self.people.iter().map(Vec::as_slice)));
         Roster::new().with(desk)
     }
 
@@ -267,7 +280,6 @@ impl Story {
     pub(crate) fn alerts_at(&self, seat: impl FnOnce(&mut Desk)) -> Vec<Alert> {
         let mut desk = Desk::default();
         seat(&mut desk);
-        desk.know(People::joined(self.people.iter().map(Vec::as_slice)));
         self.alerts_of(&Roster::new().with(desk))
     }
 

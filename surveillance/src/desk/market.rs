@@ -238,7 +238,7 @@ impl Market {
     }
 
     /// A second begins, in which the mid stands here.
-    fn begin_second(&mut self, second: u64, mid2: i64) {
+    pub(crate) fn begin_second(&mut self, second: u64, mid2: i64) {
         if let Some(last) = self.mids.back().copied() {
             let passed = ((second - last.second) as f64).min(Self::PAUSE_S);
             let moved = (mid2 - last.before2).abs() as f64 / 2.0 / passed.sqrt();
@@ -288,6 +288,16 @@ impl Market {
         let next = self.mids.partition_point(|mid| mid.second <= second);
         let mid2 = self.mids.get(next).map(|mid| mid.before2).or(self.mid2)?;
         Some(mid2 as f64 / 2.0)
+    }
+
+    /// The lowest and the highest middle of the seconds from this moment on, and now.
+    pub(crate) fn range_since(&self, from: Nanos) -> Option<(f64, f64)> {
+        let second = from.0 / SECOND;
+        let first = self.mids.partition_point(|mid| mid.second <= second);
+        let mids = self.mids.range(first..).map(|mid| mid.before2).chain(self.mid2);
+        let (low, high) =
+            mids.fold((i64::MAX, i64::MIN), |(low, high), mid| (low.min(mid), high.max(mid)));
+        (low <= high).then_some((low as f64 / 2.0, high as f64 / 2.0))
     }
 
     /// How far the middle usually moves within so many seconds: a standard deviation, in price units, and
@@ -417,6 +427,8 @@ mod tests {
         let at = |second| market.mid_at(Nanos::from_secs(second));
         assert_eq!([at(10), at(15), at(20)], [Some(110.0), Some(120.0), Some(120.0)]);
         assert_eq!(at(8), None);
+        let range = |second| market.range_since(Nanos::from_secs(second));
+        assert_eq!([range(10), range(20)], [Some((110.0, 120.0)), Some((120.0, 120.0))]);
     }
 
     #[test]

@@ -7,11 +7,12 @@ use super::market::Market;
 use super::notes::Notes;
 use super::parameters::Parameterised;
 use super::people::{People, Person};
+use super::rules::{self, Rule, Set, Sets};
 use super::suspicion::Suspicion;
 use super::tally::Tally;
 use engine_observer::book::{BookView, Change};
-use engine_observer::event::{Nanos, Reader, SnapshotError, Writer};
-use engine_observer::evidence::Limit;
+use engine_observer::event::{Nanos, Price, Reader, Side, SnapshotError, Writer};
+use engine_observer::evidence::{Condition, Limit};
 use engine_observer::{Degraded, Outbox, Parameters, Severity};
 use std::sync::Arc;
 
@@ -73,6 +74,30 @@ pub(crate) struct Repeats {
     pub(crate) score_min: f64,
 }
 
+impl Scene<'_> {
+    /// The middle of the touch just before the event; none if a side was empty, or where there is no event.
+    pub(crate) fn mid_before(&self) -> Option<f64> {
+        self.change?.before().mid2().map(|mid2| mid2 as f64 / 2.0)
+    }
+
+    /// The order that entered or changed set a new best price of its side: at which price, and by how much.
+    #[inline]
+    pub(crate) fn improvement(&self) -> Option<(Price, u64)> {
+        let (deed, change) = (self.deed?, self.change?);
+        let is_order = matches!(deed.what, What::Enter | What::Amend);
+        if !is_order || !change.touch_price_changed {
+            return None;
+        }
+        let (price, before) = (deed.price?, change.before().of(deed.side)?.price);
+        let moved = match deed.side {
+            Side::Buy => price.0 - before.0,
+            Side::Sell => before.0 - price.0,
+        };
+        let is_best = self.market.best_of(deed.side) == Some(price);
+        (moved > 0 && is_best).then(|| (price, moved.unsigned_abs()))
+    }
+}
+
 impl<'a> Bench<'a> {
     pub(super) fn new(
         out: &'a mut Outbox,
@@ -122,7 +147,7 @@ impl<'a> Bench<'a> {
         let told = tally.count(suspicion.person, scene.now, repeats.least, repeats.at_once);
         let needed = if repeats.at_once { 1 } else { repeats.least };
         let enough = Limit::AtLeast(f64::from(needed));
-        suspicion.needs("episodes", f64::from(told.episodes), enough);
+        suspicion.needs(Condition::EPISODES, f64::from(told.episodes), enough);
         suspicion.degrade(Degraded::MEMORY.when(told.is_forgetful));
         let mut alert = suspicion.alert;
         if !told.is_due {
@@ -180,6 +205,8 @@ pub(super) trait Seat: Send + Sync {
 
 /// A pattern with what it remembers about one instrument.
 pub(super) trait Mind: Send {
+    /// The instrument's and its venue's names, as numbers.
+    fn learn_name(&mut self, subject: u64, venue: u32);
     fn see(&mut self, scene: &Scene<'_>, bench: &mut Bench<'_>);
     fn on_time(&mut self, scene: &Scene<'_>, bench: &mut Bench<'_>);
     fn keep(&self, to: &mut Writer);
@@ -187,29 +214,19 @@ pub(super) trait Mind: Send {
 }
 
 /// The parameters, shared by all instruments.
-pub(super) struct Seated<P> {
-    pattern: Arc<P>,
-    hash: u64,
-}
+pub(super) struct Seated<P>(Arc<Sets<P>>);
 
 struct Minding<P: Pattern> {
-    pattern: Arc<P>,
-    hash: u64,
+    sets: Arc<Sets<P>>,
+    /// What may hold for this instrument by rule.
+    ruled: Vec<(Rule, Arc<Set<P>>)>,
     memory: P::Memory,
 }
 
 impl<P: Pattern> Seated<P> {
     pub(super) fn new(pattern: P) -> Self {
-        let hash = parameters(&pattern).hash();
-        Self { pattern: Arc::new(pattern), hash }
+        Self(Arc::new(Sets::new(pattern)))
     }
-}
-
-fn parameters<P: Pattern>(pattern: &P) -> Parameters {
-    let mut parameters = Parameters::default();
-    parameters.set("pattern", P::NAME);
-    pattern.tell(&mut parameters);
-    parameters
 }
 
 impl<P: Pattern> Seat for Seated<P> {
@@ -222,26 +239,32 @@ impl<P: Pattern> Seat for Seated<P> {
     }
 
     fn parameters(&self) -> Parameters {
-        parameters(&*self.pattern)
+        rules::parameters(&self.0.usual.pattern)
     }
 
     fn sit_down(&self) -> Box<dyn Mind> {
-        let (pattern, hash) = (self.pattern.clone(), self.hash);
-        Box::new(Minding { pattern, hash, memory: P::Memory::default() })
+        let ruled = self.0.about(0, 0);
+        Box::new(Minding { sets: self.0.clone(), ruled, memory: P::Memory::default() })
     }
 }
 
 impl<P: Pattern> Mind for Minding<P> {
+    fn learn_name(&mut self, subject: u64, venue: u32) {
+        self.ruled = self.sets.about(subject, venue);
+    }
+
     fn see(&mut self, scene: &Scene<'_>, bench: &mut Bench<'_>) {
-        bench.out.by_part(P::NAME, self.hash);
+        let set = rules::at(&self.ruled, scene.now).unwrap_or(&self.sets.usual);
+        bench.out.by_part(P::NAME, set.hash);
         bench.name = P::NAME;
-        self.pattern.see(&mut self.memory, scene, bench);
+        set.pattern.see(&mut self.memory, scene, bench);
     }
 
     fn on_time(&mut self, scene: &Scene<'_>, bench: &mut Bench<'_>) {
-        bench.out.by_part(P::NAME, self.hash);
+        let set = rules::at(&self.ruled, scene.now).unwrap_or(&self.sets.usual);
+        bench.out.by_part(P::NAME, set.hash);
         bench.name = P::NAME;
-        self.pattern.on_time(&mut self.memory, scene, bench);
+        set.pattern.on_time(&mut self.memory, scene, bench);
     }
 
     fn keep(&self, to: &mut Writer) {

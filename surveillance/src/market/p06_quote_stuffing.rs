@@ -64,6 +64,8 @@ use engine_observer::event::body::{Phase, Status};
 use engine_observer::event::{
     Event, Fault, Kind, Nanos, ParticipantId, Reader, Snapshot, SnapshotError, Writer,
 };
+use engine_observer::evidence::Limit::{AtLeast, AtMost};
+use engine_observer::evidence::{Condition, Conditions, Exclusions, Limit};
 use engine_observer::idea::{Idea, Invalid, within};
 use engine_observer::{
     Alert, Degraded, Feature, Features, Interest, Observer, Outbox, Parameters, Participants,
@@ -369,6 +371,15 @@ impl QuoteStuffing {
         if score < self.score_min {
             return;
         }
+        let mut conditions = measured.conditions(self);
+        conditions.push(needs("score", score, AtLeast(self.score_min)));
+        let least = f64::from(self.bursts_min);
+        if group.bursts >= self.bursts_min {
+            conditions.push(needs(Condition::EPISODES, f64::from(group.bursts), AtLeast(least)));
+        } else {
+            let least = f64::from(self.burst_messages_min);
+            conditions.push(needs("burst_messages", measured.messages, AtLeast(least)));
+        }
         group.alerted = group.bursts;
         out.alert(Alert {
             participants: owner.into_iter().fold(Participants::none(), Participants::with),
@@ -380,6 +391,8 @@ impl QuoteStuffing {
             degraded,
             episodes: group.bursts,
             features,
+            conditions,
+            exclusions: Exclusions::none().with(measured.others_surge(self)),
             ..Alert::draft(severity(group.bursts, degraded))
         });
     }
@@ -400,6 +413,10 @@ fn find<'a>(groups: &'a mut Recent<Group>, who: ParticipantId, out: &mut Outbox)
         out.fault(Fault::Evicted);
     }
     group
+}
+
+fn needs(name: &'static str, value: f64, limit: Limit) -> Condition {
+    Condition { name, value, limit }
 }
 
 /// What a burst comes to so far.
@@ -451,6 +468,31 @@ impl Measured {
             && self.life_ms <= idea.life_max_ms as f64
             && self.message_share >= idea.message_share_min
             && !others_surge
+    }
+
+    /// The same, each with its limit: the triggers that fired, and what [`holds`](Self::holds) asks for.
+    fn conditions(&self, idea: &QuoteStuffing) -> Conditions {
+        let touch_min = f64::from(idea.touch_changes_min_5s);
+        let triggers = [
+            needs("messages_1s", self.rate_per_s, AtLeast(self.rate_min)),
+            needs("touch_changes_5s", self.touch_changes_5s, AtLeast(touch_min)),
+        ];
+        let ratios = [
+            needs("cancel_share", self.cancel_share, AtLeast(idea.cancel_share_min)),
+            needs("execution_ratio", self.execution_ratio, AtMost(idea.execution_ratio_max)),
+            needs("life_median_ms", self.life_ms, AtMost(idea.life_max_ms as f64)),
+            needs("message_share", self.message_share, AtLeast(idea.message_share_min)),
+        ];
+        let fired = triggers.into_iter().filter(Condition::holds);
+        fired.chain(ratios).fold(Conditions::none(), Conditions::with)
+    }
+
+    /// The others are quick, too, and are many: either of both not being so keeps it from excusing.
+    fn others_surge(&self, idea: &QuoteStuffing) -> Condition {
+        if self.others_z >= idea.others_z_max && self.others_share < idea.others_share_min {
+            return needs("others_share", self.others_share, AtMost(idea.others_share_min));
+        }
+        needs("others_z", self.others_z, AtMost(idea.others_z_max))
     }
 
     /// A trigger that has not fired has no weight: either is enough.
