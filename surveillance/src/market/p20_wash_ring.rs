@@ -207,7 +207,10 @@ impl WashRing {
                 }
                 let members: Vec<_> = ring.iter().map(|node| persons[*node as usize]).collect();
                 let is_asked = members.iter().any(|member| bench.is_asked(*member));
-                if ring.len() <= self.nodes_max as usize || is_asked {
+                // Most candidates are two who met a few times: their edges tell without their trades.
+                let may_be =
+                    ring.len() <= self.nodes_max as usize && graph.rounds(&ring) >= self.rounds_min;
+                if may_be || is_asked {
                     if self.judge(memory, (&members, since), &trades, scene, bench) {
                         memory.trades.retain(|trade| !is_inside(trade, &members));
                         trades.retain(|trade| !is_inside(trade, &members));
