@@ -22,6 +22,7 @@ pub mod p20_wash_ring;
 pub mod p21_matched_orders;
 pub mod p22_painting;
 pub mod p35_dominance;
+pub mod p36_safeguards;
 pub mod p37_disorderly;
 pub mod p38_order_ratio;
 
@@ -44,5 +45,6 @@ pub use p20_wash_ring::WashRing;
 pub use p21_matched_orders::MatchedOrders;
 pub use p22_painting::Painting;
 pub use p35_dominance::Dominance;
+pub use p36_safeguards::Safeguards;
 pub use p37_disorderly::Disorderly;
 pub use p38_order_ratio::OrderRatio;

@@ -39,7 +39,7 @@ mod graph;
 #[cfg(test)]
 mod tests;
 
-use crate::desk::chance::at_least;
+use crate::desk::chance::binomial_tail;
 use crate::desk::deed::What;
 use crate::desk::kept::kept;
 use crate::desk::parameters::parameters;
@@ -207,7 +207,10 @@ impl WashRing {
                 }
                 let members: Vec<_> = ring.iter().map(|node| persons[*node as usize]).collect();
                 let is_asked = members.iter().any(|member| bench.is_asked(*member));
-                if ring.len() <= self.nodes_max as usize || is_asked {
+                // Most candidates are two who met a few times: their edges tell without their trades.
+                let may_be =
+                    ring.len() <= self.nodes_max as usize && graph.rounds(&ring) >= self.rounds_min;
+                if may_be || is_asked {
                     if self.judge(memory, (&members, since), &trades, scene, bench) {
                         memory.trades.retain(|trade| !is_inside(trade, &members));
                         trades.retain(|trade| !is_inside(trade, &members));
@@ -251,11 +254,13 @@ impl WashRing {
             trades.iter().filter(|trade| is_inside(trade, members)).copied().collect();
         let inside = self.flat_part(&all, members);
         let told = round(inside, members);
-        let (met, sold, bought) = trades.iter().fold((0, 0, 0), |(met, sold, bought), trade| {
-            let (sells, buys) = (members.contains(&trade.seller), members.contains(&trade.buyer));
-            (met + u64::from(sells && buys), sold + u64::from(sells), bought + u64::from(buys))
-        });
-        let chance = at_least(met, sold, bought as f64 / trades.len().max(1) as f64);
+        let (met, sold, bought) =
+            trades.iter().fold((0_u32, 0_u32, 0_u32), |(met, sold, bought), trade| {
+                let (sells, buys) =
+                    (members.contains(&trade.seller), members.contains(&trade.buyer));
+                (met + u32::from(sells && buys), sold + u32::from(sells), bought + u32::from(buys))
+            });
+        let chance = binomial_tail(met, sold, f64::from(bought) / trades.len().max(1) as f64);
         let volume: u64 = inside.iter().map(|trade| trade.quantity).sum();
         let of_members: u64 = members
             .iter()

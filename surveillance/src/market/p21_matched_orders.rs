@@ -38,7 +38,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::desk::chance::at_least;
+use crate::desk::chance::binomial_tail;
 use crate::desk::deed::{Deed, What, Who};
 use crate::desk::kept::kept;
 use crate::desk::parameters::parameters;
@@ -425,7 +425,8 @@ impl MatchedOrders {
         };
         let likely = (share(pending.rests) * share(pending.comes)).min(1.0);
         let knows_others = others >= u64::from(self.sample_min);
-        let chance = if knows_others { at_least(matches, trials, likely) } else { 1.0 };
+        let trials = u32::try_from(trials).unwrap_or(u32::MAX);
+        let chance = if knows_others { binomial_tail(matches as u32, trials, likely) } else { 1.0 };
 
         let is_alone = pending.is_empty && pending.price_sigmas >= self.price_sigmas_min;
         let (least, likely) =

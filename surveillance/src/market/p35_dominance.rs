@@ -218,10 +218,19 @@ impl Dominance {
             && measure.ticks >= self.impact_ticks_min
     }
 
-    fn measure(&self, person: Person, window: usize, scene: &Scene<'_>) -> Option<Measure> {
+    /// None where it is not known, or cannot matter.
+    fn measure(
+        &self,
+        (person, is_asked): (Person, bool),
+        window: usize,
+        scene: &Scene<'_>,
+    ) -> Option<Measure> {
         let market = scene.market;
         let from = Nanos(scene.now.0.checked_sub(span(window).0)?);
         let done = scene.ledger.of(person)?.done().since(from);
+        if done.trades < u64::from(self.own_trades_min) && !is_asked {
+            return None;
+        }
         let (mid, from_mid) = (market.mid()?, market.mid_at(from)?);
         let flow = market.flow().since(from);
         let net = done.net();
@@ -253,7 +262,7 @@ impl Dominance {
         }
         let is_asked = bench.is_asked(person);
         for window in 0..WINDOWS_S.len() {
-            let Some(measure) = self.measure(person, window, scene) else { continue };
+            let Some(measure) = self.measure((person, is_asked), window, scene) else { continue };
             let holds = self.holds(&measure, window);
             if !holds && !is_asked {
                 continue;

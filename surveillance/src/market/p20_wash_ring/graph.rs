@@ -47,6 +47,22 @@ impl Graph {
         rings.sort_unstable();
         rings
     }
+
+    /// How often each of these nodes, which are in order, sold to another of them and bought from one, at
+    /// least.
+    pub(super) fn rounds(&self, ring: &[u32]) -> u32 {
+        let mut traded = vec![(0, 0); ring.len()];
+        for (place, node) in ring.iter().enumerate() {
+            let first = self.edges.partition_point(|edge| edge.0 < *node);
+            for (_, to, trades) in self.edges[first..].iter().take_while(|edge| edge.0 == *node) {
+                if let Ok(other) = ring.binary_search(to) {
+                    traded[place].0 += trades;
+                    traded[other].1 += trades;
+                }
+            }
+        }
+        traded.into_iter().map(|(sold, bought): (u32, u32)| sold.min(bought)).min().unwrap_or(0)
+    }
 }
 
 /// Walks from a node as deep as it goes, over edges sorted by where they begin, and notes the nodes as it
@@ -88,6 +104,7 @@ mod tests {
         assert_eq!(graph.rings(2), [vec![0, 1, 2], vec![3, 4]]);
         assert_eq!(graph.rings(3), [vec![0, 1, 2]]);
         assert!(graph.rings(6).is_empty());
+        assert_eq!([&[0, 1, 2][..], &[3, 4], &[0, 1]].map(|ring| graph.rounds(ring)), [5, 2, 0]);
     }
 
     proptest! {
