@@ -74,6 +74,7 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
             Self::of::<market::NoIntention>(),
             Self::of::<market::Collusion>(),
             Self::of::<market::MomentumIgnition>(),
+            Self::of::<market::Smoking>(),
             Self::of::<market::PingOrders>(),
             Self::of::<market::Phishing>(),
             Self::of::<market::AdvancingTheBid>(),
@@ -220,7 +221,7 @@ mod tests {
         check(
             "P99",
             &[],
-            &expect![[r#"there is no "P99"; there are: P01, P02, P03, P04, P05, P06, P07, P09, P10, P11, P12, P19, P21, P22, mean_threshold"#]],
+            &expect![[r#"there is no "P99"; there are: P01, P02, P03, P04, P05, P06, P07, P08, P09, P10, P11, P12, P19, P21, P22, mean_threshold"#]],
         );
         check(
             "P06",
