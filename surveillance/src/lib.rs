@@ -76,6 +76,8 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
             Self::of::<market::NoIntention>(),
             Self::of::<market::Collusion>(),
             Self::of::<market::MomentumIgnition>(),
+            Self::of::<market::Smoking>(),
+            Self::of::<market::PingOrders>(),
             Self::of::<market::Phishing>(),
             Self::of::<market::AdvancingTheBid>(),
             Self::of::<market::InsideQuoteLure>(),

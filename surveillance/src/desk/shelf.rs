@@ -11,7 +11,7 @@ pub(crate) trait Key: Kept + Ord + Copy + Hash {}
 
 impl<K: Kept + Ord + Copy + Hash> Key for K {}
 
-/// At most `MOST` values. All that is looked up is found by its key; nothing walks over them.
+/// At most `MOST` values. All that is looked up is found by its key.
 #[derive(Clone, Debug)]
 pub(crate) struct Shelf<K, V, const MOST: usize> {
     values: FxHashMap<K, (V, u64)>,
@@ -71,9 +71,9 @@ impl<K: Key, V, const MOST: usize> Shelf<K, V, MOST> {
         value
     }
 
-    /// Every value; the order of this walk must not matter.
-    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
-        self.values.values().map(|(value, _)| value)
+    /// Everything; the order of this walk must not matter.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (K, &V)> {
+        self.values.iter().map(|(key, (value, _))| (*key, value))
     }
 
     /// A place at the end for this key, and room for it.
