@@ -69,6 +69,7 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
             Self::of::<market::MomentumIgnition>(),
             Self::of::<market::AdvancingTheBid>(),
             Self::of::<market::InsideQuoteLure>(),
+            Self::of::<market::ExcessiveSpread>(),
             Self::of::<market::FloorOrCeiling>(),
             Self::of::<market::MarkingTheClose>(),
             Self::of::<market::MarkingTheOpen>(),
@@ -202,7 +203,7 @@ mod tests {
             "P99",
             &[],
             &expect![[
-                r#"there is no "P99"; there are: P01, P06, P07, P11, P12, P14, P15, P16, P17, mean_threshold"#
+                r#"there is no "P99"; there are: P01, P06, P07, P11, P12, P13, P14, P15, P16, P17, mean_threshold"#
             ]],
         );
         check(
