@@ -31,7 +31,7 @@ pub(crate) mod tally;
 pub(crate) mod check;
 
 use deed::{Deed, What, Who};
-use engine_observer::event::body::{Holding, Indication, Status};
+use engine_observer::event::body::{Holding, Indication, Statistic, Status};
 use engine_observer::event::{Fault, Kind, Nanos, Reader, Snapshot, SnapshotError, Writer};
 use engine_observer::{Interest, Observer, Outbox, Parameters, View};
 use kept::Kept;
@@ -145,6 +145,7 @@ impl Observer for Desk {
             Kind::Trade,
             Kind::Status,
             Kind::Auction,
+            Kind::Statistic,
             Kind::News,
             Kind::Position,
             Kind::Gap,
@@ -181,6 +182,10 @@ impl Observer for Desk {
             }
             Kind::Clear => return instrument.ledger.clear(),
             Kind::Position => return self.hold(instrument, view),
+            Kind::Statistic => match instrument.market.publish(event.body::<Statistic>(), at) {
+                true => What::Fixing,
+                false => return,
+            },
             Kind::Auction => return instrument.market.indicate(event.body::<Indication>(), at),
             Kind::Status => {
                 instrument.market.enter(event.body::<Status>().phase(), at);

@@ -74,6 +74,7 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
             Self::of::<market::MarkingTheClose>(),
             Self::of::<market::MarkingTheOpen>(),
             Self::of::<market::AuctionPrice>(),
+            Self::of::<market::FixingWindow>(),
         ]
     }
 }
@@ -203,7 +204,7 @@ mod tests {
             "P99",
             &[],
             &expect![[
-                r#"there is no "P99"; there are: P01, P06, P07, P11, P12, P13, P14, P15, P16, P17, mean_threshold"#
+                r#"there is no "P99"; there are: P01, P06, P07, P11, P12, P13, P14, P15, P16, P17, P18, mean_threshold"#
             ]],
         );
         check(

@@ -13,6 +13,7 @@ pub mod p14_floor_or_ceiling;
 pub mod p15_marking_the_close;
 pub mod p16_marking_the_open;
 pub mod p17_auction_price;
+pub mod p18_fixing_window;
 
 pub use p01_layering::Layering;
 pub use p06_quote_stuffing::QuoteStuffing;
@@ -24,3 +25,4 @@ pub use p14_floor_or_ceiling::FloorOrCeiling;
 pub use p15_marking_the_close::MarkingTheClose;
 pub use p16_marking_the_open::MarkingTheOpen;
 pub use p17_auction_price::AuctionPrice;
+pub use p18_fixing_window::FixingWindow;
