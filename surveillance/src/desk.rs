@@ -41,7 +41,7 @@ pub mod usual;
 pub(crate) mod check;
 
 use deed::{Deed, What, Who};
-use engine_observer::event::body::{Holding, Indication, Status};
+use engine_observer::event::body::{Holding, Indication, Statistic, Status};
 use engine_observer::event::{
     Definition, Fault, Kind, Nanos, Reader, Snapshot, SnapshotError, Writer,
 };
@@ -176,6 +176,7 @@ impl Observer for Desk {
             Kind::Trade,
             Kind::Status,
             Kind::Auction,
+            Kind::Statistic,
             Kind::News,
             Kind::Position,
             Kind::Gap,
@@ -221,6 +222,10 @@ impl Observer for Desk {
             }
             Kind::Clear => return instrument.ledger.clear(),
             Kind::Position => return instrument.hold(view),
+            Kind::Statistic => match instrument.market.publish(event.body::<Statistic>(), at) {
+                true => What::Fixing,
+                false => return,
+            },
             Kind::Auction => return instrument.market.indicate(event.body::<Indication>(), at),
             Kind::Status => {
                 instrument.market.enter(event.body::<Status>().phase(), at);

@@ -81,10 +81,12 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
             Self::of::<market::Phishing>(),
             Self::of::<market::AdvancingTheBid>(),
             Self::of::<market::InsideQuoteLure>(),
+            Self::of::<market::ExcessiveSpread>(),
             Self::of::<market::FloorOrCeiling>(),
             Self::of::<market::MarkingTheClose>(),
             Self::of::<market::MarkingTheOpen>(),
             Self::of::<market::AuctionPrice>(),
+            Self::of::<market::FixingWindow>(),
             Self::of::<market::WashTrade>(),
             Self::of::<market::WashRing>(),
             Self::of::<market::MatchedOrders>(),
@@ -243,13 +245,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told() {
-        check(
-            "P99",
-            &[],
-            &expect![[
-                r#"there is no "P99"; there are: P01, P02, P03, P04, P05, P06, P07, P10, P11, P12, P14, P15, P16, P17, P19, P20, P21, P22, P35, P37, P38, mean_threshold"#
-            ]],
-        );
+        check("P99", &[], &expect![[r#"there is no "P99"; there are: P01, P02, P03, P04, P05, P06, P07, P08, P09, P10, P11, P12, P13, P14, P15, P16, P17, P18, P19, P20, P21, P22, P35, P36, P37, P38, mean_threshold"#]]);
         check(
             "P06",
             &[("rate_min", 1)],

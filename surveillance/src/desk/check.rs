@@ -4,7 +4,8 @@ use super::Desk;
 use super::pattern::Pattern;
 use engine_observer::check::{Trial, survives_restarts};
 use engine_observer::event::body::{
-    Attributes, Definition, Execution, Headline, Holding, Indication, Order, Phase, Print, Status,
+    Attributes, Definition, Execution, Headline, Holding, Indication, Order, Phase, Print,
+    Statistic, Status,
 };
 use engine_observer::event::{
     Event, Flags, Kind, Nanos, OrderId, ParticipantId, Price, Quantity, Side, SubjectId, VenueId,
@@ -226,6 +227,12 @@ impl Story {
         let indicative = Price(price).into();
         let (reference, paired) = (indicative, Quantity(0));
         let told = Indication { indicative, reference, paired, imbalance };
+        self.push(at, Event::new(SubjectId(0), Nanos(0), told));
+    }
+
+    /// The venue publishes a settlement price.
+    pub(crate) fn settle(&mut self, at: u64, price: i64) {
+        let told = Statistic::new(3, Price(price), None);
         self.push(at, Event::new(SubjectId(0), Nanos(0), told));
     }
 

@@ -24,10 +24,12 @@ pub(crate) enum What {
     Phase,
     /// A headline about the instrument.
     News,
+    /// A fixing or a settlement price was published.
+    Fixing,
 }
 
 impl What {
-    pub(crate) const COUNT: usize = 7;
+    pub(crate) const COUNT: usize = 8;
     /// What is about orders and trades.
     pub(crate) const DEEDS: [What; 5] =
         [What::Enter, What::Amend, What::Cancel, What::Fill, What::Print];

@@ -1,8 +1,10 @@
 //! State of patterns that survives a restart: structs say which fields they keep, the rest follows.
 
+use crate::baseline::Baseline;
 use engine_observer::event::body::{Attributes, Phase};
 use engine_observer::event::{
-    MaybePrice, Nanos, OrderId, ParticipantId, Price, Quantity, Reader, Side, SnapshotError, Writer,
+    MaybePrice, Nanos, OrderId, ParticipantId, Price, Quantity, Reader, Side, Snapshot,
+    SnapshotError, Writer,
 };
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
@@ -188,6 +190,17 @@ macro_rules! sequences {
 }
 
 sequences! { Vec, push; VecDeque, push_back; }
+
+impl Kept for Baseline {
+    fn keep(&self, to: &mut Writer) {
+        self.save(to);
+    }
+
+    fn restore(from: &mut Reader<'_>) -> Result<Self, SnapshotError> {
+        let mut baseline = Self::new();
+        baseline.load(from).map(|()| baseline)
+    }
+}
 
 /// In the order of the keys, so that the same state is written as the same bytes.
 impl<K: Kept + Ord + Copy + std::hash::Hash, V: Kept> Kept for FxHashMap<K, V> {

@@ -237,7 +237,7 @@ impl Ledger {
             What::Amend => self.amend(deed),
             What::Cancel => self.cancel(deed),
             What::Fill | What::Print => self.trade(deed),
-            What::Phase | What::News => {}
+            What::Phase | What::News | What::Fixing => {}
         }
     }
 

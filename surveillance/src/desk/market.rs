@@ -7,7 +7,7 @@ use super::sizes::{Quantiles, Sizes};
 use super::usual::{KnownOf, QUARTER, Rates};
 use engine_observer::View;
 use engine_observer::book::BookView;
-use engine_observer::event::body::{Indication, Phase};
+use engine_observer::event::body::{Indication, Phase, Statistic};
 use engine_observer::event::{Nanos, Price, Side};
 use std::collections::VecDeque;
 use std::ops::Sub;
@@ -37,6 +37,8 @@ pub(crate) struct Market {
     pub(crate) news_at: Option<Nanos>,
     /// What the venue last told about its next auction.
     pub(crate) indicated: Option<Indicated>,
+    /// The moment that the last published fixing or settlement price is of.
+    pub(crate) fixed_at: Option<Nanos>,
     flow: Bars<Flow>,
     mids: VecDeque<Mid>,
     /// Mean absolute move of the mid over a second, in price units.
@@ -103,6 +105,7 @@ kept!(Market {
     gap_at,
     news_at,
     indicated,
+    fixed_at,
     flow,
     mids,
     move_1s,
@@ -174,6 +177,7 @@ impl Default for Market {
             gap_at: None,
             news_at: None,
             indicated: None,
+            fixed_at: None,
             flow: Bars::default(),
             mids: VecDeque::new(),
             move_1s: 0.0,
@@ -346,6 +350,17 @@ impl Market {
         (self.move_1s, self.spread_mean) = (0.0, 0.0);
         (self.orders, self.trades) = (Sizes::default(), Sizes::default());
         rates
+    }
+
+    /// The venue publishes a number. Whether it is a fixing or a settlement price: it is of the moment that
+    /// it tells, if that is within the hour before, else of now.
+    pub(crate) fn publish(&mut self, told: Statistic, at: Nanos) -> bool {
+        let is_fixing = matches!(told.what(), Some("settlement price" | "fixing price"));
+        if is_fixing && !told.is_withdrawn() {
+            let is_moment = told.about <= at && at.since(told.about) <= Nanos::from_secs(3_600);
+            self.fixed_at = Some(if is_moment { told.about } else { at });
+        }
+        is_fixing && !told.is_withdrawn()
     }
 
     /// Another phase begins.

@@ -174,7 +174,7 @@ impl Pattern for Flip {
             }
             What::Cancel => self.leave(memory, deed, scene, bench),
             What::Fill | What::Print => self.take(memory, deed, scene, bench),
-            What::Phase | What::News => {}
+            What::Phase | What::News | What::Fixing => {}
         }
     }
 }
