@@ -20,6 +20,7 @@ pub mod label;
 pub mod scenario;
 pub mod score;
 pub mod stage;
+pub mod stress;
 pub mod survey;
 pub mod weave;
 

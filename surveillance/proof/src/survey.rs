@@ -20,6 +20,8 @@ pub struct Survey {
     pub subjects: BTreeMap<SubjectId, Instrument>,
     /// Whether it tells phases.
     pub tells_phases: bool,
+    /// Whether anything is missing in it.
+    pub has_gaps: bool,
     /// How many orders enter, and how many of them with a name.
     orders: u64,
     named: u64,
@@ -67,6 +69,7 @@ impl Survey {
                 return;
             }
             Kind::Status => self.tells_phases = true,
+            Kind::Gap => self.has_gaps = true,
             Kind::Level | Kind::Quote => {
                 self.without_orders.get_or_insert(event.subject);
             }
