@@ -16,6 +16,7 @@ pub mod cases;
 pub mod chance;
 pub mod desk;
 pub mod floor;
+pub mod historic;
 pub mod label;
 pub mod scenario;
 pub mod score;

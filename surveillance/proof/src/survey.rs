@@ -132,6 +132,12 @@ impl Survey {
 }
 
 impl Instrument {
+    /// One that was never seen: of these sizes, around this price.
+    pub fn made(tick: i64, price: i64, mut sizes: Vec<u64>) -> Self {
+        sizes.sort_unstable();
+        Self { tick, price, lot: 1, sizes, span: (Nanos(0), Nanos::END), ..Self::default() }
+    }
+
     fn enter(&mut self, order: &Order) {
         self.entered += 1;
         let mut chance = Chance::new(blended(&[self.entered, 0x5ee]));

@@ -1,7 +1,7 @@
 //! `tapewatch inject`: labelled abuse woven into a flow of orders.
 
 use super::Batch;
-use crate::cli::Input as Reading;
+use crate::cli::{Generate, Input as Reading};
 use crate::failure::Failure;
 use crate::input::{Input, Numbers};
 use crate::output::{Thousands, print, tell};
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use surveillance_proof::historic::Historic;
 use surveillance_proof::stress::{self, Line, Stress, Toll};
 use surveillance_proof::{Class, Label, Settings, Survey, WeaveError, Weaver, Woven, scenario};
 
@@ -140,6 +141,26 @@ pub(crate) fn run(arguments: &Inject) -> Result<(), Failure> {
         tell(told);
         Ok(())
     }
+}
+
+/// `tapewatch generate case`: a historic case as a tape and its label.
+pub(super) fn generate(arguments: &Generate) -> Result<(), Failure> {
+    let name = arguments.case.as_deref().unwrap_or_default();
+    let known = Historic::ALL.iter().find(|(known, _)| *known == name);
+    let Some((_, case)) = known else {
+        let all = Historic::ALL.map(|(name, _)| name).join(", ");
+        return Err(Failure::usage(anyhow!("CASE: {name:?} is none of {all}")));
+    };
+    let (Some(out), Some(labels)) = (&arguments.out, &arguments.labels) else {
+        return Err(Failure::usage(anyhow!("case: --out and --labels say where to")));
+    };
+    let mut names = Directory::new(1 << 10);
+    let (mut events, label) = case.tell(arguments.seed, &mut names).context(name.to_owned())?;
+    let calm = Stress::new(stress::Settings::default(), []);
+    let mut tape = Lines::create(out, calm, false)?;
+    tape.write(&mut events, &names)?;
+    tape.finish(&names)?;
+    write_labels(labels, &[label])
 }
 
 fn settings(arguments: &Inject) -> Settings {
