@@ -15,17 +15,14 @@ use crate::chance::blended;
 use crate::desk::{Desk, MILLI, SECOND};
 use crate::floor::Floor;
 use crate::label::{Class, Label};
-use crate::stage::{self, Mood, Stage, alongside};
+use crate::stage::{self, Mood, Stage, alongside, run};
 use crate::survey::Instrument;
 use engine_event::body::{Attributes, Phase};
 use engine_event::{
     Definition, Directory, DirectoryFull, Event, Nanos, OrderId, ParticipantId, Price, Side,
 };
 use std::cell::RefCell;
-use std::future::Future;
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 
 /// Which case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -177,21 +174,6 @@ impl Historic {
             seed,
         };
         Ok((out, label))
-    }
-}
-
-/// Lets the time pass from one wake to the next, until it is over.
-fn run<T: Default>(floor: &RefCell<Floor>, desk: &Desk, all: impl Future<Output = T>) -> T {
-    let (wake, mut all) = (desk.wake(), pin!(all));
-    let mut context = Context::from_waker(Waker::noop());
-    loop {
-        wake.set(None);
-        if let Poll::Ready(done) = all.as_mut().poll(&mut context) {
-            return done;
-        }
-        let Some(next) = wake.get() else { return T::default() };
-        let mut floor = floor.borrow_mut();
-        floor.now = floor.now.max(next);
     }
 }
 
