@@ -447,6 +447,12 @@ pub(crate) struct Generate {
     /// What to write
     #[arg(value_enum)]
     pub(crate) what: Synthetic,
+    /// Which historic case (case): sarao, coscia, oystacher, athena
+    #[arg(value_name = "CASE", required_if_eq("what", "case"))]
+    pub(crate) case: Option<String>,
+    /// The label of a historic case, a line of JSON (case)
+    #[arg(long, value_name = "OUT.jsonl")]
+    pub(crate) labels: Option<PathBuf>,
     /// How many messages, of the session's own frame apart: 0 is a session in which nothing happens
     #[arg(long, default_value_t = 1_000_000)]
     pub(crate) messages: u64,
@@ -559,6 +565,8 @@ pub(crate) enum Synthetic {
     Tape,
     /// Device readings
     Iot,
+    /// A case that regulators have described, as a tape with an ordinary market around it
+    Case,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -408,6 +408,11 @@ impl Desk {
         self.until(nanos, |_| false).await;
     }
 
+    /// Waits until then.
+    pub async fn until_time(&self, at: Nanos) {
+        self.pause(at.0.saturating_sub(self.now().0)).await;
+    }
+
     /// Waits as long as it takes something between the two.
     pub async fn pause_between(&self, least: u64, most: u64) {
         let nanos = self.whole(least, most);

@@ -16,10 +16,12 @@ pub mod cases;
 pub mod chance;
 pub mod desk;
 pub mod floor;
+pub mod historic;
 pub mod label;
 pub mod scenario;
 pub mod score;
 pub mod stage;
+pub mod stress;
 pub mod survey;
 pub mod weave;
 

@@ -7,12 +7,13 @@
 //! reacts. Reactions are the case's own.
 
 use crate::desk::{Desk, SECOND};
+use crate::floor::Floor;
 use engine_event::body::Attributes;
 use engine_event::{OrderId, ParticipantId, Price, Side};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 /// What a stage is like.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -92,6 +93,25 @@ pub(crate) async fn alongside<T>(
         }
     })
     .await
+}
+
+/// Lets the time pass from one wake to the next, until it is over.
+pub(crate) fn run<T: Default>(
+    floor: &RefCell<Floor>,
+    desk: &Desk,
+    all: impl Future<Output = T>,
+) -> T {
+    let (wake, mut all) = (desk.wake(), pin!(all));
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        wake.set(None);
+        if let Poll::Ready(done) = all.as_mut().poll(&mut context) {
+            return done;
+        }
+        let Some(next) = wake.get() else { return T::default() };
+        let mut floor = floor.borrow_mut();
+        floor.now = floor.now.max(next);
+    }
 }
 
 /// The crowd, which goes on for ever.

@@ -20,6 +20,8 @@ pub struct Survey {
     pub subjects: BTreeMap<SubjectId, Instrument>,
     /// Whether it tells phases.
     pub tells_phases: bool,
+    /// Whether anything is missing in it.
+    pub has_gaps: bool,
     /// How many orders enter, and how many of them with a name.
     orders: u64,
     named: u64,
@@ -67,6 +69,7 @@ impl Survey {
                 return;
             }
             Kind::Status => self.tells_phases = true,
+            Kind::Gap => self.has_gaps = true,
             Kind::Level | Kind::Quote => {
                 self.without_orders.get_or_insert(event.subject);
             }
@@ -129,6 +132,12 @@ impl Survey {
 }
 
 impl Instrument {
+    /// One that was never seen: of these sizes, around this price.
+    pub fn made(tick: i64, price: i64, mut sizes: Vec<u64>) -> Self {
+        sizes.sort_unstable();
+        Self { tick, price, lot: 1, sizes, span: (Nanos(0), Nanos::END), ..Self::default() }
+    }
+
     fn enter(&mut self, order: &Order) {
         self.entered += 1;
         let mut chance = Chance::new(blended(&[self.entered, 0x5ee]));

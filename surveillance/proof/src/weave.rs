@@ -1,6 +1,8 @@
 //! The weaver: gives a base flow's events on, with campaigns of injected orders among them.
 
 mod plan;
+#[cfg(test)]
+mod tests;
 
 use crate::accounts::Accounts;
 use crate::campaign::{Campaign, Told, campaign};

@@ -17,6 +17,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub(crate) fn run(arguments: &Generate) -> Result<(), Failure> {
+    if matches!(arguments.what, Synthetic::Case) {
+        return super::inject::generate(arguments);
+    }
     let needless = match arguments.what {
         Synthetic::Lobster if arguments.subjects.is_some() => {
             Some("--subjects: a LOBSTER file has one")
@@ -35,6 +38,9 @@ pub(crate) fn run(arguments: &Generate) -> Result<(), Failure> {
         }
         Synthetic::Lobster if arguments.messages == 0 => {
             Some("--messages: a LOBSTER file has no header, so one without a line is none")
+        }
+        _ if arguments.case.is_some() || arguments.labels.is_some() => {
+            Some("--labels: only a historic case has a name and a label")
         }
         what if !matches!(what, Synthetic::Itch) && arguments.truth.is_some() => {
             Some("--truth: only of ITCH it is written")
@@ -159,6 +165,8 @@ fn write(arguments: &Generate, out: &mut impl Write) -> io::Result<()> {
             };
             tape::generate(settings, out).map(drop)
         }
+        // Written by `inject`, which knows labels.
+        Synthetic::Case => Ok(()),
         Synthetic::Iot => {
             let devices = subjects_or(20);
             let settings = readings::Settings {

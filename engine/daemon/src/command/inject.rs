@@ -1,21 +1,23 @@
 //! `tapewatch inject`: labelled abuse woven into a flow of orders.
 
 use super::Batch;
-use crate::cli::Input as Reading;
+use crate::cli::{Generate, Input as Reading};
 use crate::failure::Failure;
 use crate::input::{Input, Numbers};
 use crate::output::{Thousands, print, tell};
 use crate::session::check_flags;
 use anyhow::{Context, anyhow};
 use clap::Args;
-use engine_event::{Directory, Event, FaultCounts, Kind, Nanos};
+use engine_event::{Directory, Event, FaultCounts, Kind, Nanos, SubjectId};
 use engine_pipeline::{Feed, FeedTurn};
 use feeds::codec::tape::Writer;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use surveillance_proof::{Class, Label, Settings, Survey, Weaver, Woven, scenario};
+use surveillance_proof::historic::Historic;
+use surveillance_proof::stress::{self, Line, Stress, Toll};
+use surveillance_proof::{Class, Label, Settings, Survey, WeaveError, Weaver, Woven, scenario};
 
 #[derive(Args)]
 pub(crate) struct Inject {
@@ -54,6 +56,8 @@ pub(crate) struct Inject {
     /// Campaigns may go on side by side in an instrument
     #[arg(long)]
     pub(crate) overlap: bool,
+    #[command(flatten)]
+    pub(crate) stress: Stressed,
     /// The tape to write
     #[arg(long, value_name = "TAPE")]
     pub(crate) out: PathBuf,
@@ -63,6 +67,36 @@ pub(crate) struct Inject {
     /// Print what was woven as one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What happens to the finished tape, whose lines then tell their number.
+#[derive(Args)]
+pub(crate) struct Stressed {
+    /// This share of lines gets lost (0.0001)
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE", value_parser = parse_share)]
+    pub(crate) lose: f64,
+    /// Each line comes up to so many milliseconds late
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=60_000))]
+    pub(crate) reorder_ms: u64,
+    /// This share of lines comes twice
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE", value_parser = parse_share)]
+    pub(crate) duplicate: f64,
+    /// The clock of one venue, the last one if there are several, is off by so many microseconds
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(i64).range(-60_000_000..=60_000_000), allow_negative_numbers = true)]
+    pub(crate) clock_offset_us: i64,
+    /// So many deletions an hour are never told, and leave no hole
+    #[arg(long, default_value_t = 0.0, value_name = "PER_HOUR", value_parser = parse_rate)]
+    pub(crate) ghosts: f64,
+}
+
+fn parse_share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share: &f64| (0.0..1.0).contains(share));
+    share.ok_or_else(|| "a share is a number from 0 to below 1".to_string())
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate: &f64| (0.0..=1e6).contains(rate));
+    rate.ok_or_else(|| "a number from 0 to 1000000".to_string())
 }
 
 fn parse_severity(text: &str) -> Result<f64, String> {
@@ -82,14 +116,14 @@ pub(crate) fn run(arguments: &Inject) -> Result<(), Failure> {
         Ok(())
     })?;
     let (survey, settings) = (survey.finish(), settings(arguments));
+    let has_gaps = survey.has_gaps;
     let wrong = |error| Failure::data(anyhow!("{}: {error}", arguments.file.display()));
     let mut weaver = Weaver::new(settings, survey, &mut names).map_err(|error| match error {
-        surveillance_proof::WeaveError::UnknownPattern(_) => {
-            Failure::usage(anyhow!("--patterns: {error}"))
-        }
+        WeaveError::UnknownPattern(_) => Failure::usage(anyhow!("--patterns: {error}")),
         other => wrong(other),
     })?;
-    let mut tape = Lines::create(&arguments.out)?;
+    let stress = stress(arguments, &names);
+    let mut tape = Lines::create(&arguments.out, stress, has_gaps)?;
     let mut out = Vec::new();
     read(arguments, &mut names, |event, names| {
         weaver.take(event, &mut out).map_err(wrong)?;
@@ -97,15 +131,36 @@ pub(crate) fn run(arguments: &Inject) -> Result<(), Failure> {
     })?;
     let woven = weaver.finish(&names, &mut out);
     tape.write(&mut out, &names)?;
-    tape.finish()?;
+    let toll = tape.finish(&names)?;
     write_labels(&arguments.labels, &woven.labels)?;
-    let told = if arguments.json { format!("{}\n", as_json(&woven)) } else { as_text(&woven) };
+    let told =
+        if arguments.json { format!("{}\n", as_json(&woven, toll)) } else { as_text(&woven, toll) };
     if arguments.json {
         print(told)
     } else {
         tell(told);
         Ok(())
     }
+}
+
+/// `tapewatch generate case`: a historic case as a tape and its label.
+pub(super) fn generate(arguments: &Generate) -> Result<(), Failure> {
+    let name = arguments.case.as_deref().unwrap_or_default();
+    let known = Historic::ALL.iter().find(|(known, _)| *known == name);
+    let Some((_, case)) = known else {
+        let all = Historic::ALL.map(|(name, _)| name).join(", ");
+        return Err(Failure::usage(anyhow!("CASE: {name:?} is none of {all}")));
+    };
+    let (Some(out), Some(labels)) = (&arguments.out, &arguments.labels) else {
+        return Err(Failure::usage(anyhow!("case: --out and --labels say where to")));
+    };
+    let mut names = Directory::new(1 << 10);
+    let (mut events, label) = case.tell(arguments.seed, &mut names).context(name.to_owned())?;
+    let calm = Stress::new(stress::Settings::default(), []);
+    let mut tape = Lines::create(out, calm, false)?;
+    tape.write(&mut events, &names)?;
+    tape.finish(&names)?;
+    write_labels(labels, &[label])
 }
 
 fn settings(arguments: &Inject) -> Settings {
@@ -147,33 +202,63 @@ fn read(
     }
 }
 
-/// The tape that is written.
+fn stress(arguments: &Inject, names: &Directory) -> Stress {
+    let Stressed { lose, reorder_ms, duplicate, clock_offset_us, ghosts } = arguments.stress;
+    let settings = stress::Settings {
+        lose,
+        reorder_ns: reorder_ms * 1_000_000,
+        duplicate,
+        clock_offset_ns: clock_offset_us * 1_000,
+        ghosts_per_hour: ghosts,
+        seed: arguments.seed,
+    };
+    let venues = || names.subjects().filter_map(|(id, _)| Some(names.definition(id)?.venue.0));
+    let last = venues().max();
+    let is_off = |id: &SubjectId| names.definition(*id).map(|of| of.venue.0) == last;
+    let off = names.subjects().map(|(id, _)| id).filter(is_off);
+    Stress::new(settings, off.collect::<Vec<_>>())
+}
+
+/// The tape that is written, and what happens to its lines.
 struct Lines {
     writer: Writer<BufWriter<File>>,
     path: PathBuf,
+    stress: Stress,
+    lines: Vec<Line>,
 }
 
 impl Lines {
-    fn create(path: &Path) -> Result<Self, Failure> {
+    fn create(path: &Path, stress: Stress, has_gaps: bool) -> Result<Self, Failure> {
         let name = || path.display().to_string();
-        let file = File::create(path).with_context(name)?;
-        let writer = Writer::new(BufWriter::with_capacity(1 << 20, file)).with_context(name)?;
-        Ok(Self { writer, path: path.to_owned() })
+        let file = BufWriter::with_capacity(1 << 20, File::create(path).with_context(name)?);
+        let is_numbered = has_gaps || !stress.is_calm();
+        let writer = if is_numbered { Writer::numbered(file) } else { Writer::new(file) };
+        let (path, lines) = (path.to_owned(), Vec::new());
+        Ok(Self { writer: writer.with_context(name)?, path, stress, lines })
     }
 
     /// Writes the events and forgets them.
     fn write(&mut self, events: &mut Vec<Event>, names: &Directory) -> Result<(), Failure> {
         for event in events.drain(..).filter(|event| event.kind() != Kind::Define) {
-            let written = self.writer.event(&event, names);
+            self.stress.send(event, &mut self.lines);
+        }
+        self.put(names)
+    }
+
+    fn put(&mut self, names: &Directory) -> Result<(), Failure> {
+        for line in self.lines.drain(..) {
+            let written = self.writer.event_numbered(&line.event, line.number, names);
             written.with_context(|| self.path.display().to_string())?;
         }
         Ok(())
     }
 
-    fn finish(self) -> Result<(), Failure> {
+    fn finish(mut self, names: &Directory) -> Result<Toll, Failure> {
+        self.stress.finish(&mut self.lines);
+        self.put(names)?;
         let finished = self.writer.finish();
         finished.map(drop).with_context(|| self.path.display().to_string())?;
-        Ok(())
+        Ok(self.stress.toll)
     }
 }
 
@@ -217,7 +302,7 @@ fn count(woven: &Woven, class: Class) -> usize {
     woven.labels.iter().filter(|label| label.class == class).count()
 }
 
-fn as_json(woven: &Woven) -> Value {
+fn as_json(woven: &Woven, toll: Toll) -> Value {
     let counts = woven.counts;
     json!({
         "asked": woven.asked,
@@ -231,16 +316,22 @@ fn as_json(woven: &Woven) -> Value {
             "injected": counts.injected,
             "not_on_tape": counts.untold,
         },
+        "stress": { "lost": toll.lost, "doubled": toll.doubled, "ghosts": toll.ghosts },
         "faults": faults(&woven.faults),
         "faults_of_input": faults(&woven.base_faults),
     })
 }
 
-fn as_text(woven: &Woven) -> String {
+fn as_text(woven: &Woven, toll: Toll) -> String {
     let counts = woven.counts;
+    let Toll { lost, doubled, ghosts } = toll;
+    let stress = match toll == Toll::default() {
+        true => String::new(),
+        false => format!("; {lost} lines lost, {doubled} doubled, {ghosts} ghosts"),
+    };
     format!(
         "tapewatch: {} positives and {} near misses of {} campaigns asked for, {} void; {} events \
-         kept, {} changed, {} dropped, {} injected\n",
+         kept, {} changed, {} dropped, {} injected{stress}\n",
         count(woven, Class::Positive),
         count(woven, Class::NearMiss),
         woven.asked,
