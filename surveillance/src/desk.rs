@@ -30,6 +30,8 @@ pub(crate) mod remembered;
 pub mod rules;
 pub(crate) mod shelf;
 pub(crate) mod sizes;
+#[cfg_attr(not(test), allow(dead_code, reason = "canaries tell fewer stories than tests"))]
+pub(crate) mod story;
 pub(crate) mod suspicion;
 pub(crate) mod tally;
 
@@ -96,6 +98,18 @@ impl Desk {
             self.interested[*what as usize].push(self.seats.len());
         }
         self.seats.push(Arc::new(seat));
+    }
+
+    /// The patterns.
+    pub(crate) fn seats(&self) -> impl Iterator<Item = Arc<dyn Seat>> + '_ {
+        self.seats.iter().cloned()
+    }
+
+    /// The same desk with one of its patterns alone.
+    pub(crate) fn with_one(&self, seat: &Arc<dyn Seat>) -> Self {
+        let mut interested: [Vec<usize>; What::COUNT] = Default::default();
+        seat.wants().iter().for_each(|what| interested[*what as usize].push(0));
+        Self { seats: vec![seat.clone()], interested, ..self.clone() }
     }
 
     /// Whether there is no pattern.
