@@ -8,9 +8,10 @@
 //! | [`people`], [`each`] | which accounts are one person; something about each of them |
 //! | [`pattern`] | what a pattern is, what it is shown, and where it speaks |
 //! | [`suspicion`] | conditions, excuses, strengths and orders of an episode |
-//! | [`tally`] | from episodes to alerts |
 //! | [`shelf`], [`chance`] | bounded tables, and how likely chance alone is |
 //! | [`parameters`](mod@parameters), [`rules`], [`kept`](mod@kept) | parameters and state, each told once; where and when they differ |
+//! | [`tally`], [`notes`] | from episodes to alerts; who had one by which pattern |
+//! | [`usual`], [`learner`] | what earlier days have shown to be usual, and how that is learned |
 //! | [`remembered`] | a bounded table of what is remembered about somebody |
 //!
 //! An instrument is followed from the first event on that names somebody: what nobody can be named for
@@ -21,8 +22,10 @@ pub(crate) mod chance;
 pub(crate) mod deed;
 pub(crate) mod each;
 pub(crate) mod kept;
+pub mod learner;
 pub(crate) mod ledger;
 pub(crate) mod market;
+pub(crate) mod notes;
 pub mod parameters;
 pub(crate) mod pattern;
 pub(crate) mod people;
@@ -34,12 +37,13 @@ pub(crate) mod sizes;
 pub(crate) mod story;
 pub(crate) mod suspicion;
 pub(crate) mod tally;
+pub mod usual;
 
 #[cfg(test)]
 pub(crate) mod check;
 
 use deed::{Deed, What, Who};
-use engine_observer::event::body::{Holding, Status};
+use engine_observer::event::body::{Holding, Indication, Status};
 use engine_observer::event::{
     Definition, Fault, Kind, Nanos, Reader, Snapshot, SnapshotError, Writer,
 };
@@ -47,9 +51,11 @@ use engine_observer::{Interest, Observer, Outbox, Parameters, View};
 use kept::Kept;
 use ledger::Ledger;
 use market::Market;
+use notes::Notes;
 use pattern::{Bench, Mind, Pattern, Scene, Seat, Seated};
 use people::People;
 use std::sync::Arc;
+use usual::{Known, KnownOf, Scales, Usual};
 
 /// Patterns that look at order books together.
 #[derive(Clone)]
@@ -58,6 +64,8 @@ pub struct Desk {
     /// By what happened: who wants to see it.
     interested: [Vec<usize>; What::COUNT],
     bounds: DeskBounds,
+    /// What is usual by what earlier days have shown.
+    known: Option<Arc<Known>>,
     ignored: Option<&'static str>,
 }
 
@@ -82,6 +90,7 @@ impl Default for Desk {
             seats: Vec::new(),
             interested: Default::default(),
             bounds: DeskBounds::default(),
+            known: None,
             ignored: None,
         }
     }
@@ -93,7 +102,7 @@ impl Desk {
 
     /// One more pattern.
     pub(crate) fn seat(&mut self, pattern: impl Pattern) {
-        let seat = Seated::new(pattern);
+        let seat = Seated::new(pattern, self.known_hash());
         for what in seat.wants() {
             self.interested[*what as usize].push(self.seats.len());
         }
@@ -110,6 +119,18 @@ impl Desk {
         let mut interested: [Vec<usize>; What::COUNT] = Default::default();
         seat.wants().iter().for_each(|what| interested[*what as usize].push(0));
         Self { seats: vec![seat.clone()], interested, ..self.clone() }
+    }
+
+    fn known_hash(&self) -> Option<u64> {
+        self.known.as_ref().map(|known| known.hash)
+    }
+
+    /// The same desk, judging by what is usual at each time of day. What is wrong with the rates, if so.
+    pub fn knowing(mut self, usual: Usual) -> Result<Self, String> {
+        self.known = Some(Known::new(usual)?);
+        let known = self.known_hash();
+        self.seats.iter_mut().for_each(|seat| *seat = seat.knowing(known));
+        Ok(self)
     }
 
     /// Whether there is no pattern.
@@ -133,9 +154,14 @@ impl Desk {
 pub struct Instrument {
     /// Its own and its venue's name, as numbers.
     name: (u64, u32),
+    scales: Scales,
+    /// What is usual by what earlier days have shown, of all instruments and of this one.
+    known: Option<Arc<Known>>,
+    own: Option<KnownOf>,
     people: People,
     market: Market,
     ledger: Ledger,
+    notes: Notes,
     minds: Vec<Seating>,
 }
 
@@ -163,6 +189,7 @@ impl Observer for Desk {
             Kind::Execute,
             Kind::Trade,
             Kind::Status,
+            Kind::Auction,
             Kind::News,
             Kind::Position,
             Kind::Gap,
@@ -176,15 +203,22 @@ impl Observer for Desk {
         }
         to.set("persons_max", self.bounds.persons_max);
         to.set("orders_max", self.bounds.orders_max);
+        if let Some(known) = self.known_hash() {
+            to.set("usual", format_args!("{known:016x}"));
+        }
     }
 
     fn remember(&self) -> Instrument {
         let seating = |seat: &Arc<dyn Seat>| Seating { mind: seat.sit_down(), due: None };
         Instrument {
             name: (0, 0),
+            scales: Scales::default(),
+            known: self.known.clone(),
+            own: None,
             people: People::default(),
             market: Market::default(),
             ledger: Ledger::new(self.bounds.persons_max, self.bounds.orders_max),
+            notes: Notes::default(),
             minds: self.seats.iter().map(seating).collect(),
         }
     }
@@ -201,6 +235,7 @@ impl Observer for Desk {
             }
             Kind::Clear => return instrument.ledger.clear(),
             Kind::Position => return instrument.hold(view),
+            Kind::Auction => return instrument.market.indicate(event.body::<Indication>(), at),
             Kind::Status => {
                 instrument.market.enter(event.body::<Status>().phase(), at);
                 What::Phase
@@ -215,7 +250,7 @@ impl Observer for Desk {
     }
 
     fn on_time(&self, instrument: &mut Instrument, due: Nanos, out: &mut Outbox) {
-        let Instrument { people, market, ledger, minds, .. } = instrument;
+        let Instrument { people, market, ledger, notes, minds, .. } = instrument;
         let scene = Scene {
             what: What::Phase,
             deed: None,
@@ -230,7 +265,9 @@ impl Observer for Desk {
         for seating in minds.iter_mut() {
             if seating.due.is_some_and(|own| own <= due) {
                 seating.due = None;
-                seating.turn((self, people), out, |mind, bench| mind.on_time(&scene, bench));
+                seating.turn((self, people, notes), out, |mind, bench| {
+                    mind.on_time(&scene, bench);
+                });
             }
         }
         minds.iter().filter_map(|seating| seating.due).for_each(|due| out.wake_at(due));
@@ -250,6 +287,9 @@ impl Desk {
         {
             instrument.market.enter(book.phase(), Nanos(0));
         }
+        if let Some(known) = &instrument.own {
+            instrument.market.recall(known, view.event.event_at);
+        }
         let forgotten = instrument.ledger.forgotten;
         instrument.market.follow(view, Some(&deed));
         instrument.ledger.take(&deed);
@@ -267,7 +307,7 @@ impl Desk {
         (what, deed): (What, Option<&Deed>),
         out: &mut Outbox,
     ) {
-        let Instrument { people, market, ledger, minds, .. } = instrument;
+        let Instrument { people, market, ledger, notes, minds, .. } = instrument;
         let scene = Scene {
             what,
             deed,
@@ -280,7 +320,7 @@ impl Desk {
             ignored: self.ignored,
         };
         for place in &self.interested[what as usize] {
-            minds[*place].turn((self, people), out, |mind, bench| mind.see(&scene, bench));
+            minds[*place].turn((self, people, notes), out, |mind, bench| mind.see(&scene, bench));
         }
     }
 }
@@ -289,7 +329,15 @@ impl Instrument {
     #[cold]
     fn learn_name(&mut self, definition: &Definition) {
         self.name = (definition.tag(), definition.venue_tag());
+        let (price, quantity) = (definition.price_scale, definition.quantity_scale);
+        self.scales = Scales { price, quantity };
+        self.remind();
+    }
+
+    /// Finds by its name what is known about it.
+    fn remind(&mut self) {
         let (subject, venue) = self.name;
+        self.own = self.known.as_ref().and_then(|known| known.about(self.name, self.scales));
         self.minds.iter_mut().for_each(|seating| seating.mind.learn_name(subject, venue));
     }
 
@@ -310,11 +358,11 @@ impl Seating {
     #[inline]
     fn turn(
         &mut self,
-        (desk, people): (&Desk, &People),
+        (desk, people, notes): (&Desk, &People, &mut Notes),
         out: &mut Outbox,
         look: impl FnOnce(&mut Box<dyn Mind>, &mut Bench<'_>),
     ) {
-        let mut bench = Bench::new(out, people, desk.ignored.is_some());
+        let mut bench = Bench::new(out, people, notes, desk.ignored.is_some());
         look(&mut self.mind, &mut bench);
         if let Some(due) = bench.wake {
             self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
@@ -324,13 +372,15 @@ impl Seating {
 }
 
 impl Snapshot for Instrument {
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
 
     fn save(&self, to: &mut Writer) {
         self.name.keep(to);
+        self.scales.keep(to);
         self.people.keep(to);
         self.market.keep(to);
         self.ledger.keep(to);
+        self.notes.keep(to);
         to.list(&self.minds, |to, seating| {
             seating.due.keep(to);
             to.versioned(Self::VERSION, |to| seating.mind.keep(to));
@@ -339,15 +389,17 @@ impl Snapshot for Instrument {
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
         self.name = Kept::restore(from)?;
+        self.scales = Scales::restore(from)?;
+        self.remind();
         self.people = Kept::restore(from)?;
         self.market = Market::restore(from)?;
         self.ledger = Ledger::restore(from)?;
+        self.notes = Notes::restore(from)?;
         let mut minds = self.minds.iter_mut();
         from.list(|from| {
             let at = from.position();
             let seating = minds.next().ok_or(SnapshotError::Mismatch { at })?;
             seating.due = Kept::restore(from)?;
-            seating.mind.learn_name(self.name.0, self.name.1);
             from.versioned(Self::VERSION, |from| seating.mind.restore(from))
         })
     }

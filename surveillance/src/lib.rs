@@ -25,6 +25,8 @@ mod window;
 
 pub use about::{About, about, about_condition};
 pub use canary::Canary;
+pub use desk::learner::Learner;
+pub use desk::usual::Usual;
 pub use desk::{Desk, DeskBounds};
 pub use engine_observer::idea::{Idea, Invalid, Refused};
 pub use iot::MeanThreshold;
@@ -35,7 +37,7 @@ use desk::parameters::Parameter;
 use desk::pattern::Pattern;
 use desk::rules;
 use engine_observer::event::Nanos;
-use engine_observer::{Roster, idea};
+use engine_observer::{Parameters, Roster, idea};
 use serde::Deserializer;
 use serde::de::DeserializeOwned;
 
@@ -81,12 +83,22 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
             Self::of::<market::DynamicLayering>(),
             Self::of::<market::Flip>(),
             Self::of::<market::NoIntention>(),
+            Self::of::<market::Collusion>(),
             Self::of::<market::MomentumIgnition>(),
+            Self::of::<market::Phishing>(),
             Self::of::<market::AdvancingTheBid>(),
             Self::of::<market::InsideQuoteLure>(),
+            Self::of::<market::FloorOrCeiling>(),
+            Self::of::<market::MarkingTheClose>(),
+            Self::of::<market::MarkingTheOpen>(),
+            Self::of::<market::AuctionPrice>(),
             Self::of::<market::WashTrade>(),
+            Self::of::<market::WashRing>(),
             Self::of::<market::MatchedOrders>(),
             Self::of::<market::Painting>(),
+            Self::of::<market::Dominance>(),
+            Self::of::<market::Disorderly>(),
+            Self::of::<market::OrderRatio>(),
         ]
     }
 }
@@ -148,6 +160,20 @@ impl Plan {
     pub fn silence(&self) -> Option<Nanos> {
         let watch = self.silent_feed.as_ref().filter(|watch| watch.silence_s > 0)?;
         Some(Nanos::from_secs(watch.silence_s))
+    }
+
+    /// The same, but that the desk judges by what is usual at each time of day. What is wrong with the
+    /// rates, if so.
+    pub fn knowing(mut self, usual: Usual) -> Result<Self, String> {
+        self.desk = self.desk.knowing(usual)?;
+        Ok(self)
+    }
+
+    /// The parameters of everything that takes part, by name, as canonical text.
+    pub fn parameters(&self) -> Vec<(&'static str, Parameters)> {
+        let others = self.others.all();
+        let others = others.iter().map(|one| (one.name(), one.parameters()));
+        self.desk.parameters_by_pattern().into_iter().chain(others).collect()
     }
 
     /// One of the desk's patterns takes part as it usually does. Whether there is one of this name.
@@ -267,7 +293,7 @@ mod tests {
             "P99",
             &[],
             &expect![[
-                r#"there is no "P99"; there are: P01, P02, P03, P04, P06, P07, P11, P12, P19, P21, P22, mean_threshold, canary, silent_feed"#
+                r#"there is no "P99"; there are: P01, P02, P03, P04, P05, P06, P07, P10, P11, P12, P14, P15, P16, P17, P19, P20, P21, P22, P35, P37, P38, mean_threshold, canary, silent_feed"#
             ]],
         );
         check(

@@ -2,6 +2,7 @@
 
 use crate::desk::{Desk, Outcome, SECOND};
 use crate::scenario::Case;
+use crate::stage::{self, alongside};
 use engine_event::Nanos;
 use std::cell::RefCell;
 use std::future::Future;
@@ -30,12 +31,32 @@ pub(crate) async fn campaign(
     episodes: u64,
     told: Rc<RefCell<Told>>,
 ) -> bool {
+    let Some(stage) = case.stage else { return episodes_of(&desk, case, episodes, &told).await };
+    let crowd = desk.beside(desk.whole(0, u64::MAX - 1));
+    let mood = desk.mood();
+    let act = async {
+        desk.pause(stage.warm_s * SECOND).await;
+        told.borrow_mut().first_at = desk.now();
+        episodes_of(&desk, case, episodes, &told).await
+    };
+    let complete = alongside(stage::crowd(&crowd, stage, &mood), act).await;
+    crowd.clear_up();
+    complete
+}
+
+async fn episodes_of(
+    desk: &Desk,
+    case: &'static Case,
+    episodes: u64,
+    told: &RefCell<Told>,
+) -> bool {
     let mut voids = 0;
+    let own_session = case.stage.is_some_and(|stage| stage.own_session || stage.per_second <= 0.0);
     loop {
-        if !desk.until(CLOSED_MAX, Desk::is_open).await {
+        if !own_session && !desk.until(CLOSED_MAX, Desk::is_open).await {
             return false;
         }
-        let outcome = (case.run)(&desk).await;
+        let outcome = (case.run)(desk).await;
         desk.clear_up();
         match outcome {
             Outcome::Done(at) => told.borrow_mut().decided_at.push(at),

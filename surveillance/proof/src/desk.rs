@@ -6,6 +6,7 @@
 
 use crate::chance::Chance;
 use crate::floor::{Entry, Floor, Own};
+use crate::stage::Mood;
 use crate::survey::Instrument;
 use engine_book::BookView;
 use engine_event::body::Attributes;
@@ -47,6 +48,7 @@ pub struct Desk {
     others: Rc<Vec<ParticipantId>>,
     entered: RefCell<Vec<OrderId>>,
     wake: Rc<Cell<Option<Nanos>>>,
+    mood: Option<Rc<Mood>>,
 }
 
 impl Desk {
@@ -68,7 +70,35 @@ impl Desk {
             others,
             entered: RefCell::default(),
             wake: Rc::default(),
+            mood: None,
         }
+    }
+
+    /// A second desk in the same market, whose orders are others'.
+    pub(crate) fn beside(&self, seed: u64) -> Self {
+        Self {
+            floor: self.floor.clone(),
+            subject: self.subject,
+            severity: self.severity,
+            instrument: self.instrument.clone(),
+            chance: RefCell::new(Chance::new(seed)),
+            culprits: self.culprits.clone(),
+            others: self.others.clone(),
+            entered: RefCell::default(),
+            wake: self.wake.clone(),
+            mood: self.mood.clone(),
+        }
+    }
+
+    /// The same desk on a stage.
+    pub(crate) fn on_stage(mut self, mood: Rc<Mood>) -> Self {
+        self.mood = Some(mood);
+        self
+    }
+
+    /// What the stage's crowd goes by; where there is no stage, nobody does.
+    pub fn mood(&self) -> Rc<Mood> {
+        self.mood.clone().unwrap_or_else(|| Rc::new(Mood::new(0.0)))
     }
 
     /// When it wants to go on at the latest.
@@ -128,15 +158,40 @@ impl Desk {
             && !self.floor.borrow().is_closed(self.subject)
     }
 
+    /// Whether orders trade as they come, whatever stands there.
+    pub fn is_trading(&self) -> bool {
+        let floor = self.floor.borrow();
+        floor.is_continuous(self.subject) && !floor.is_closed(self.subject)
+    }
+
+    /// The price that is a whole number of ticks, not above this one.
+    pub fn on_grid(&self, price: Price) -> Price {
+        self.instrument.on_grid(price)
+    }
+
+    /// Who stands first at a side's best price.
+    pub fn first_owner(&self, side: Side) -> Option<ParticipantId> {
+        let first = self.see(|book| {
+            let best = book.levels(side).next()?.price;
+            book.orders_at(side, best).next().and_then(|order| order.participant)
+        });
+        first.flatten()
+    }
+
     /// How far around the touch orders count as near: 25 basis points, at least 5 ticks.
     pub fn reach(&self) -> i64 {
         let mid = self.touch().map_or(0, |(bid, ask)| (bid.0 / 2 + ask.0 / 2).abs());
         (mid / 400).max(5 * self.tick())
     }
 
-    /// What others display on a side within [`reach`](Self::reach) of its touch.
+    /// What others display on a side within [`reach`](Self::reach) of its touch: as it is without any
+    /// injected order, so that campaigns side by side do not outgrow each other; on a stage, as it is.
     pub fn depth(&self, side: Side) -> u64 {
         let reach = self.reach();
+        let base = self.floor.borrow().base_depth(self.subject, side, reach);
+        if base > 0 {
+            return base;
+        }
         let mine = |who: Option<ParticipantId>| who.is_some_and(|who| self.culprits.contains(&who));
         let sum = self.see(|book| {
             let best = book.levels(side).next()?.price;
@@ -233,6 +288,13 @@ impl Desk {
         from.copied().find(|who| innocent(&who)).unwrap_or(self.culprits[0])
     }
 
+    /// One of many background accounts, the first ones more often, as Zipf's law has it.
+    pub fn one_of_many(&self) -> ParticipantId {
+        let count = self.others.len().max(1) as f64;
+        let rank = (self.between(0.0, 1.0) * count.ln()).exp();
+        self.other(rank as usize - 1)
+    }
+
     // Chance.
 
     /// A number between the two.
@@ -325,6 +387,13 @@ impl Desk {
         let mut floor = self.floor.borrow_mut();
         orders.iter().for_each(|id| floor.cancel(*id));
         floor.forget(&orders);
+    }
+
+    /// Forgets what has left, but for these orders.
+    pub(crate) fn forget_gone(&self, orders: &[OrderId]) {
+        let all = std::mem::replace(&mut *self.entered.borrow_mut(), orders.to_vec());
+        let gone: Vec<OrderId> = all.into_iter().filter(|id| !orders.contains(id)).collect();
+        self.floor.borrow_mut().forget(&gone);
     }
 
     /// Takes nothing back, but forgets what has left: others' orders that go on resting.

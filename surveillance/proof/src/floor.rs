@@ -17,6 +17,7 @@
 //! So all that rests in the combined book is either injected or rests in the base's book as well, and the
 //! combined book crosses only where the base's does.
 
+mod auction;
 mod base;
 mod pulse;
 #[cfg(test)]
@@ -130,6 +131,15 @@ impl Floor {
         }
     }
 
+    /// What the base displays on a side within this reach of its best price.
+    pub fn base_depth(&self, subject: SubjectId, side: Side, reach: i64) -> u64 {
+        let Some(book) = self.base.book(subject) else { return 0 };
+        let Some(best) = book.touch().of(side) else { return 0 };
+        let near =
+            book.levels(side).take_while(|level| (level.price.0 - best.price.0).abs() <= reach);
+        near.map(|level| level.quantity.0).sum()
+    }
+
     /// A subject's combined book.
     pub fn book(&self, subject: SubjectId) -> Option<BookView<'_>> {
         self.combined.book(subject)
@@ -237,6 +247,7 @@ impl Floor {
         let event = Event::new(subject, self.now, Status::new(phase, b""));
         self.base.apply(&event);
         self.inject(event);
+        self.untangle(&event);
     }
 
     /// Whatever the tape can tell and no book keeps: news, a position, a trade reported off the book.

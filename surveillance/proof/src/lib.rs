@@ -19,6 +19,7 @@ pub mod floor;
 pub mod label;
 pub mod scenario;
 pub mod score;
+pub mod stage;
 pub mod survey;
 pub mod weave;
 

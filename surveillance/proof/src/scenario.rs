@@ -3,6 +3,7 @@
 use crate::cases;
 use crate::desk::{Desk, Outcome};
 use crate::label::Class;
+use crate::stage::Stage;
 use std::future::Future;
 use std::ops::RangeInclusive;
 use std::pin::Pin;
@@ -25,6 +26,10 @@ pub struct Case {
     pub culprits: usize,
     /// Seconds between two episodes, least and most.
     pub apart_s: (u64, u64),
+    /// The market that is made for it; none if it happens in the base's.
+    pub stage: Option<Stage>,
+    /// Only accounts that do nothing else do it.
+    pub only_new: bool,
     /// What happens.
     pub run: for<'a> fn(&'a Desk) -> Episode<'a>,
 }
@@ -37,7 +42,9 @@ impl Case {
         run: for<'a> fn(&'a Desk) -> Episode<'a>,
     ) -> Self {
         let class = Class::Positive;
-        Self { pattern, name, class, episodes: (3, 5), culprits: 1, apart_s: (20, 60), run }
+        let (episodes, culprits, apart_s) = ((3, 5), 1, (20, 60));
+        let (stage, only_new) = (None, false);
+        Self { pattern, name, class, episodes, culprits, apart_s, stage, only_new, run }
     }
 
     /// The same shape, but no abuse.
@@ -62,6 +69,16 @@ impl Case {
     /// So many seconds between two episodes.
     pub const fn apart(self, least: u64, most: u64) -> Self {
         Self { apart_s: (least, most), ..self }
+    }
+
+    /// In a market of its own.
+    pub const fn on(self, stage: Stage) -> Self {
+        Self { stage: Some(stage), ..self }
+    }
+
+    /// By accounts that do nothing else.
+    pub const fn by_new(self, culprits: usize) -> Self {
+        Self { culprits, only_new: true, ..self }
     }
 
     /// How many episodes there are to be.

@@ -41,6 +41,8 @@ pub struct Instrument {
     pub span: (Nanos, Nanos),
     /// Smallest step of prices, as told or as seen.
     pub tick: i64,
+    /// The price of orders in the middle.
+    pub price: i64,
     /// Smallest step of quantities, as seen.
     pub lot: u64,
     /// Sizes of entering orders, sorted.
@@ -109,6 +111,9 @@ impl Survey {
     pub fn finish(mut self) -> Self {
         for (subject, of) in &mut self.subjects {
             of.sizes.sort_unstable();
+            let mut prices = of.prices.clone();
+            prices.sort_unstable();
+            of.price = prices.get(prices.len() / 2).copied().unwrap_or(0);
             let told = self.definitions.get(subject).map_or(0, |definition| definition.tick.0);
             of.tick = if told > 0 { told } else { step(&of.prices, &[50, 25, 20, 10], 0.98) };
             let sizes: Vec<i64> = of.sizes.iter().map(|size| *size as i64).collect();

@@ -8,9 +8,11 @@ use crate::chance::{Chance, blended};
 use crate::desk::Desk;
 use crate::floor::{Counts, Floor};
 use crate::label::{Class, Label};
+use crate::stage::Mood;
 use crate::survey::{Instrument, Survey};
 use engine_event::{
-    Directory, DirectoryFull, Event, FaultCounts, Kind, Nanos, OrderId, ParticipantId, SubjectId,
+    Directory, DirectoryFull, Event, FaultCounts, Kind, Nanos, OrderId, ParticipantId, Price,
+    SubjectId,
 };
 use plan::{Plan, Planned};
 use rustc_hash::FxHashSet;
@@ -109,14 +111,30 @@ pub struct Woven {
     pub faults: FaultCounts,
 }
 
+/// How many campaigns at most go on at a time in an instrument.
+const SIDE_BY_SIDE_MAX: usize = 12;
+/// About how long one takes.
+const CAMPAIGN_S: u64 = 300;
+
+/// As many campaigns at a time as it takes for all to fit, if that is not too many.
+fn side_by_side(campaigns: usize, instruments: usize, (from, to): (Nanos, Nanos)) -> usize {
+    let one_by_one = to.since(from).0 / 1_000_000_000 / CAMPAIGN_S * instruments as u64;
+    (campaigns as u64).div_ceil(one_by_one.max(1)).clamp(1, SIDE_BY_SIDE_MAX as u64) as usize
+}
+
 /// Weaves campaigns into a flow.
 pub struct Weaver {
     settings: Settings,
     floor: Rc<RefCell<Floor>>,
     instruments: BTreeMap<SubjectId, Rc<Instrument>>,
     others: BTreeMap<SubjectId, Rc<Vec<ParticipantId>>>,
+    /// What stages are like, and who may be there.
+    like: Rc<Instrument>,
+    everybody: Rc<Vec<ParticipantId>>,
     begins: Nanos,
     plan: Plan,
+    /// How many campaigns go on at a time in an instrument.
+    side_by_side: usize,
     active: Vec<Active>,
     /// Until when an instrument is left alone.
     quiet: BTreeMap<SubjectId, Nanos>,
@@ -161,25 +179,42 @@ impl Weaver {
         };
         let scaled = |at: Nanos| scaled(at, first, settings.density);
         let span = (scaled(first).max(settings.from), scaled(last).min(settings.to));
-        let plan = Plan::new(&settings, span, names)?;
+        let model = survey.subjects.iter().max_by_key(|(_, of)| of.trades);
+        let (model, like) = model.ok_or(WeaveError::NoOrders)?;
+        let like = Rc::new(like.clone());
+        let definition = names.definition(*model).copied().ok_or(WeaveError::NoOrders)?;
+        let plan = Plan::new(&settings, span, definition, names)?;
         let mut instruments = BTreeMap::new();
         let mut others = BTreeMap::new();
+        let mut everybody = accounts.all().to_vec();
         for (subject, mut of) in survey.subjects {
             let who = match accounts.are_given() {
                 true => accounts.all().to_vec(),
                 false => of.participants.clone(),
             };
+            if !accounts.are_given() {
+                everybody.extend(&who);
+            }
             others.insert(subject, Rc::new(who));
             of.span = (scaled(of.span.0), scaled(of.span.1));
             instruments.insert(subject, Rc::new(of));
         }
+        if everybody.is_empty() {
+            everybody.push(named(names, 'A', 1)?);
+        }
+        everybody.sort_unstable();
+        everybody.dedup();
         let due = plan.next().unwrap_or(Nanos::END);
+        let side_by_side = side_by_side(plan.len(), instruments.len(), span);
         Ok(Self {
             chance: Chance::new(blended(&[settings.seed, 0xca5e])),
             floor: Rc::new(RefCell::new(Floor::new(orders, accounts))),
             instruments,
             others,
             begins: first,
+            side_by_side,
+            everybody: Rc::new(everybody),
+            like,
             asked: plan.len(),
             plan,
             active: Vec::new(),
@@ -325,8 +360,17 @@ impl Weaver {
 
     /// Starts the campaign that is next, where there is room for it.
     fn start(&mut self, now: Nanos) {
-        let Some(subject) = self.choose(now) else { return self.plan.postpone(now, LATER) };
+        let stage = self.plan.stage();
+        let Some(subject) = stage.or_else(|| self.choose(now)) else {
+            return self.plan.postpone(now, LATER);
+        };
         let Some(planned) = self.plan.take() else { return };
+        if stage.is_some() {
+            let mut own = (*self.like).clone();
+            own.span = (now, Nanos::END);
+            self.instruments.insert(subject, Rc::new(own));
+            self.others.insert(subject, self.everybody.clone());
+        }
         let culprits = self.culprits(&planned, subject);
         culprits.iter().for_each(|who| {
             self.used.insert((subject, *who));
@@ -339,6 +383,11 @@ impl Weaver {
             planned.severity,
             seed,
         );
+        let price = self.like.on_grid(Price(self.like.price)).0;
+        let desk = match planned.case.stage {
+            Some(_) => desk.on_stage(Rc::new(Mood::new(price as f64))),
+            None => desk,
+        };
         let told = Rc::new(RefCell::new(Told { first_at: now, last_at: now, decided_at: vec![] }));
         let wake = desk.wake();
         let episodes = Chance::new(seed ^ 2).whole(planned.case.episodes());
@@ -350,13 +399,17 @@ impl Weaver {
     /// An instrument that is free, the busier the likelier.
     fn choose(&mut self, now: Nanos) -> Option<SubjectId> {
         let is_free = |subject: &SubjectId, of: &Instrument| {
+            if of.span.1 == Nanos::END {
+                return false;
+            }
             let quiet = self.quiet.get(subject).is_none_or(|until| *until <= now);
-            let alone = self.active.iter().all(|active| active.subject != *subject);
+            let here = self.active.iter().filter(|active| active.subject == *subject).count();
             let floor = self.floor.borrow();
             let there = floor.book(*subject).is_some_and(|book| book.spread().is_some());
             let there = there && !floor.is_closed(*subject);
             let lives = of.span.0 <= now && now < of.span.1 && of.events >= 50 && of.tick > 0;
-            (self.settings.overlap || (quiet && alone)) && there && lives
+            let most = if self.settings.overlap { SIDE_BY_SIDE_MAX } else { self.side_by_side };
+            here < most && (quiet || most > 1) && there && lives
         };
         let free = self.instruments.iter().filter(|(subject, of)| is_free(subject, of));
         let free: Vec<(SubjectId, u64)> = free.map(|(id, of)| (*id, of.trades.max(1))).collect();

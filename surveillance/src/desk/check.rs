@@ -22,7 +22,11 @@ impl Story {
     }
 
     fn alerts_but_for(&self, pattern: impl Pattern, ignored: Option<&'static str>) -> Vec<Alert> {
-        let mut trial = Trial::new(&self.roster(pattern, ignored), Scope::Subject);
+        self.alerts_of(&self.roster(pattern, ignored))
+    }
+
+    fn alerts_of(&self, roster: &Roster) -> Vec<Alert> {
+        let mut trial = Trial::new(roster, Scope::Subject);
         let events = self.events();
         let last = events.last().map_or(0, |event| event.event_at.0);
         trial.show(events);
@@ -30,6 +34,13 @@ impl Story {
         let after = Event::new(SubjectId(0), Nanos(last + 4 * 3_600 * S), after);
         trial.show([after.with_kind(Kind::Delete).with_flags(Flags::of(Side::Buy))]);
         trial.alerts()
+    }
+
+    /// The alerts of several patterns at one desk.
+    pub(crate) fn alerts_at(&self, seat: impl FnOnce(&mut Desk)) -> Vec<Alert> {
+        let mut desk = Desk::default();
+        seat(&mut desk);
+        self.alerts_of(&Roster::new().with(desk))
     }
 
     /// Who is named by the alerts that a pattern raises.

@@ -4,6 +4,7 @@ use super::deed::{Deed, What};
 use super::kept::Kept;
 use super::ledger::Ledger;
 use super::market::Market;
+use super::notes::Notes;
 use super::parameters::Parameterised;
 use super::people::{People, Person};
 use super::rules::{self, Rule, Set, Sets};
@@ -62,6 +63,9 @@ pub(crate) struct Bench<'a> {
     pub(super) out: &'a mut Outbox,
     pub(super) wake: Option<Nanos>,
     people: &'a People,
+    notes: &'a mut Notes,
+    /// The pattern that sits here.
+    name: &'static str,
     /// A condition is passed over, to see whether it matters: nothing is passed over for speed.
     is_trial: bool,
 }
@@ -102,8 +106,13 @@ impl Scene<'_> {
 }
 
 impl<'a> Bench<'a> {
-    pub(super) fn new(out: &'a mut Outbox, people: &'a People, is_trial: bool) -> Self {
-        Self { out, wake: None, people, is_trial }
+    pub(super) fn new(
+        out: &'a mut Outbox,
+        people: &'a People,
+        notes: &'a mut Notes,
+        is_trial: bool,
+    ) -> Self {
+        Self { out, wake: None, people, notes, name: "", is_trial }
     }
 
     /// Whether somebody asks why there is no alert about this person now. What a pattern would pass over
@@ -141,6 +150,7 @@ impl<'a> Bench<'a> {
             self.out.consider(suspicion.alert);
             return false;
         }
+        self.note(&suspicion, scene.now);
         let told = tally.count(suspicion.person, scene.now, repeats.least, repeats.at_once);
         let needed = if repeats.at_once { 1 } else { repeats.least };
         let enough = Limit::AtLeast(f64::from(needed));
@@ -162,6 +172,23 @@ impl<'a> Bench<'a> {
         true
     }
 
+    /// Everybody who takes part has had an episode.
+    fn note(&mut self, suspicion: &Suspicion, now: Nanos) {
+        let alert = &suspicion.alert;
+        let mut noted = None;
+        for account in alert.participants.iter() {
+            let person = self.people.of(*account);
+            if noted.replace(person) != Some(person) {
+                self.notes.note(self.name, person, alert.first_event_at, now);
+            }
+        }
+    }
+
+    /// Whether another pattern had an episode about this person between two moments: its number.
+    pub(crate) fn other_pattern(&self, person: Person, from: Nanos, to: Nanos) -> Option<u32> {
+        self.notes.other(self.name, person, (from, to))
+    }
+
     /// Says of a suspicion only, to the one who asks, what does not hold.
     pub(crate) fn pass_over(&mut self, suspicion: Suspicion) {
         self.out.consider(suspicion.alert);
@@ -181,6 +208,8 @@ pub(crate) trait Seat: Send + Sync {
     fn parameters(&self) -> Parameters;
     /// What it must answer: see [`Pattern::canary`].
     fn canary(&self) -> Option<Story>;
+    /// The same pattern, judging by usual rates that this stands for.
+    fn knowing(&self, known: Option<u64>) -> Arc<dyn Seat>;
     /// A memory about an instrument of which nothing was seen.
     fn sit_down(&self) -> Box<dyn Mind>;
 }
@@ -196,7 +225,10 @@ pub(crate) trait Mind: Send {
 }
 
 /// The parameters, shared by all instruments.
-pub(super) struct Seated<P>(Arc<Sets<P>>);
+pub(super) struct Seated<P> {
+    sets: Arc<Sets<P>>,
+    known: Option<u64>,
+}
 
 struct Minding<P: Pattern> {
     sets: Arc<Sets<P>>,
@@ -206,8 +238,8 @@ struct Minding<P: Pattern> {
 }
 
 impl<P: Pattern> Seated<P> {
-    pub(super) fn new(pattern: P) -> Self {
-        Self(Arc::new(Sets::new(pattern)))
+    pub(super) fn new(pattern: P, known: Option<u64>) -> Self {
+        Self { sets: Arc::new(Sets::new(pattern, known)), known }
     }
 }
 
@@ -221,7 +253,11 @@ impl<P: Pattern> Seat for Seated<P> {
     }
 
     fn parameters(&self) -> Parameters {
-        rules::parameters(&self.0.usual.pattern)
+        rules::parameters(&self.sets.usual.pattern, self.known)
+    }
+
+    fn knowing(&self, known: Option<u64>) -> Arc<dyn Seat> {
+        Arc::new(Self::new(self.sets.usual.pattern.clone(), known))
     }
 
     fn canary(&self) -> Option<Story> {
@@ -229,8 +265,8 @@ impl<P: Pattern> Seat for Seated<P> {
     }
 
     fn sit_down(&self) -> Box<dyn Mind> {
-        let ruled = self.0.about(0, 0);
-        Box::new(Minding { sets: self.0.clone(), ruled, memory: P::Memory::default() })
+        let ruled = self.sets.about(0, 0);
+        Box::new(Minding { sets: self.sets.clone(), ruled, memory: P::Memory::default() })
     }
 }
 
@@ -242,12 +278,14 @@ impl<P: Pattern> Mind for Minding<P> {
     fn see(&mut self, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let set = rules::at(&self.ruled, scene.now).unwrap_or(&self.sets.usual);
         bench.out.by_part(P::NAME, set.hash);
+        bench.name = P::NAME;
         set.pattern.see(&mut self.memory, scene, bench);
     }
 
     fn on_time(&mut self, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let set = rules::at(&self.ruled, scene.now).unwrap_or(&self.sets.usual);
         bench.out.by_part(P::NAME, set.hash);
+        bench.name = P::NAME;
         set.pattern.on_time(&mut self.memory, scene, bench);
     }
 

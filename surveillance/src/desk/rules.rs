@@ -4,7 +4,7 @@ use super::parameters::Parameterised;
 use engine_observer::Parameters;
 use engine_observer::event::{Definition, Nanos};
 use engine_observer::idea::Invalid;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::sync::Arc;
@@ -28,8 +28,8 @@ pub struct Rule {
 }
 
 /// A time of day in seconds since midnight, UTC.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct TimeOfDay(pub u32);
 
 impl TryFrom<String> for TimeOfDay {
@@ -48,6 +48,12 @@ impl TryFrom<String> for TimeOfDay {
             }
             _ => Err(format!("a time of day is written HH:MM or HH:MM:SS, not {text:?}")),
         }
+    }
+}
+
+impl From<TimeOfDay> for String {
+    fn from(time: TimeOfDay) -> Self {
+        time.to_string()
     }
 }
 
@@ -101,15 +107,15 @@ pub(crate) struct Sets<P> {
 }
 
 impl<P: Parameterised> Sets<P> {
-    /// The sets of a pattern. A rule that names no parameter of the pattern, or one out of its bounds, is
-    /// refused by [`check`] before.
-    pub(crate) fn new(pattern: P) -> Self {
+    /// The sets of a pattern, and what stands for the usual rates that it judges by. A rule that names no
+    /// parameter of the pattern, or one out of its bounds, is refused by [`check`] before.
+    pub(crate) fn new(pattern: P, known: Option<u64>) -> Self {
         let ruled = pattern.rules().iter().map(|rule| {
             let mut own = pattern.clone();
             rule.values.iter().for_each(|(name, value)| _ = own.set(name, *value));
-            (rule.clone(), Arc::new(Set::of(own)))
+            (rule.clone(), Arc::new(Set::of(own, known)))
         });
-        Self { ruled: ruled.collect(), usual: Arc::new(Set::of(pattern)) }
+        Self { ruled: ruled.collect(), usual: Arc::new(Set::of(pattern, known)) }
     }
 
     /// Those that may hold for an instrument: the last rule that applies is the one that does.
@@ -120,8 +126,8 @@ impl<P: Parameterised> Sets<P> {
 }
 
 impl<P: Parameterised> Set<P> {
-    fn of(pattern: P) -> Self {
-        let hash = parameters(&pattern).hash();
+    fn of(pattern: P, known: Option<u64>) -> Self {
+        let hash = parameters(&pattern, known).hash();
         Self { pattern, hash }
     }
 }
@@ -132,11 +138,14 @@ pub(crate) fn at<P>(ruled: &[(Rule, Arc<Set<P>>)], now: Nanos) -> Option<&Set<P>
     ruled.iter().rev().find(|(rule, _)| rule.holds_at(time)).map(|(_, set)| &**set)
 }
 
-/// All parameters of a pattern, as canonical text.
-pub(crate) fn parameters<P: Parameterised>(pattern: &P) -> Parameters {
+/// All parameters of a pattern, as canonical text, with what stands for the usual rates if there are any.
+pub(crate) fn parameters<P: Parameterised>(pattern: &P, known: Option<u64>) -> Parameters {
     let mut parameters = Parameters::default();
     parameters.set("pattern", P::NAME);
     pattern.tell(&mut parameters);
+    if let Some(known) = known {
+        parameters.set("usual", format_args!("{known:016x}"));
+    }
     parameters
 }
 
@@ -192,7 +201,7 @@ mod tests {
             rule(None, ("15:30", "16:00"), ("size_ratio_min", 8.0)),
             rule(Some("IBM"), ("22:00", "01:00:30"), ("size_ratio_min", 9.0)),
         ];
-        let sets = Sets::new(ruled(rules));
+        let sets = Sets::new(ruled(rules), None);
         let ratio = |subject: &str, seconds| {
             let own = sets.about(Definition::tag_of(subject), 0);
             let set = at(&own, Nanos::from_secs(seconds));

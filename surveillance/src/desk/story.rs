@@ -1,7 +1,7 @@
 //! Markets and episodes as stories: what tests show to patterns, and canaries.
 
 use engine_observer::event::body::{
-    Attributes, Definition, Execution, Headline, Holding, Order, Phase, Print, Status,
+    Attributes, Definition, Execution, Headline, Holding, Indication, Order, Phase, Print, Status,
 };
 use engine_observer::event::{
     Event, Flags, Kind, Nanos, OrderId, ParticipantId, Price, Quantity, Side, SubjectId, VenueId,
@@ -90,8 +90,9 @@ impl Story {
         story
     }
 
-    /// The quiet market, but that until a minute and a half before the story begins its mid goes up by nine
-    /// half ticks and down again, every other second for a quarter of an hour.
+    /// The quiet market, but that until a minute and a half before the story begins its mid goes up by a
+    /// tick and a half, as far as the passing orders, and down again every other second, for a quarter of
+    /// an hour.
     #[cfg(test)]
     pub(crate) fn restless() -> Self {
         let mut story = Self::quiet();
@@ -230,6 +231,14 @@ impl Story {
     /// The market enters a phase.
     pub(crate) fn phase(&mut self, at: u64, phase: Phase) {
         self.push(at, Event::new(SubjectId(0), Nanos(0), Status::new(phase, b"")));
+    }
+
+    /// The venue tells at which price its auction would clear, and what would be left over.
+    pub(crate) fn indicate(&mut self, at: u64, price: i64, imbalance: i64) {
+        let indicative = Price(price).into();
+        let (reference, paired) = (indicative, Quantity(0));
+        let told = Indication { indicative, reference, paired, imbalance };
+        self.push(at, Event::new(SubjectId(0), Nanos(0), told));
     }
 
     /// A headline.

@@ -17,6 +17,20 @@ mod p09_ping_orders;
 mod p10_phishing;
 mod p11_advancing_the_bid;
 mod p12_inside_quote_lure;
+mod p13_excessive_spread;
+mod p14_floor;
+mod p15_marking_the_close;
+mod p16_marking_the_open;
+mod p17_auction_manipulation;
+mod p18_fixing_window;
+mod p19_wash_trade;
+mod p20_wash_ring;
+mod p21_matched_orders;
+mod p22_painting_the_tape;
+mod p35_dominance_and_reversal;
+mod p36_bypassing_safeguards;
+mod p37_disorderly_algorithm;
+mod p38_unexecuted_order_ratio;
 
 use crate::scenario::Case;
 
@@ -34,4 +48,18 @@ pub const ALL: &[&[Case]] = &[
     p10_phishing::CASES,
     p11_advancing_the_bid::CASES,
     p12_inside_quote_lure::CASES,
+    p13_excessive_spread::CASES,
+    p14_floor::CASES,
+    p15_marking_the_close::CASES,
+    p16_marking_the_open::CASES,
+    p17_auction_manipulation::CASES,
+    p18_fixing_window::CASES,
+    p19_wash_trade::CASES,
+    p20_wash_ring::CASES,
+    p21_matched_orders::CASES,
+    p22_painting_the_tape::CASES,
+    p35_dominance_and_reversal::CASES,
+    p36_bypassing_safeguards::CASES,
+    p37_disorderly_algorithm::CASES,
+    p38_unexecuted_order_ratio::CASES,
 ];

@@ -7,7 +7,10 @@ use engine_event::body::Attributes;
 use engine_event::{Nanos, Side};
 
 pub(super) const CASES: &[Case] = &[
-    Case::positive("P11", "small_bids_then_sale", |desk| Box::pin(advance(desk))).times(1, 2),
+    Case::positive("P11", "small_bids_then_sale", |desk| Box::pin(advance(desk)))
+        .on(crate::stage::Stage::THIN)
+        .by_new(1)
+        .times(1, 2),
     Case::near_miss("P11", "pegged_buyer", |desk| Box::pin(pegged(desk))).times(1, 1),
     Case::near_miss("P11", "spread_restored", |desk| Box::pin(restored(desk))).times(1, 2),
 ];

@@ -38,7 +38,7 @@ impl Floor {
             Kind::Status | Kind::News | Kind::Position | Kind::Gap | Kind::Define => {
                 self.base.apply(event);
                 self.keep(*event);
-                self.uncross(event);
+                self.untangle(event);
             }
             _ => self.counts.untold += 1,
         }
@@ -65,7 +65,7 @@ impl Floor {
 
     /// Where orders begin to trade as they come, injected ones that stand across others are taken back: what
     /// the auction or the halt came to is the base's own.
-    fn uncross(&mut self, event: &Event) {
+    pub(super) fn untangle(&mut self, event: &Event) {
         if event.kind() != Kind::Status {
             return;
         }

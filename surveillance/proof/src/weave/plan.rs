@@ -4,7 +4,7 @@ use super::{Settings, WeaveError, named};
 use crate::chance::{Chance, blended};
 use crate::label::Class;
 use crate::scenario::{self, Case};
-use engine_event::{Directory, Nanos, ParticipantId};
+use engine_event::{Definition, Directory, DirectoryFull, Nanos, ParticipantId, SubjectId};
 use std::collections::VecDeque;
 
 /// How often a campaign that came to nothing is tried again.
@@ -21,6 +21,8 @@ pub(super) struct Planned {
     pub(super) is_known: bool,
     /// The accounts that do it, if they are not.
     pub(super) new: Vec<ParticipantId>,
+    /// The instrument that is made for it.
+    pub(super) stage: Option<SubjectId>,
     pub(super) tries: u32,
     release: Nanos,
 }
@@ -36,6 +38,7 @@ impl Plan {
     pub(super) fn new(
         settings: &Settings,
         (from, to): (Nanos, Nanos),
+        like: Definition,
         names: &mut Directory,
     ) -> Result<Self, WeaveError> {
         let mut wanted: Vec<(&'static Case, f64)> = Vec::new();
@@ -69,9 +72,15 @@ impl Plan {
             });
             let new = new.collect::<Result<_, _>>()?;
             let release = from + Nanos(((place as f64 + chance.unit()) * each) as u64);
-            let is_known = place % 2 == 1;
+            let is_known = place % 2 == 1 && !case.only_new;
             let number = place as u64 + 1;
-            waiting.push_back(Planned { case, severity, number, is_known, new, tries: 0, release });
+            let stage = match case.stage {
+                Some(_) => Some(staged(names, number, like)?),
+                None => None,
+            };
+            let planned =
+                Planned { case, severity, number, is_known, new, stage, tries: 0, release };
+            waiting.push_back(planned);
         }
         Ok(Self { waiting, to })
     }
@@ -83,6 +92,11 @@ impl Plan {
     /// When the next one is to begin.
     pub(super) fn next(&self) -> Option<Nanos> {
         self.waiting.front().map(|planned| planned.release).filter(|release| *release < self.to)
+    }
+
+    /// The stage of the next one, if it has one.
+    pub(super) fn stage(&self) -> Option<SubjectId> {
+        self.waiting.front().and_then(|planned| planned.stage)
     }
 
     pub(super) fn take(&mut self) -> Option<Planned> {
@@ -99,10 +113,24 @@ impl Plan {
     /// One that came to nothing is tried again behind all others.
     pub(super) fn again(&mut self, planned: &Planned, now: Nanos) {
         let tries = planned.tries + 1;
-        if tries <= TRIES_MAX {
+        // A stage is there once.
+        if tries <= TRIES_MAX && planned.stage.is_none() {
             let last = self.waiting.back().map_or(now, |last| last.release);
             let release = last.max(now);
             self.waiting.push_back(Planned { tries, release, ..planned.clone() });
         }
     }
+}
+
+/// An instrument with a name that nobody has yet.
+fn staged(
+    names: &mut Directory,
+    number: u64,
+    like: Definition,
+) -> Result<SubjectId, DirectoryFull> {
+    let mut name = format!("STAGE{number:04}");
+    while names.find(&name).is_some() {
+        name.push('X');
+    }
+    names.define(&name, like).map(|(subject, _)| subject)
 }
