@@ -27,7 +27,7 @@ const fn of(name: &'static str, title: &'static str, sentence: &'static str) -> 
 }
 
 #[rustfmt::skip]
-const ABOUT: [About; 27] = [
+const ABOUT: [About; 29] = [
     of("P01", "layering or spoofing with a passive fill",
        "Large orders on one side bring a smaller order on the other side its fill, and are then taken away."),
     of("P02", "dynamic layering",
@@ -82,9 +82,13 @@ const ABOUT: [About; 27] = [
        "Far more is entered, changed and cancelled than the venue allows for what is traded."),
     of("mean_threshold", "mean out of bounds",
        "The mean of a device's readings has left its bounds, or what is usual for it."),
+    of("canary", "a pattern that does not answer",
+       "A pattern was shown the episode that it must find, in a market of its own, and raised no alert."),
+    of("silent_feed", "a feed that tells nothing",
+       "A feed has told nothing for too long although its instruments trade: nothing can be found there."),
 ];
 
-const CONDITIONS: [(&str, &str); 15] = [
+const CONDITIONS: [(&str, &str); 19] = [
     ("score", "Points, of 100, that the episode reaches."),
     ("episodes", "Episodes of the day."),
     (
@@ -106,6 +110,13 @@ const CONDITIONS: [(&str, &str); 15] = [
     ("others_z", "Deviations above the usual rate that the others' messages reach."),
     ("others_share", "The others' share of the messages, under which their haste excuses nobody."),
     ("burst_messages", "Messages in the burst."),
+    ("canary_alerts", "Alerts that the pattern raised over what it must find."),
+    ("silent_s", "Seconds in which nothing was told."),
+    (
+        "trading_instruments",
+        "Instruments of the feed that trade continuously, as far as anybody told.",
+    ),
+    ("source", "The feed, by its place in the configuration, from 0."),
 ];
 
 #[cfg(test)]

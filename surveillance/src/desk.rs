@@ -19,6 +19,9 @@
 
 pub(crate) mod bars;
 pub(crate) mod chance;
+#[cfg_attr(not(test), allow(dead_code, reason = "canaries tell fewer stories than tests"))]
+#[cfg(test)]
+pub(crate) mod check;
 pub(crate) mod deed;
 pub(crate) mod each;
 pub(crate) mod kept;
@@ -33,12 +36,10 @@ pub(crate) mod remembered;
 pub mod rules;
 pub(crate) mod shelf;
 pub(crate) mod sizes;
+pub(crate) mod story;
 pub(crate) mod suspicion;
 pub(crate) mod tally;
 pub mod usual;
-
-#[cfg(test)]
-pub(crate) mod check;
 
 use deed::{Deed, What, Who};
 use engine_observer::event::body::{Holding, Indication, Statistic, Status};
@@ -105,6 +106,18 @@ impl Desk {
             self.interested[*what as usize].push(self.seats.len());
         }
         self.seats.push(Arc::new(seat));
+    }
+
+    /// The patterns.
+    pub(crate) fn seats(&self) -> impl Iterator<Item = Arc<dyn Seat>> + '_ {
+        self.seats.iter().cloned()
+    }
+
+    /// The same desk with one of its patterns alone.
+    pub(crate) fn with_one(&self, seat: &Arc<dyn Seat>) -> Self {
+        let mut interested: [Vec<usize>; What::COUNT] = Default::default();
+        seat.wants().iter().for_each(|what| interested[*what as usize].push(0));
+        Self { seats: vec![seat.clone()], interested, ..self.clone() }
     }
 
     fn known_hash(&self) -> Option<u64> {

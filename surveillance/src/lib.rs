@@ -3,6 +3,8 @@
 //! | name | file | finds | of |
 //! |---|---|---|---|
 //! | `P06` | [`market::p06_quote_stuffing`] | quote stuffing | instruments |
+//! | `canary` | [`canary`] | patterns that do not answer | patterns |
+//! | `silent_feed` | [`silent_feed`] | feeds that tell nothing | feeds |
 //! | `mean_threshold` | [`iot::mean_threshold`] | means out of bounds or out of the ordinary | devices |
 //!
 //! A pattern is a plain value whose public fields are its parameters ([`Idea`]); [`add_to`] makes one
@@ -13,33 +15,40 @@
 
 mod about;
 mod baseline;
+pub mod canary;
 pub mod desk;
 pub mod iot;
 pub mod market;
 mod recent;
+pub mod silent_feed;
 mod window;
 
 pub use about::{About, about, about_condition};
+pub use canary::Canary;
 pub use desk::learner::Learner;
 pub use desk::usual::Usual;
 pub use desk::{Desk, DeskBounds};
 pub use engine_observer::idea::{Idea, Invalid, Refused};
 pub use iot::MeanThreshold;
 pub use market::QuoteStuffing;
+pub use silent_feed::SilentFeed;
 
 use desk::parameters::Parameter;
 use desk::pattern::Pattern;
 use desk::rules;
+use engine_observer::event::Nanos;
 use engine_observer::{Parameters, Roster, idea};
 use serde::Deserializer;
 use serde::de::DeserializeOwned;
 
 /// Patterns that are to take part, until they are given to a roster: those about order books share a
-/// [`Desk`].
+/// [`Desk`]. Besides, whether somebody watches over patterns and feeds.
 #[derive(Clone, Default)]
 pub struct Plan {
     desk: Desk,
     others: Roster,
+    canary: Option<Canary>,
+    silent_feed: Option<SilentFeed>,
 }
 
 /// One of the desk's patterns.
@@ -112,7 +121,7 @@ pub fn names() -> Vec<&'static str> {
     let mut names = desk_names();
     names.push(QuoteStuffing::NAME);
     names.sort_unstable();
-    names.push(MeanThreshold::NAME);
+    names.extend([MeanThreshold::NAME, Canary::NAME, SilentFeed::NAME]);
     names
 }
 
@@ -127,13 +136,35 @@ impl Plan {
         Self::default()
     }
 
-    /// Everything takes part as it usually does.
+    /// Every pattern takes part as it usually does. Nobody watches over them.
     pub fn usual() -> Self {
         let mut plan = Self::new();
-        Entry::<Any>::all().into_iter().for_each(|entry| (entry.usual)(&mut plan.desk));
-        plan.others.add(QuoteStuffing::default());
-        plan.others.add(MeanThreshold::default());
+        plan.add_usual_patterns();
         plan
+    }
+
+    /// Every pattern takes part as it usually does, besides what is there.
+    pub fn add_usual_patterns(&mut self) {
+        Entry::<Any>::all().into_iter().for_each(|entry| (entry.usual)(&mut self.desk));
+        self.others.add(QuoteStuffing::default());
+        self.others.add(MeanThreshold::default());
+    }
+
+    /// Whether no pattern takes part.
+    pub fn has_no_pattern(&self) -> bool {
+        self.desk.is_empty() && self.others.is_empty()
+    }
+
+    /// What was not said about the watch over patterns and feeds is as it usually is where feeds are live.
+    pub fn watch_as_usual(&mut self) {
+        self.canary.get_or_insert_default();
+        self.silent_feed.get_or_insert_default();
+    }
+
+    /// After how long a live feed is to say that nothing comes.
+    pub fn silence(&self) -> Option<Nanos> {
+        let watch = self.silent_feed.as_ref().filter(|watch| watch.silence_s > 0)?;
+        Some(Nanos::from_secs(watch.silence_s))
     }
 
     /// The same, but that the desk judges by what is usual at each time of day. What is wrong with the
@@ -171,6 +202,14 @@ impl Plan {
         match name {
             QuoteStuffing::NAME => idea::add::<QuoteStuffing, D>(&mut self.others, parameters),
             MeanThreshold::NAME => idea::add::<MeanThreshold, D>(&mut self.others, parameters),
+            Canary::NAME => {
+                self.canary = Some(idea::read(parameters)?);
+                Ok(())
+            }
+            SilentFeed::NAME => {
+                self.silent_feed = Some(idea::read(parameters)?);
+                Ok(())
+            }
             _ => match Entry::all().into_iter().find(|entry| entry.name == name) {
                 Some(entry) => (entry.read)(&mut self.desk, parameters),
                 None => Err(Refused::Unknown { name: name.to_string(), known: names() }),
@@ -180,9 +219,17 @@ impl Plan {
 
     /// Gives all of them to a roster.
     pub fn join(self, roster: &mut Roster) {
+        let canary = self.canary.filter(|canary| canary.every_s > 0);
+        let canary = canary.map(|canary| canary.of(&self.desk));
         roster.append(self.others);
         if !self.desk.is_empty() {
             roster.add(self.desk);
+        }
+        if let Some(canary) = canary {
+            roster.add(canary);
+        }
+        if let Some(watch) = self.silent_feed.filter(|watch| watch.silence_s > 0) {
+            roster.add(watch);
         }
     }
 }
@@ -203,7 +250,9 @@ mod tests {
         plan.add(name, parameters)?;
         let of_desk = plan.desk.parameters_by_pattern().into_iter();
         let of_desk = of_desk.map(|(_, parameters)| parameters.to_string());
-        let others = plan.others.all().into_iter().map(|one| one.parameters().to_string());
+        let mut roster = plan.others.clone();
+        Plan { desk: Desk::default(), others: Roster::new(), ..plan.clone() }.join(&mut roster);
+        let others = roster.all().into_iter().map(|one| one.parameters().to_string());
         Ok(of_desk.chain(others).collect())
     }
 
@@ -245,13 +294,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told() {
-        check(
-            "P99",
-            &[],
-            &expect![[
-                r#"there is no "P99"; there are: P01, P02, P03, P04, P05, P06, P07, P08, P09, P10, P11, P12, P13, P14, P15, P16, P17, P18, P19, P20, P21, P22, P35, P36, P37, P38, mean_threshold"#
-            ]],
-        );
+        check("P99", &[], &expect![[r#""#]]);
         check(
             "P06",
             &[("rate_min", 1)],

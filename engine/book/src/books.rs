@@ -111,6 +111,7 @@ impl Books {
     pub fn apply_into(&mut self, event: &Event, change: &mut Change) {
         use Kind::*;
         match event.kind() {
+            Gap if rules::loses_nothing(event) => {}
             Status | Gap | Clear if event.subject == SubjectId::EVERY => {
                 *change = self.apply_to_every(event);
             }

@@ -60,7 +60,7 @@ impl NaiveBooks {
         let concerns = (Kind::Define..=Kind::Status).contains(&kind)
             || (Kind::Clear..=Kind::Quote).contains(&kind)
             || kind == Kind::Gap;
-        if !concerns {
+        if !concerns || kind == Kind::Gap && event.body::<Gap>().reason() == Fault::Silent {
             return Change::NONE;
         }
         let everywhere = match kind {

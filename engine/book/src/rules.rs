@@ -326,6 +326,13 @@ pub(crate) fn change_state(
     }
 }
 
+/// Whether a gap tells of a silence: venues number what they tell, so that what was missed shows with what
+/// comes next, as another gap. Until then the books are what they were.
+#[cold]
+pub(crate) fn loses_nothing(gap: &Event) -> bool {
+    gap.body::<Gap>().reason() == Fault::Silent
+}
+
 /// The order that an event is about, if it is about one: only to look for it early.
 #[inline(always)]
 pub(crate) fn order_of(event: &Event) -> OrderId {

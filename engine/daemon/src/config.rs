@@ -236,10 +236,10 @@ impl Config {
             Some(tables) => add_strategies(&mut roster, tables)?,
             None => wiring::usual_strategies(&mut roster),
         }
-        match surveillance {
-            Some(tables) => add_patterns(&mut roster, tables)?,
-            None => wiring::usual_patterns(&mut roster),
-        }
+        let mut plan = match surveillance {
+            Some(tables) => patterns(tables)?,
+            None => surveillance::Plan::usual(),
+        };
         let mut feeds = Vec::new();
         let mut speed = None;
         for table in file.feed {
@@ -259,6 +259,15 @@ impl Config {
             }
             feeds.push(feed);
         }
+        if feeds.iter().any(|feed: &Feed| feed.live().is_some()) {
+            plan.watch_as_usual();
+        }
+        for feed in &mut feeds {
+            if let Origin::Udp(_, listen) = &mut feed.origin {
+                listen.silent_after = plan.silence();
+            }
+        }
+        plan.join(&mut roster);
         Ok(Self {
             machine: machine(&file.machine)?,
             feeds,
@@ -391,13 +400,15 @@ fn add_strategies(roster: &mut Roster, tables: Spanned<DeValue<'_>>) -> Result<(
     Ok(())
 }
 
-/// `[surveillance.P06]`: a table for each pattern that takes part.
-fn add_patterns(roster: &mut Roster, tables: Spanned<DeValue<'_>>) -> Result<(), Wrong> {
+/// `[surveillance.P06]`: a table for each pattern that takes part. Tables of those who watch over patterns
+/// and feeds alone leave the usual patterns.
+fn patterns(tables: Spanned<DeValue<'_>>) -> Result<surveillance::Plan, Wrong> {
     let span = tables.span();
     let DeValue::Table(tables) = tables.into_inner() else {
         return Err(Wrong::new(span, "patterns stand in [surveillance.NAME] tables"));
     };
     let mut plan = surveillance::Plan::new();
+    let says_something = !tables.is_empty();
     for (name, table) in tables {
         let DeValue::Table(parameters) = table.get_ref() else {
             return Err(Wrong::new(table.span(), "a pattern is a table of its parameters"));
@@ -406,8 +417,10 @@ fn add_patterns(roster: &mut Roster, tables: Spanned<DeValue<'_>>) -> Result<(),
         let parameters = toml::de::ValueDeserializer::from(table);
         plan.add(name.get_ref(), parameters).map_err(|error| keys.refused(error))?;
     }
-    plan.join(roster);
-    Ok(())
+    if says_something && plan.has_no_pattern() {
+        plan.add_usual_patterns();
+    }
+    Ok(plan)
 }
 
 /// Where the name and the parameters of an idea stand.

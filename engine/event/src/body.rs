@@ -112,9 +112,13 @@ impl Definition {
 
     /// The same under its own and its venue's name: as numbers, by which whoever knows a name recognises
     /// it. The directory sees to it.
-    pub(crate) fn named(mut self, name: &str, venue: &str) -> Self {
-        self.tag = Self::tag_of(name).to_le_bytes();
-        self.venue_tag = Self::venue_tag_of(venue).to_le_bytes();
+    pub(crate) fn named(self, name: &str, venue: &str) -> Self {
+        self.tagged(Self::tag_of(name), Self::venue_tag_of(venue))
+    }
+
+    /// The same under such numbers, for a subject that is in no directory.
+    pub fn tagged(mut self, name: u64, venue: u32) -> Self {
+        (self.tag, self.venue_tag) = (name.to_le_bytes(), venue.to_le_bytes());
         self
     }
 

@@ -69,6 +69,9 @@ faults! {
     OutboxFull = 18 "outbox-full",
     /// The run was interrupted and goes on: nobody knows what a live feed has told meanwhile.
     Interrupted = 19 "interrupted",
+    /// A live feed told nothing for too long, although its venue was thought to be open. Nothing is known
+    /// to be missing.
+    Silent = 20 "silent",
 }
 
 impl fmt::Display for Fault {

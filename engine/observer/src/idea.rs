@@ -52,10 +52,15 @@ pub fn add<'de, I: Idea, D: Deserializer<'de>>(
     roster: &mut Roster,
     parameters: D,
 ) -> Result<(), Refused<D::Error>> {
+    roster.add(read::<I, D>(parameters)?);
+    Ok(())
+}
+
+/// Reads an idea's parameters and checks them.
+pub fn read<'de, I: Idea, D: Deserializer<'de>>(parameters: D) -> Result<I, Refused<D::Error>> {
     let idea = I::deserialize(parameters).map_err(Refused::Unreadable)?;
     idea.validate()?;
-    roster.add(idea);
-    Ok(())
+    Ok(idea)
 }
 
 /// Refuses a value outside its bounds, and one that is not a number.

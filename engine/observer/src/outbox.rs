@@ -13,6 +13,7 @@ pub struct Outbox {
     alerts: Vec<Alert>,
     place: Place,
     at: Nanos,
+    now: Nanos,
     signature: (&'static str, u64),
     wake: Option<Nanos>,
     faults: FaultCounts,
@@ -52,6 +53,7 @@ impl Outbox {
                 ordinal: 0,
             },
             at: Nanos(0),
+            now: Nanos(0),
             signature: ("", 0),
             wake: None,
             faults: FaultCounts::default(),
@@ -152,6 +154,12 @@ impl Outbox {
         self.place.seq
     }
 
+    /// Event time: the latest that was seen anywhere in the stream. A timer may be called late: nothing
+    /// happened meanwhile.
+    pub fn now(&self) -> Nanos {
+        self.now
+    }
+
     fn find(&mut self, found: Found) -> bool {
         if usize::from(self.place.ordinal) >= Self::FINDINGS_MAX {
             self.faults.count(Fault::OutboxFull);
@@ -166,13 +174,13 @@ impl Outbox {
     #[inline]
     pub(crate) fn at_event(&mut self, event: &Event, subject: SubjectId, now: Nanos) {
         self.place = Place { seq: event.seq, due: Nanos::END, subject, observer: 0, ordinal: 0 };
-        self.at = now;
+        (self.at, self.now) = (now, now);
     }
 
     /// What follows is found because a timer is due, which the event `seq` let pass.
-    pub(crate) fn at_timer(&mut self, seq: u64, subject: SubjectId, due: Nanos) {
+    pub(crate) fn at_timer(&mut self, seq: u64, subject: SubjectId, due: Nanos, now: Nanos) {
         self.place = Place { seq, due, subject, observer: 0, ordinal: 0 };
-        self.at = due;
+        (self.at, self.now) = (due, now);
     }
 
     /// What follows is found by the observer at this place of the roster.

@@ -193,7 +193,7 @@ impl Panel {
     #[cold]
     fn wake(&mut self, timer: Timer, seq: u64, out: &mut Outbox) {
         let (place, watcher) = &mut self.watchers[usize::from(timer.observer)];
-        out.at_timer(seq, timer.subject, timer.due);
+        out.at_timer(seq, timer.subject, timer.due, self.now);
         out.by(*place);
         if let Some(due) = watcher.on_time(timer.subject, timer.due, out) {
             self.timers.add(Timer { due, ..timer });

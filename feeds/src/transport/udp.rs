@@ -12,6 +12,7 @@
 mod batches;
 mod card;
 mod record;
+mod silence;
 mod sockets;
 
 use super::file::Batch;
@@ -25,6 +26,7 @@ use batches::Batches;
 use engine_event::{Clock, Directory, Fault, Nanos, WallClock};
 use engine_pipeline::{Feed, FeedError, FeedTurn, Latency, Sink, Tally, Timing};
 use record::Recording;
+use silence::Silence;
 use sockets::{Wish, buffer_bytes, connect, listen};
 use std::fmt;
 use std::io;
@@ -66,6 +68,8 @@ pub struct Listen {
     pub record: Option<PathBuf>,
     /// Whether the feed ends with the venue's session, instead of waiting for the next one.
     pub until_end: bool,
+    /// After how long without a packet it says so, if it does.
+    pub silent_after: Option<Nanos>,
 }
 
 impl Listen {
@@ -85,6 +89,7 @@ impl Listen {
             payload_bytes_max: 2048,
             record: None,
             until_end: false,
+            silent_after: None,
         }
     }
 }
@@ -208,6 +213,7 @@ pub struct Udp<P> {
     tally: Tally,
     /// When the packet at hand came, if there is one.
     current_at: Option<Nanos>,
+    silence: Silence,
     /// Whether the clock's decision is not told to its end.
     ticking: Option<Nanos>,
     drops: Vec<u32>,
@@ -274,6 +280,7 @@ impl<P: Protocol> Udp<P> {
             recorded: None,
             tally: Tally::default(),
             current_at: None,
+            silence: Silence::after(listen.silent_after, options.midnight),
             ticking: None,
             drops: vec![0; count],
             unsent: 0,
@@ -363,10 +370,19 @@ impl<P: Protocol> Udp<P> {
     }
 
     /// Nothing came: asks for what is missing, and declares what has been missing for too long.
-    fn idle<S: Sink>(&mut self, names: &mut Directory, sink: &mut S) -> Result<FeedTurn, Refusal> {
+    fn idle<S: Sink>(
+        &mut self,
+        now: Nanos,
+        names: &mut Directory,
+        sink: &mut S,
+    ) -> Result<FeedTurn, Refusal> {
         if self.until_end && self.channels.have_ended() {
             self.has_ended = true;
             return Ok(FeedTurn::Ended);
+        }
+        if self.silence.is_over(now) && !self.channels.have_ended() {
+            sink.push(self.silence.tell(&mut self.tally, self.channels.counters.packets));
+            return Ok(FeedTurn::Worked);
         }
         let Some(due) = self.channels.wake_at() else { return Ok(FeedTurn::Idle) };
         let now = WallClock.now();
@@ -400,7 +416,12 @@ impl<P: Protocol> Udp<P> {
     }
 
     /// Takes packets until nothing comes or the sink is full.
-    fn take<S: Sink>(&mut self, names: &mut Directory, sink: &mut S) -> Result<FeedTurn, Stop> {
+    fn take<S: Sink>(
+        &mut self,
+        now: Nanos,
+        names: &mut Directory,
+        sink: &mut S,
+    ) -> Result<FeedTurn, Stop> {
         if self.ticking.is_some() {
             let turn = self.tick(names, sink)?;
             if self.ticking.is_some() {
@@ -416,13 +437,14 @@ impl<P: Protocol> Udp<P> {
             if self.current_at.is_none() {
                 if !self.receiver.next().map_err(Stop::Io)? {
                     return match turned {
-                        FeedTurn::Idle => Ok(self.idle(names, sink)?),
+                        FeedTurn::Idle => Ok(self.idle(now, names, sink)?),
                         _ => Ok(turned),
                     };
                 }
                 self.meet()?;
             }
             turned = FeedTurn::Worked;
+            self.silence.end(now);
             let (Some(at), Some((came, payload))) = (self.current_at, self.receiver.current())
             else {
                 continue;
@@ -461,7 +483,7 @@ impl From<Refusal> for Stop {
 impl<P: Protocol> Feed for Udp<P> {
     fn poll<S: Sink>(
         &mut self,
-        _: Nanos,
+        now: Nanos,
         names: &mut Directory,
         sink: &mut S,
     ) -> Result<FeedTurn, FeedError> {
@@ -485,7 +507,7 @@ impl<P: Protocol> Feed for Udp<P> {
                 }
             });
         }
-        Ok(self.take(names, &mut batch).unwrap_or_else(|stop| {
+        Ok(self.take(now, names, &mut batch).unwrap_or_else(|stop| {
             // There may be no room left for the gap that goes with it.
             self.stop = Some(stop);
             FeedTurn::Worked

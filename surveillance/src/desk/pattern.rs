@@ -8,6 +8,7 @@ use super::notes::Notes;
 use super::parameters::Parameterised;
 use super::people::{People, Person};
 use super::rules::{self, Rule, Set, Sets};
+use super::story::Story;
 use super::suspicion::Suspicion;
 use super::tally::Tally;
 use engine_observer::book::{BookView, Change};
@@ -26,6 +27,12 @@ pub(crate) trait Pattern: Parameterised {
     /// How many conditions and excuses it names, for the check that each of them matters.
     #[cfg(test)]
     const CONDITIONS: &'static [&'static str];
+
+    /// An episode in a market of its own that must raise an alert by the default parameters, within a day:
+    /// shown to the pattern now and then, to see whether it still answers.
+    fn canary() -> Option<Story> {
+        None
+    }
 
     /// Looks at what somebody did: [`Scene::deed`] is there, but for changes of phase and headlines. The
     /// ledger and the book are as they are after it.
@@ -195,10 +202,12 @@ impl<'a> Bench<'a> {
 }
 
 /// A pattern of any type with its parameters, as a desk holds it.
-pub(super) trait Seat: Send + Sync {
+pub(crate) trait Seat: Send + Sync {
     fn name(&self) -> &'static str;
     fn wants(&self) -> &'static [What];
     fn parameters(&self) -> Parameters;
+    /// What it must answer: see [`Pattern::canary`].
+    fn canary(&self) -> Option<Story>;
     /// The same pattern, judging by usual rates that this stands for.
     fn knowing(&self, known: Option<u64>) -> Arc<dyn Seat>;
     /// A memory about an instrument of which nothing was seen.
@@ -206,7 +215,7 @@ pub(super) trait Seat: Send + Sync {
 }
 
 /// A pattern with what it remembers about one instrument.
-pub(super) trait Mind: Send {
+pub(crate) trait Mind: Send {
     /// The instrument's and its venue's names, as numbers.
     fn learn_name(&mut self, subject: u64, venue: u32);
     fn see(&mut self, scene: &Scene<'_>, bench: &mut Bench<'_>);
@@ -249,6 +258,10 @@ impl<P: Pattern> Seat for Seated<P> {
 
     fn knowing(&self, known: Option<u64>) -> Arc<dyn Seat> {
         Arc::new(Self::new(self.sets.usual.pattern.clone(), known))
+    }
+
+    fn canary(&self) -> Option<Story> {
+        P::canary()
     }
 
     fn sit_down(&self) -> Box<dyn Mind> {

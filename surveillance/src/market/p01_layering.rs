@@ -34,6 +34,7 @@
 //! larger than wished for. **Known misses.** Layers and fill under accounts that nothing joins (P05);
 //! layers that stay for longer than the window.
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +44,7 @@ use crate::desk::market::Moment;
 use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
 use engine_observer::event::body::Attributes;
@@ -179,6 +181,10 @@ impl Pattern for Layering {
         "maker_ladder",
         "jump_against",
     ];
+
+    fn canary() -> Option<Story> {
+        Some(canary::story())
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(deed) = scene.deed else { return };

@@ -34,6 +34,7 @@
 //! side is another account; stabilisation and buy-back programmes, which no event declares. **Known
 //! misses.** Ladders of orders whose owner is unknown, and trading the other way in another product.
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +44,7 @@ use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
 use crate::desk::shelf::Shelf;
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
 use engine_observer::event::{Nanos, Side};
@@ -223,6 +225,10 @@ impl Pattern for DynamicLayering {
         "net_q90",
         "two_sided",
     ];
+
+    fn canary() -> Option<Story> {
+        Some(canary::story())
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(deed) = scene.deed else { return };

@@ -33,6 +33,7 @@
 //! order has it and the trade is within [`prevention_ms_max`](Flip::prevention_ms_max). **Known misses.**
 //! Feeds that do not tell who came; a flip into hidden orders that print without a side.
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -42,6 +43,7 @@ use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
 use crate::desk::shelf::{Last, Shelf};
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
 use engine_observer::event::body::Attributes;
@@ -163,6 +165,10 @@ impl Pattern for Flip {
         "flip_share",
         "market_turned",
     ];
+
+    fn canary() -> Option<Story> {
+        Some(canary::story())
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(deed) = scene.deed else { return };

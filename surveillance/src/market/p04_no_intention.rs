@@ -36,6 +36,7 @@
 //! [`fill_chance_max`](NoIntention::fill_chance_max) lets it pass. Gains made in a related instrument do not
 //! count here.
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -48,6 +49,7 @@ use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
 use crate::desk::shelf::{Last, Shelf};
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
 use engine_observer::event::body::Attributes;
@@ -170,6 +172,10 @@ impl Pattern for NoIntention {
     #[cfg(test)]
     const CONDITIONS: &'static [&'static str] =
         &["flashes", "flashed_ratio", "moved_share", "chance", "fill_chance"];
+
+    fn canary() -> Option<Story> {
+        Some(canary::story())
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(deed) = scene.deed else { return };

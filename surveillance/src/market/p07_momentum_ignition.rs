@@ -34,6 +34,7 @@
 //! made others follow is not in the data. **Known misses.** Bursts of orders inside the spread that never
 //! trade; a trend in another instrument; burst and harvest under accounts that nothing joins.
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +44,7 @@ use crate::desk::market::Flow;
 use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
 use engine_observer::event::{Nanos, OrderId, Price, Side};
@@ -183,6 +185,10 @@ impl Pattern for MomentumIgnition {
         "news",
         "goes_on",
     ];
+
+    fn canary() -> Option<Story> {
+        Some(canary::story())
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         self.tidy(memory, scene, bench);

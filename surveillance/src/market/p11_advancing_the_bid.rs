@@ -34,6 +34,7 @@
 //! no reference in the data. **Known misses.** A position, a derivative or a fund valued on the price as
 //! the motive, without a sale here; steps and sale under accounts that nothing joins.
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -44,6 +45,7 @@ use crate::desk::kept::kept;
 use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
 use engine_observer::event::{Nanos, OrderId, Price, Side};
@@ -142,6 +144,10 @@ impl Pattern for AdvancingTheBid {
         "restores",
         "both_sides",
     ];
+
+    fn canary() -> Option<Story> {
+        Some(canary::story())
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(deed) = scene.deed else { return };

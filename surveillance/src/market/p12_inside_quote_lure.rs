@@ -26,6 +26,7 @@
 //! at one venue that others join at another: the best price is this venue's; quote and hit under accounts
 //! that nothing joins.
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ use crate::desk::kept::kept;
 use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
 use engine_observer::event::{Nanos, OrderId, Price, Side};
@@ -135,6 +137,10 @@ impl Pattern for InsideQuoteLure {
     #[cfg(test)]
     const CONDITIONS: &'static [&'static str] =
         &["size", "joined_ratio", "hit_ratio", "quote_executed", "jump_against"];
+
+    fn canary() -> Option<Story> {
+        Some(canary::story())
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(deed) = scene.deed else { return };

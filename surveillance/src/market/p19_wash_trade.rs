@@ -34,6 +34,7 @@
 //! declared to be one (P20, P21); the day's market volume stands in for the mean of twenty days, which
 //! this observer does not have, and a flat position of seven days is not looked for.
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +44,7 @@ use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
 use crate::desk::remembered::Remembered;
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::event::{Nanos, OrderId, Price, Side};
 use engine_observer::evidence::Limit::{AtLeast, AtMost};
@@ -144,6 +146,10 @@ impl Pattern for WashTrade {
     #[cfg(test)]
     const CONDITIONS: &'static [&'static str] =
         &["same_owner", "reasons", "unintended_cross", "reported_cross"];
+
+    fn canary() -> Option<Story> {
+        Some(canary::story())
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(deed) = scene.deed else { return };

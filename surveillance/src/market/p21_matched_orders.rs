@@ -35,6 +35,7 @@
 //! market. **Known misses.** Parties that split what is meant for each other into unequal orders, and
 //! those whose own other trading makes their meetings likely (P20 sees the circle).
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -45,6 +46,7 @@ use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
 use crate::desk::remembered::Remembered;
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::event::{Nanos, OrderId, ParticipantId, Price, Side};
 use engine_observer::evidence::Limit::{AtLeast, AtMost};
@@ -214,6 +216,10 @@ impl Pattern for MatchedOrders {
         "same_owner",
         "auction",
     ];
+
+    fn canary() -> Option<Story> {
+        Some(canary::story())
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(deed) = scene.deed else { return };

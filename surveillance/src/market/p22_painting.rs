@@ -31,6 +31,7 @@
 //! they buy. **Known misses.** Painters that nobody has declared to be one (P21, P20); who keeps what they
 //! buy (P23).
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -40,6 +41,7 @@ use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
 use crate::desk::remembered::Remembered;
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::event::{Nanos, OrderId, Price, Side};
 use engine_observer::evidence::Limit::{AtLeast, AtMost};
@@ -143,6 +145,10 @@ impl Pattern for Painting {
         "busy_market",
         "auction",
     ];
+
+    fn canary() -> Option<Story> {
+        Some(canary::story())
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(deed) = scene.deed else { return };

@@ -1,27 +1,8 @@
 //! The catalogue's cases, and near misses that each miss one condition.
 
+use super::canary::*;
 use super::*;
 use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
-
-const SPOOFER: u32 = 9;
-const VICTIM: u32 = 8;
-const T: u64 = Story::BEGIN;
-
-/// Buys `bought` at the bid behind five layers of `layer` each, which are taken away `after` the fill.
-fn layered(story: &mut Story, at: u64, bought: u64, layer: u64, after: u64) {
-    let genuine = story.enter(at, SPOOFER, Side::Buy, Story::BID + 1, bought);
-    let layers: Vec<_> = (0..5)
-        .map(|step| {
-            let at = at + (1 + step) * 100 * MS;
-            story.enter(at, SPOOFER, Side::Sell, Story::ASK + step as i64, layer)
-        })
-        .collect();
-    let filled_at = at + 8 * S;
-    story.fill(filled_at, genuine, Story::BID + 1, bought, VICTIM);
-    for order in layers {
-        story.cancel(filled_at + after, order);
-    }
-}
 
 fn story(tell: impl Fn(&mut Story, u64)) -> Story {
     let mut story = Story::quiet();

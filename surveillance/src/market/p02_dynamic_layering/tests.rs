@@ -1,12 +1,10 @@
 //! The catalogue's cases, and near misses that each miss one condition.
 
+use super::canary::*;
 use super::*;
 use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
 use engine_observer::event::OrderId;
 use engine_observer::event::body::Phase;
-
-const LAYERER: u32 = 9;
-const T: u64 = Story::BEGIN + 10 * S;
 
 /// 6 May 2010 as alleged, in quarter points and seconds after 11:17:38.782: the price falls by 361
 /// hundredths of a percent until 13:40:12.553.
@@ -80,70 +78,8 @@ fn sarao_keeps_600_lots_at_five_levels_above_the_market_for_two_hours() {
     assert!(alerts[3].score > 40.0, "{}", alerts[3].score);
 }
 
-/// A ladder of sales above a quiet market.
-#[derive(Clone, Copy)]
-struct Shape {
-    orders: i64,
-    /// From the best offer to the first of them.
-    distance: i64,
-    size: u64,
-    life: u64,
-    every: u64,
-    /// What trades of the first one.
-    trades: u64,
-    /// What the owner buys meanwhile, and sells.
-    buys: u64,
-    sells: u64,
-    /// How much rests on the other side, of each.
-    mirrored: u64,
-    /// Whether orders are taken away and entered anew instead of amended.
-    by_entering: bool,
-}
-
-const LADDER: Shape = Shape {
-    orders: 5,
-    distance: 3,
-    size: 30,
-    life: 200 * S,
-    every: 2 * S,
-    trades: 0,
-    buys: 40,
-    sells: 0,
-    mirrored: 0,
-    by_entering: false,
-};
-
 fn tell(shape: Shape) -> Story {
-    let mut story = Story::quiet();
-    let at = |order: i64, moved: i64| Story::ASK + shape.distance + order + moved;
-    let enter = |story: &mut Story, when, order: i64, moved: i64| {
-        story.enter(when, LAYERER, Side::Sell, at(order, moved), shape.size)
-    };
-    let mut orders: Vec<_> =
-        (0..shape.orders).map(|order| enter(&mut story, T, order, 0)).collect();
-    let mirrored: Vec<_> = (0..shape.orders)
-        .filter(|_| shape.mirrored > 0)
-        .map(|order| story.enter(T, LAYERER, Side::Buy, Story::BID - 3 - order, shape.mirrored))
-        .collect();
-    for (nth, when) in (T + S..T + shape.life).step_by(shape.every as usize).enumerate() {
-        let which = nth % orders.len();
-        let moved = (nth / orders.len()) as i64 % 2;
-        if shape.by_entering {
-            story.cancel(when, orders[which]);
-            orders[which] = enter(&mut story, when + 10 * MS, which as i64, moved);
-        } else {
-            story.amend(when, orders[which], at(which as i64, moved), shape.size);
-        }
-    }
-    if shape.trades > 0 {
-        story.fill(T + 30 * S, orders[0], at(0, 0), shape.trades, 131);
-    }
-    story.sweep(T + 60 * S + 3 * MS, LAYERER, Side::Sell, shape.buys);
-    story.stand(T + 61 * S, Side::Sell, 2);
-    story.sweep(T + 60 * S + 4 * MS, LAYERER, Side::Buy, shape.sells);
-    story.stand(T + 61 * S, Side::Buy, 2);
-    orders.into_iter().chain(mirrored).for_each(|order| story.cancel(T + shape.life, order));
-    story
+    ladder(Story::quiet(), shape)
 }
 
 /// The ladder stands where it should for ten seconds, and far away for five.

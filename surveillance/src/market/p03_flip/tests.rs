@@ -1,73 +1,10 @@
 //! The catalogue's cases, and near misses that each miss one condition.
 
+use super::canary::*;
 use super::*;
 use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
 
-const FLIPPER: u32 = 9;
 const OTHER_DESK: u32 = 10;
-const JOINER: u32 = 8;
-const T: u64 = Story::BEGIN + 10 * S;
-
-/// One flip: a bid that others join goes, and its owner sells to them.
-#[derive(Clone, Copy)]
-struct Shape {
-    /// The bid, and how far below the best bid it stands.
-    bid: u64,
-    below: i64,
-    /// What others show at its price besides the makers.
-    beside: u64,
-    /// How long it stands, and how much of it trades.
-    life: u64,
-    trades: u64,
-    /// How long after it went its owner sells, how much, and how far below the bid's price.
-    delay: i64,
-    sells: u64,
-    lower: i64,
-    seller: u32,
-    attributes: Attributes,
-    /// By how many ticks the best offer falls while it stands.
-    falls: usize,
-}
-
-const OYSTACHER: Shape = Shape {
-    bid: 400,
-    below: 0,
-    beside: 140,
-    life: 2_100 * MS,
-    trades: 0,
-    delay: 0,
-    sells: 260,
-    lower: 0,
-    seller: FLIPPER,
-    attributes: Attributes::SELF_TRADE_PREVENTION,
-    falls: 0,
-};
-
-fn flip(story: &mut Story, at: u64, shape: Shape) {
-    let price = Story::BID - shape.below;
-    let beside = story.enter(at - S, 101, Side::Buy, price, shape.beside);
-    let lifted = story.sweep(at - S, 131, Side::Sell, shape.falls as u64 * Story::LEVEL);
-    if lifted > 0 {
-        story.stand(at + 500 * MS, Side::Sell, 10);
-    }
-    let bid = story.enter_as(at, FLIPPER, Side::Buy, price, shape.bid, shape.attributes);
-    let lower = shape.lower;
-    let joined = story.enter(at + S, JOINER, Side::Buy, price - lower, 300);
-    if shape.trades > 0 {
-        story.fill(at + S, bid, price, shape.trades, 131);
-    }
-    let goes_at = at + shape.life;
-    let sells_at = goes_at.saturating_add_signed(shape.delay);
-    if shape.delay < 0 {
-        story.fill(sells_at, joined, price - lower, shape.sells, shape.seller);
-        story.cancel(goes_at, bid);
-    } else {
-        story.cancel(goes_at, bid);
-        story.fill(sells_at, joined, price - lower, shape.sells, shape.seller);
-    }
-    story.cancel(sells_at.max(goes_at) + 3 * S, joined);
-    story.cancel(sells_at.max(goes_at) + 3 * S, beside);
-}
 
 fn times(times: u64, shape: Shape) -> Story {
     let mut story = Story::quiet();

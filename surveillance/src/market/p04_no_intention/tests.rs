@@ -1,54 +1,8 @@
 //! The catalogue's cases, and near misses that each miss one condition.
 
+use super::canary::*;
 use super::*;
 use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
-
-const FLASHER: u32 = 9;
-const FOLLOWER: u32 = 8;
-const T: u64 = Story::BEGIN + 10 * S;
-
-/// Bids that show for a moment.
-#[derive(Clone, Copy)]
-struct Shape {
-    count: u64,
-    every: u64,
-    /// How many of them others join, so that the bid stays up.
-    moves: u64,
-    price: i64,
-    size: u64,
-    life: u64,
-    attributes: Attributes,
-    /// What trades of each.
-    trades: u64,
-}
-
-const FLASHES: Shape = Shape {
-    count: 12,
-    every: 100 * S,
-    moves: 9,
-    price: Story::BID + 1,
-    size: 50,
-    life: 300 * MS,
-    attributes: Attributes::NONE,
-    trades: 0,
-};
-
-fn flashed(mut story: Story, shape: Shape) -> Story {
-    for nth in 0..shape.count {
-        let at = T + nth * shape.every;
-        let flash =
-            story.enter_as(at, FLASHER, Side::Buy, shape.price, shape.size, shape.attributes);
-        if nth * shape.moves / shape.count != (nth + 1) * shape.moves / shape.count {
-            let joins = story.enter(at + 200 * MS, FOLLOWER, Side::Buy, Story::BID + 1, 5);
-            story.cancel(at + 4 * S + shape.life, joins);
-        }
-        if shape.trades > 0 {
-            story.fill(at + 100 * MS, flash, shape.price, shape.trades, 131);
-        }
-        story.cancel(at + shape.life, flash);
-    }
-    story
-}
 
 fn tell(shape: Shape) -> Story {
     flashed(Story::quiet(), shape)

@@ -1,53 +1,8 @@
 //! The catalogue's cases, and near misses that each miss one condition.
 
+use super::canary::*;
 use super::*;
 use crate::desk::check::{S, Story, each_condition_matters, survives};
-
-const IGNITER: u32 = 9;
-const FOLLOWER: u32 = 201;
-const SELLER: u32 = 301;
-const T: u64 = Story::BEGIN;
-
-/// An episode in the quiet market, with what makes it one, each to be missed.
-#[derive(Clone, Copy)]
-struct Told {
-    /// Bought at each level of the burst, by the igniter and by somebody else, and how many levels.
-    own: u64,
-    others: u64,
-    levels: i64,
-    /// How much others buy afterwards, before the harvest.
-    followed: u64,
-    /// At which price the igniter sells how much of its own.
-    harvest: (i64, u64),
-}
-
-const WHOLE: Told =
-    Told { own: 200, others: 0, levels: 4, followed: 400, harvest: (Story::ASK + 9, 2_600) };
-
-/// The burst lasts six seconds; others follow within the next minute, the last of them into the harvest.
-fn tell(story: &mut Story, at: u64, told: Told) {
-    let Told { own, others, levels, followed, harvest } = told;
-    for level in 0..levels {
-        let at = at + level as u64 * 2 * S;
-        let price = Story::ASK + level;
-        let depth = story.enter(at - S, SELLER, Side::Sell, price, own + others);
-        story.sweep(at, IGNITER, Side::Sell, Story::LEVEL);
-        story.fill(at, depth, price, own - Story::LEVEL, IGNITER);
-        if others > 0 {
-            story.fill(at, depth, price, others, FOLLOWER);
-        }
-    }
-    let price = Story::ASK + levels + 1;
-    let offer = story.enter(at + 10 * S, SELLER, Side::Sell, price, followed.max(1));
-    if followed > 0 {
-        story.fill(at + 20 * S, offer, price, followed, FOLLOWER);
-    }
-    let (price, quantity) = harvest;
-    if quantity > 0 {
-        let sale = story.enter(at + 25 * S, IGNITER, Side::Sell, price, quantity);
-        story.fill(at + 30 * S, sale, price, quantity, FOLLOWER + 1);
-    }
-}
 
 fn story(told: Told) -> Story {
     let mut story = Story::quiet();

@@ -1,37 +1,11 @@
 //! The catalogue's cases, and near misses that each miss one condition.
 
+use super::canary::*;
 use super::*;
 use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
 
-const CLIMBER: u32 = 9;
-const BUYER: u32 = 201;
-const MAKER: u32 = 105;
-const T: u64 = Story::BEGIN;
-
-/// Nobody offers for another sixteen ticks, and the spread is wide: there is room to climb.
 fn wide() -> Story {
-    let mut story = Story::quiet();
-    story.sweep(T - 200 * S, 131, Side::Sell, 10 * Story::LEVEL);
-    story.enter(T - 199 * S, MAKER, Side::Sell, Story::ASK + 16, 300);
-    story
-}
-
-/// So many bids of `size`, each a tick or two higher than the best; the one before is taken away.
-fn climb(story: &mut Story, at: u64, steps: i64, size: u64) -> i64 {
-    let mut best = Story::BID;
-    for nth in 0..steps {
-        let at = at + nth as u64 * 40 * S;
-        best += if nth % 3 == 0 { 2 } else { 1 };
-        let bid = story.enter(at, CLIMBER, Side::Buy, best, size);
-        story.cancel(at + 41 * S, bid);
-    }
-    best
-}
-
-/// Sells so much to somebody who bids.
-fn sell(story: &mut Story, at: u64, price: i64, quantity: u64) {
-    let bid = story.enter(at, BUYER, Side::Buy, price, quantity);
-    story.fill(at + S, bid, price, quantity, CLIMBER);
+    widened(Story::quiet())
 }
 
 #[test]

@@ -1,55 +1,8 @@
 //! The catalogue's cases, and near misses that each miss one condition.
 
+use super::canary::*;
 use super::*;
-use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
-
-const LURER: u32 = 9;
-const JOINER: u32 = 201;
-const T: u64 = Story::BEGIN;
-
-/// What makes an episode, each to be missed. The market's bid is lowered first, so that there is a spread.
-#[derive(Clone, Copy)]
-struct Told {
-    quote: u64,
-    /// Each of two joins with so much, so long after the quote.
-    joined: u64,
-    joined_after: u64,
-    hit: u64,
-    hit_after: u64,
-    /// Of the quote, before it is taken away.
-    executed: u64,
-}
-
-const WHOLE: Told =
-    Told { quote: 5, joined: 50, joined_after: S, hit: 100, hit_after: 4 * S, executed: 0 };
-
-fn tell(story: &mut Story, at: u64, told: Told) {
-    let price = Story::BID + 1;
-    let quote = story.enter(at, LURER, Side::Buy, price, told.quote);
-    let joined: Vec<_> = (0..2)
-        .map(|nth| {
-            let at = at + told.joined_after + nth * 100 * MS;
-            story.enter(at, JOINER + nth as u32, Side::Buy, price, told.joined)
-        })
-        .collect();
-    if told.executed > 0 {
-        story.fill(at + 3 * S, quote, price, told.executed, 131);
-    }
-    if told.executed < told.quote {
-        story.cancel(at + 3 * S, quote);
-    }
-    let mut left = told.hit;
-    for order in &joined {
-        let hit = left.min(told.joined);
-        left -= hit;
-        if hit > 0 {
-            story.fill(at + told.hit_after, *order, price, hit, LURER);
-        }
-        if hit < told.joined {
-            story.cancel(at + 30 * S, *order);
-        }
-    }
-}
+use crate::desk::check::{S, Story, each_condition_matters, survives};
 
 /// Four times in a quarter of an hour.
 fn story(told: Told) -> Story {

@@ -1,21 +1,10 @@
 //! The catalogue's cases, and near misses that each miss one condition.
 
+use super::canary::*;
 use super::*;
 use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
 use engine_observer::event::body::Print;
 use engine_observer::event::{Event, Flags, ParticipantId, Quantity, SubjectId};
-
-const ONE: u32 = 9;
-const OTHER: u32 = 10;
-const T: u64 = Story::BEGIN;
-/// Where the quiet market trades.
-const USUAL: i64 = Story::ASK;
-
-/// Sells from one account and buys from another, a second later.
-fn wash(story: &mut Story, at: u64, price: i64, quantity: u64) {
-    let offer = story.enter(at, ONE, Side::Sell, price, quantity);
-    story.fill(at + S, offer, price, quantity, OTHER);
-}
 
 fn owned() -> Story {
     let mut story = Story::quiet();

@@ -1,21 +1,11 @@
 //! The catalogue's cases, and near misses that each miss one condition.
 
+use super::canary::*;
 use super::*;
 use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
 use engine_observer::event::body::Phase;
 
-const SELLER: u32 = 9;
-const BUYER: u32 = 10;
 const OTHER: u32 = 12;
-const T: u64 = Story::BEGIN;
-const MIDDLE: i64 = Story::BID + 1;
-const MINUTE: u64 = 60 * S;
-
-/// A sell order, and `after` it somebody comes and buys.
-fn matched(story: &mut Story, at: u64, quantity: u64, after: u64) {
-    let offer = story.enter(at, SELLER, Side::Sell, MIDDLE, quantity);
-    story.fill(at + after, offer, MIDDLE, quantity, BUYER);
-}
 
 fn three(tell: impl Fn(&mut Story, u64)) -> Story {
     let mut story = Story::quiet();

@@ -1,53 +1,10 @@
 //! The catalogue's cases, and near misses that each miss one condition.
 
+use super::canary::MINUTE;
+use super::canary::*;
 use super::*;
 use crate::desk::check::{S, Story, each_condition_matters, survives};
 use engine_observer::event::body::Phase;
-
-const ONE: u32 = 9;
-const OTHER: u32 = 10;
-const T: u64 = Story::BEGIN;
-const MINUTE: u64 = 60 * S;
-
-/// How a tape is painted.
-#[derive(Clone, Copy)]
-struct Picture {
-    prints: u64,
-    size: u64,
-    /// One in so many is sold below, not bought above.
-    down_every: u64,
-    /// What others trade each minute.
-    others: u64,
-    /// Trades of others in each minute.
-    others_trades: u64,
-    seller: u32,
-}
-
-const PICTURE: Picture = Picture {
-    prints: 22,
-    size: 2,
-    down_every: u64::MAX,
-    others: 180,
-    others_trades: 1,
-    seller: ONE,
-};
-
-/// A small trade each minute, ever a tick higher; others trade half a minute later.
-fn paint(story: &mut Story, picture: Picture) {
-    for nth in 0..picture.prints {
-        let at = T + nth * MINUTE;
-        let is_down = nth % picture.down_every == picture.down_every - 1;
-        let step = if is_down { -1 } else { 1 + nth as i64 };
-        let price = Story::ASK + step;
-        let offer = story.enter(at, picture.seller, Side::Sell, price, picture.size);
-        story.fill(at + S, offer, price, picture.size, OTHER);
-        for trade in 0..picture.others_trades {
-            let others = (31 + (nth % 7) as u32, 41 + (nth % 5) as u32);
-            let quantity = picture.others / picture.others_trades;
-            story.print(at + 30 * S + trade, Side::Sell, price, quantity, others);
-        }
-    }
-}
 
 fn painted(picture: Picture) -> Story {
     let mut story = Story::quiet();
