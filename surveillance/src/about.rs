@@ -84,7 +84,7 @@ const ABOUT: [About; 27] = [
        "The mean of a device's readings has left its bounds, or what is usual for it."),
 ];
 
-const CONDITIONS: [(&str, &str); 15] = [
+const CONDITIONS: [(&str, &str); 21] = [
     ("score", "Points, of 100, that the episode reaches."),
     ("episodes", "Episodes of the day."),
     (
@@ -102,6 +102,12 @@ const CONDITIONS: [(&str, &str); 15] = [
     ("genuine_hides", "The filled order hid its size."),
     ("messages_1s", "The most messages within a second."),
     ("touch_changes_5s", "The most changes of a best price within five seconds."),
+    ("cancel_share", "Share of the orders that were taken back."),
+    ("execution_ratio", "Executions for each order."),
+    ("message_share", "Share of the instrument's messages."),
+    ("mean_z", "Deviations from the mean that is usual."),
+    ("orders", "Orders, which are too few to measure anything by."),
+    ("values", "Readings in the mean."),
     ("life_median_ms", "Median life of what was taken back, in milliseconds."),
     ("others_z", "Deviations above the usual rate that the others' messages reach."),
     ("others_share", "The others' share of the messages, under which their haste excuses nobody."),
