@@ -47,6 +47,10 @@ pub(crate) enum Command {
     Alerts(Alerts),
     /// Writes deterministic synthetic data
     Generate(Generate),
+    /// Weaves labelled abuse into a flow of orders, consistently with its books
+    Inject(crate::command::inject::Inject),
+    /// Holds alerts against the labels of what was injected: recall, precision, background, delay
+    Score(crate::command::score::Score),
 }
 
 /// How to read input files.

@@ -1,10 +1,10 @@
 //! How patterns are tested: markets and episodes as stories, and the check that each condition matters.
 
+use super::Desk;
 use super::pattern::Pattern;
-use super::{Desk, People};
 use engine_observer::check::{Trial, survives_restarts};
 use engine_observer::event::body::{
-    Attributes, Definition, Execution, Headline, Holding, Order, Phase, Print, Status,
+    Attributes, Definition, Execution, Headline, Holding, Indication, Order, Phase, Print, Status,
 };
 use engine_observer::event::{
     Event, Flags, Kind, Nanos, OrderId, ParticipantId, Price, Quantity, Side, SubjectId, VenueId,
@@ -22,7 +22,6 @@ pub(crate) struct Story {
     events: Vec<Event>,
     orders: u64,
     sides: BTreeMap<u64, (Side, u32)>,
-    people: Vec<Vec<ParticipantId>>,
     /// By side: the makers' orders of a quiet market, level by level, with what is left of each.
     ladder: [Vec<Vec<(OrderId, u64)>>; 2],
 }
@@ -76,6 +75,19 @@ impl Story {
                 story.fill(at + MS, given, best, 2 + second % 7, 131);
             }
             story.cancel(at + 2_300 * MS, order);
+        }
+        story
+    }
+
+    /// The quiet market, but that until a minute and a half before the story begins its mid goes up by a
+    /// tick and a half, as far as the passing orders, and down again every other second, for a quarter of
+    /// an hour.
+    pub(crate) fn restless() -> Self {
+        let mut story = Self::quiet();
+        for nth in 0..450 {
+            let at = Self::BEGIN - 990 * S + nth * 2 * S;
+            story.sweep(at, 132, Side::Sell, 9 * Self::LEVEL);
+            story.stand(at + S, Side::Sell, 10);
         }
         story
     }
@@ -209,6 +221,14 @@ impl Story {
         self.push(at, Event::new(SubjectId(0), Nanos(0), Status::new(phase, b"")));
     }
 
+    /// The venue tells at which price its auction would clear, and what would be left over.
+    pub(crate) fn indicate(&mut self, at: u64, price: i64, imbalance: i64) {
+        let indicative = Price(price).into();
+        let (reference, paired) = (indicative, Quantity(0));
+        let told = Indication { indicative, reference, paired, imbalance };
+        self.push(at, Event::new(SubjectId(0), Nanos(0), told));
+    }
+
     /// A headline.
     pub(crate) fn news(&mut self, at: u64) {
         self.push(at, Event::new(SubjectId(0), Nanos(0), Headline::new(1)));
@@ -219,9 +239,12 @@ impl Story {
         self.push(at, Event::new(SubjectId(0), Nanos(0), Holding::new(account(who), quantity)));
     }
 
-    /// Accounts that are one person.
+    /// Accounts that are one person, as declared before anything happens.
     pub(crate) fn are_one(&mut self, accounts: &[u32]) {
-        self.people.push(accounts.iter().filter_map(|who| account(*who)).collect());
+        for who in accounts {
+            let holding = Holding::new(account(*who), 0).owned_by(account(accounts[0]));
+            self.push(2, Event::new(SubjectId(0), Nanos(0), holding));
+        }
     }
 
     /// Any other event.
@@ -239,7 +262,6 @@ impl Story {
     fn roster(&self, pattern: impl Pattern, ignored: Option<&'static str>) -> Roster {
         let mut desk = Desk { ignored, ..Desk::default() };
         desk.seat(pattern);
-        desk.know(People::joined(self.people.iter().map(Vec::as_slice)));
         Roster::new().with(desk)
     }
 
@@ -249,7 +271,11 @@ impl Story {
     }
 
     fn alerts_but_for(&self, pattern: impl Pattern, ignored: Option<&'static str>) -> Vec<Alert> {
-        let mut trial = Trial::new(&self.roster(pattern, ignored), Scope::Subject);
+        self.alerts_of(&self.roster(pattern, ignored))
+    }
+
+    fn alerts_of(&self, roster: &Roster) -> Vec<Alert> {
+        let mut trial = Trial::new(roster, Scope::Subject);
         let events = self.events();
         let last = events.last().map_or(0, |event| event.event_at.0);
         trial.show(events);
@@ -257,6 +283,13 @@ impl Story {
         let after = Event::new(SubjectId(0), Nanos(last + 4 * 3_600 * S), after);
         trial.show([after.with_kind(Kind::Delete).with_flags(Flags::of(Side::Buy))]);
         trial.alerts()
+    }
+
+    /// The alerts of several patterns at one desk.
+    pub(crate) fn alerts_at(&self, seat: impl FnOnce(&mut Desk)) -> Vec<Alert> {
+        let mut desk = Desk::default();
+        seat(&mut desk);
+        self.alerts_of(&Roster::new().with(desk))
     }
 
     /// Who is named by the alerts that a pattern raises.

@@ -40,6 +40,16 @@ pub(crate) struct Who {
     pub(crate) account: ParticipantId,
 }
 
+/// One of the two of a trade.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Trader {
+    pub(crate) who: Who,
+    /// Bought or sold.
+    pub(crate) side: Side,
+    /// Came, and did not wait.
+    pub(crate) comes: bool,
+}
+
 /// An order as it was before the deed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Was {
@@ -77,6 +87,8 @@ pub(crate) struct Deed {
     /// Of trades: who came.
     pub(crate) aggressor: Option<Who>,
     pub(crate) attributes: Attributes,
+    /// Of trades: told as a cross, not made by the book.
+    pub(crate) is_cross: bool,
 }
 
 impl Deed {
@@ -172,6 +184,7 @@ impl Deed {
             owner: account.map(|account| Who::of(account, people)),
             aggressor: None,
             attributes: before.map_or(Attributes::NONE, |before| before.attributes),
+            is_cross: view.event.flags.has(Flags::CROSS),
         }
     }
 
@@ -181,9 +194,33 @@ impl Deed {
         matches!(self.what, What::Fill | What::Print)
     }
 
+    /// Of trades between two who are known: the buyer, then the seller. Where the feed does not tell the
+    /// side, the one who rested counts as the buyer.
+    #[inline]
+    pub(crate) fn parties(&self) -> Option<(Who, Who)> {
+        let (rests, comes) = (self.owner?, self.aggressor?);
+        Some(if self.side == Side::Buy { (rests, comes) } else { (comes, rests) })
+    }
+
     /// Which side the one who came traded on; none if the feed does not tell.
     pub(crate) fn aggressor_side(&self) -> Option<Side> {
         self.knows_side.then(|| self.side.opposite())
+    }
+
+    /// Of trades: who bought and who sold, as far as they are known. The resting one first.
+    #[inline]
+    pub(crate) fn traders(&self) -> impl Iterator<Item = Trader> + use<> {
+        let is_trade = self.is_trade() && self.knows_side;
+        let rests = self.owner.map(|who| Trader { who, side: self.side, comes: false });
+        let side = self.side.opposite();
+        let comes = self.aggressor.map(|who| Trader { who, side, comes: true });
+        [rests, comes].into_iter().flatten().filter(move |_| is_trade)
+    }
+
+    /// Whether both sides of the trade are the same person.
+    pub(crate) fn is_with_oneself(&self) -> bool {
+        let persons = self.owner.zip(self.aggressor);
+        persons.is_some_and(|(one, other)| one.person == other.person)
     }
 
     /// How long the order had been there.
