@@ -88,7 +88,7 @@ const ABOUT: [About; 29] = [
        "A feed has told nothing for too long although its instruments trade: nothing can be found there."),
 ];
 
-const CONDITIONS: [(&str, &str); 19] = [
+const CONDITIONS: [(&str, &str); 25] = [
     ("score", "Points, of 100, that the episode reaches."),
     ("episodes", "Episodes of the day."),
     (
@@ -106,6 +106,12 @@ const CONDITIONS: [(&str, &str); 19] = [
     ("genuine_hides", "The filled order hid its size."),
     ("messages_1s", "The most messages within a second."),
     ("touch_changes_5s", "The most changes of a best price within five seconds."),
+    ("cancel_share", "Share of the orders that were taken back."),
+    ("execution_ratio", "Executions for each order."),
+    ("message_share", "Share of the instrument's messages."),
+    ("mean_z", "Deviations from the mean that is usual."),
+    ("orders", "Orders, which are too few to measure anything by."),
+    ("values", "Readings in the mean."),
     ("life_median_ms", "Median life of what was taken back, in milliseconds."),
     ("others_z", "Deviations above the usual rate that the others' messages reach."),
     ("others_share", "The others' share of the messages, under which their haste excuses nobody."),

@@ -264,6 +264,25 @@ fn it_is_found_again_byte_for_byte() {
     folder.run(&format!("alerts replay {} l", id.as_str().unwrap())).succeeded();
 }
 
+#[test]
+fn a_run_that_began_late_is_found_again_as_late() {
+    let folder = with_tape();
+    let mut tape = Tape::quiet();
+    tape.layered(60_000, "LOUD", 60);
+    tape.layered(90_000, "LOUD", 60);
+    tape.row(200_000, "news,1,,,,,,,");
+    folder.write("tape.csv", tape.text);
+    // The second episode is the first that is looked at; else it would have raised nothing.
+    folder.replay("tape.csv --config p.toml --from 2026-03-02T10:01:20 --journal late");
+    let listed = folder.run("alerts list late --json").succeeded().json();
+    let line = format!("alerts replay {} late", listed["id"].as_str().unwrap());
+    assert!(folder.run(&line).succeeded().stdout.starts_with("same, "));
+    folder.replay("tape.csv --config p.toml --journal whole");
+    let whole = folder.run("alerts list whole --json").succeeded().json();
+    assert_ne!(whole["id"], listed["id"]);
+    assert!(whole["raised_at"].as_u64() < listed["raised_at"].as_u64());
+}
+
 /// Writes the alert log anew, with this text in the place of the alert's: well formed, and false.
 fn forge(folder: &Folder, text: &str, seq: u64) {
     let info = folder.run("journal info j --json").succeeded().json();
@@ -384,7 +403,7 @@ fn what_cannot_be_told_is_one_line() {
     let nothing = refused(&format!("{explain} --subject NONE --participant LOUD"), 65);
     assert_eq!(nothing, "there is no subject NONE up to 2026-03-02 10:02:00.000000000");
 
-    // Two days of the same make two alerts whose ids begin alike when nothing is given of them.
+    // All ids begin with nothing.
     let mut tape = Tape::quiet();
     tape.layered(60_000, "LOUD", 60);
     tape.layered(90_000, "BOLD", 60);

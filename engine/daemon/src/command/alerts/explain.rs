@@ -186,10 +186,9 @@ impl Answer<'_> {
     fn nearest(&self) -> Vec<(&'static str, &Nearest)> {
         let mut all: Vec<_> =
             self.inquiry.considered.iter().map(|(name, nearest)| (*name, nearest)).collect();
+        // By how much is missing in all: a pattern that has hardly begun to look names few conditions.
         all.sort_by(|(_, one), (_, other)| {
-            distance(&one.alert)
-                .partial_cmp(&distance(&other.alert))
-                .unwrap_or(std::cmp::Ordering::Equal)
+            distance(&one.alert).1.total_cmp(&distance(&other.alert).1)
         });
         all
     }

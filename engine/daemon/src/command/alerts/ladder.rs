@@ -95,6 +95,11 @@ impl Picture {
 pub(super) struct Ladders<'a>(pub(super) &'a [Picture]);
 
 impl Ladders<'_> {
+    /// Whether there is nothing to draw.
+    pub(super) fn are_empty(&self) -> bool {
+        self.0.iter().flat_map(Picture::rungs).next().is_none()
+    }
+
     /// What the letters mean, as far as there are any.
     pub(super) fn legend(&self) -> String {
         let mut legend = "▒ others".to_string();

@@ -7,6 +7,7 @@ use crate::wiring;
 use anyhow::anyhow;
 use engine_audit::Block;
 use engine_audit::layout::Stream;
+use engine_event::Nanos;
 use engine_journal::{Reach, Reader, RealDisk, RecoveryError, side};
 use std::path::{Path, PathBuf};
 
@@ -68,9 +69,23 @@ impl Recorded {
         Ok(first)
     }
 
+    /// What happened before was for the books alone, if the arguments said so: `replay --from`.
+    fn begins(&self) -> Option<Nanos> {
+        let mut words = self.run.lines().nth(2)?.split(' ');
+        while let Some(word) = words.next() {
+            let time = match word.strip_prefix("--from") {
+                Some("") => words.next()?,
+                Some(rest) if rest.starts_with('=') => &rest[1..],
+                _ => continue,
+            };
+            return wiring::parse_time(time).ok();
+        }
+        None
+    }
+
     /// The configuration, if this version comes to the same parameters with it.
     pub(super) fn config(&self) -> Result<Config, Failure> {
-        let config = match &*self.configuration {
+        let mut config = match &*self.configuration {
             "" => wiring::usual_config(),
             text => Config::of_text(&self.journal.join("configuration"), text)?,
         };
@@ -81,6 +96,7 @@ impl Recorded {
             );
             return Err(Failure::data(anyhow!("{} {what}", self.journal.display())));
         }
+        config.machine.spec.begins = self.begins().unwrap_or_default();
         Ok(config)
     }
 
@@ -88,5 +104,23 @@ impl Recorded {
     pub(super) fn hash(&self) -> String {
         let both = [self.configuration.as_bytes(), b"\0", self.parameters.as_bytes()].concat();
         format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&both))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_tells_from_when_on_its_observers_looked() {
+        let begins = |arguments: &str| {
+            let run = format!("tapewatch 0.1.0\nat 5\n{arguments}\n");
+            let (journal, configuration, parameters) = Default::default();
+            Recorded { journal, run, configuration, parameters }.begins()
+        };
+        assert_eq!(begins("tapewatch replay t.csv --from 77 --journal j"), Some(Nanos(77)));
+        assert_eq!(begins("tapewatch replay t.csv --from=78"), Some(Nanos(78)));
+        assert_eq!(begins("tapewatch replay t.csv --from-seq 79"), None);
+        assert_eq!(begins("tapewatch run --config c.toml"), None);
     }
 }

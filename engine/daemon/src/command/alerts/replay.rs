@@ -94,7 +94,7 @@ mod tests {
         check(
             &[unrelated, other],
             Some(
-                "differs from byte 55 on: the log has …\"id\":\"00ab\",\"score\":63.5}…, found again …\"id\":\"00ab\",\"score\":64.5}…",
+                "differs from byte 53 on: the log has …1\",\"id\":\"00ab\",\"score\":63.5}…, found again …1\",\"id\":\"00ab\",\"score\":64.5}…",
             ),
         );
     }

@@ -29,6 +29,8 @@ pub(super) fn run(arguments: &AlertsShow) -> Result<(), Failure> {
 
 /// Rows of the story that are shown; JSON has more.
 const ROWS_SHOWN: usize = 40;
+/// The same where the alert names no orders, so that they are all of its people's.
+const ROWS_SHOWN_OF_ALL: usize = 8;
 
 /// A case as JSON: the alert byte for byte as it was written.
 #[derive(Serialize)]
@@ -117,6 +119,9 @@ impl Case {
             writeln!(to, "degraded  {word}: {}", degraded(word))?;
         }
         writeln!(to, "set to    parameters {}", alert.parameters)?;
+        if alert.participants.is_empty() {
+            return Ok(());
+        }
         let did = self.doings.text(&self.names, self.subject);
         writeln!(to, "did       {did}")
     }
@@ -129,8 +134,9 @@ impl Case {
         let shown = self.rows.iter().enumerate();
         let prices = self.rows.iter().filter_map(|row| self.price(row));
         let decimals = prices.map(|price| decimals(&price)).max().unwrap_or(0);
-        let half = ROWS_SHOWN / 2;
-        let left_out = self.rows.len().saturating_sub(ROWS_SHOWN);
+        let are_named = !self.found.alert.orders.is_empty();
+        let most = if are_named { ROWS_SHOWN } else { ROWS_SHOWN_OF_ALL };
+        let (half, left_out) = (most / 2, self.rows.len().saturating_sub(most));
         for (place, row) in shown {
             if left_out > 0 && place == half {
                 let more = Thousands(left_out as u64 + self.rows_left_out);
@@ -176,6 +182,9 @@ impl Case {
 
     fn write_books(&self, to: &mut String) -> fmt::Result {
         let ladders = Ladders(&self.pictures);
+        if ladders.are_empty() {
+            return Ok(()); // what is measured, and not traded, has none
+        }
         for (place, picture) in self.pictures.iter().enumerate() {
             let seq = picture.seq;
             let next = Thousands(seq + 1);
@@ -219,7 +228,7 @@ fn tested(alert: &Told, all: &[(String, Tested)], to: &mut String) -> fmt::Resul
         let says = says(&alert.pattern, name).unwrap_or("");
         let spare = tested.spare().map_or(String::new(), |share| match share {
             0.0 => "just enough".to_string(),
-            _ => format!("{:.0} % to spare", 100.0 * share),
+            _ => format!("{:.0} % to spare", 100.0 * share.min(1.0)),
         });
         let line = format!("  {name:<18} {value:>9}  {limit:<16}  {spare:<14}  {says}");
         writeln!(to, "{}", line.trim_end())?;
