@@ -8,9 +8,9 @@
 //! | [`people`], [`each`] | which accounts are one person; something about each of them |
 //! | [`pattern`] | what a pattern is, what it is shown, and where it speaks |
 //! | [`suspicion`] | conditions, excuses, strengths and orders of an episode |
-//! | [`tally`] | from episodes to alerts |
 //! | [`shelf`], [`chance`] | bounded tables, and how likely chance alone is |
 //! | [`parameters`](mod@parameters), [`rules`], [`kept`](mod@kept) | parameters and state, each told once; where and when they differ |
+//! | [`tally`], [`notes`] | from episodes to alerts; who had one by which pattern |
 //! | [`usual`], [`learner`] | what earlier days have shown to be usual, and how that is learned |
 //! | [`remembered`] | a bounded table of what is remembered about somebody |
 //!
@@ -25,6 +25,7 @@ pub(crate) mod kept;
 pub mod learner;
 pub(crate) mod ledger;
 pub(crate) mod market;
+pub(crate) mod notes;
 pub mod parameters;
 pub(crate) mod pattern;
 pub(crate) mod people;
@@ -40,7 +41,7 @@ pub mod usual;
 pub(crate) mod check;
 
 use deed::{Deed, What, Who};
-use engine_observer::event::body::{Holding, Status};
+use engine_observer::event::body::{Holding, Indication, Status};
 use engine_observer::event::{
     Definition, Fault, Kind, Nanos, Reader, Snapshot, SnapshotError, Writer,
 };
@@ -48,6 +49,7 @@ use engine_observer::{Interest, Observer, Outbox, Parameters, View};
 use kept::Kept;
 use ledger::Ledger;
 use market::Market;
+use notes::Notes;
 use pattern::{Bench, Mind, Pattern, Scene, Seat, Seated};
 use people::People;
 use std::sync::Arc;
@@ -145,6 +147,7 @@ pub struct Instrument {
     people: People,
     market: Market,
     ledger: Ledger,
+    notes: Notes,
     minds: Vec<Seating>,
 }
 
@@ -172,6 +175,7 @@ impl Observer for Desk {
             Kind::Execute,
             Kind::Trade,
             Kind::Status,
+            Kind::Auction,
             Kind::News,
             Kind::Position,
             Kind::Gap,
@@ -200,6 +204,7 @@ impl Observer for Desk {
             people: People::default(),
             market: Market::default(),
             ledger: Ledger::new(self.bounds.persons_max, self.bounds.orders_max),
+            notes: Notes::default(),
             minds: self.seats.iter().map(seating).collect(),
         }
     }
@@ -216,6 +221,7 @@ impl Observer for Desk {
             }
             Kind::Clear => return instrument.ledger.clear(),
             Kind::Position => return instrument.hold(view),
+            Kind::Auction => return instrument.market.indicate(event.body::<Indication>(), at),
             Kind::Status => {
                 instrument.market.enter(event.body::<Status>().phase(), at);
                 What::Phase
@@ -230,7 +236,7 @@ impl Observer for Desk {
     }
 
     fn on_time(&self, instrument: &mut Instrument, due: Nanos, out: &mut Outbox) {
-        let Instrument { people, market, ledger, minds, .. } = instrument;
+        let Instrument { people, market, ledger, notes, minds, .. } = instrument;
         let scene = Scene {
             what: What::Phase,
             deed: None,
@@ -245,7 +251,9 @@ impl Observer for Desk {
         for seating in minds.iter_mut() {
             if seating.due.is_some_and(|own| own <= due) {
                 seating.due = None;
-                seating.turn((self, people), out, |mind, bench| mind.on_time(&scene, bench));
+                seating.turn((self, people, notes), out, |mind, bench| {
+                    mind.on_time(&scene, bench);
+                });
             }
         }
         minds.iter().filter_map(|seating| seating.due).for_each(|due| out.wake_at(due));
@@ -285,7 +293,7 @@ impl Desk {
         (what, deed): (What, Option<&Deed>),
         out: &mut Outbox,
     ) {
-        let Instrument { people, market, ledger, minds, .. } = instrument;
+        let Instrument { people, market, ledger, notes, minds, .. } = instrument;
         let scene = Scene {
             what,
             deed,
@@ -298,7 +306,7 @@ impl Desk {
             ignored: self.ignored,
         };
         for place in &self.interested[what as usize] {
-            minds[*place].turn((self, people), out, |mind, bench| mind.see(&scene, bench));
+            minds[*place].turn((self, people, notes), out, |mind, bench| mind.see(&scene, bench));
         }
     }
 }
@@ -336,11 +344,11 @@ impl Seating {
     #[inline]
     fn turn(
         &mut self,
-        (desk, people): (&Desk, &People),
+        (desk, people, notes): (&Desk, &People, &mut Notes),
         out: &mut Outbox,
         look: impl FnOnce(&mut Box<dyn Mind>, &mut Bench<'_>),
     ) {
-        let mut bench = Bench::new(out, people, desk.ignored.is_some());
+        let mut bench = Bench::new(out, people, notes, desk.ignored.is_some());
         look(&mut self.mind, &mut bench);
         if let Some(due) = bench.wake {
             self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
@@ -358,6 +366,7 @@ impl Snapshot for Instrument {
         self.people.keep(to);
         self.market.keep(to);
         self.ledger.keep(to);
+        self.notes.keep(to);
         to.list(&self.minds, |to, seating| {
             seating.due.keep(to);
             to.versioned(Self::VERSION, |to| seating.mind.keep(to));
@@ -371,6 +380,7 @@ impl Snapshot for Instrument {
         self.people = Kept::restore(from)?;
         self.market = Market::restore(from)?;
         self.ledger = Ledger::restore(from)?;
+        self.notes = Notes::restore(from)?;
         let mut minds = self.minds.iter_mut();
         from.list(|from| {
             let at = from.position();

@@ -74,12 +74,22 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
             Self::of::<market::DynamicLayering>(),
             Self::of::<market::Flip>(),
             Self::of::<market::NoIntention>(),
+            Self::of::<market::Collusion>(),
             Self::of::<market::MomentumIgnition>(),
+            Self::of::<market::Phishing>(),
             Self::of::<market::AdvancingTheBid>(),
             Self::of::<market::InsideQuoteLure>(),
+            Self::of::<market::FloorOrCeiling>(),
+            Self::of::<market::MarkingTheClose>(),
+            Self::of::<market::MarkingTheOpen>(),
+            Self::of::<market::AuctionPrice>(),
             Self::of::<market::WashTrade>(),
+            Self::of::<market::WashRing>(),
             Self::of::<market::MatchedOrders>(),
             Self::of::<market::Painting>(),
+            Self::of::<market::Dominance>(),
+            Self::of::<market::Disorderly>(),
+            Self::of::<market::OrderRatio>(),
         ]
     }
 }
@@ -233,9 +243,7 @@ mod tests {
         check(
             "P99",
             &[],
-            &expect![[
-                r#"there is no "P99"; there are: P01, P02, P03, P04, P06, P07, P11, P12, P19, P21, P22, mean_threshold"#
-            ]],
+            &expect![[r#"there is no "P99"; there are: P01, P02, P03, P04, P05, P06, P07, P10, P11, P12, P14, P15, P16, P17, P19, P20, P21, P22, P35, P37, P38, mean_threshold"#]],
         );
         check(
             "P06",

@@ -70,9 +70,11 @@ impl Condition {
 
     /// Whether it is a matter of yes or no: nothing lies between.
     pub fn is_yes_or_no(&self) -> bool {
-        let is_bit = self.value == 0.0 || self.value == 1.0;
-        is_bit && matches!(self.limit, Limit::AtLeast(limit) if limit == 1.0)
-            || is_bit && matches!(self.limit, Limit::AtMost(limit) if limit == 0.0)
+        let yes = match self.limit {
+            Limit::AtLeast(_) => 1.0,
+            Limit::AtMost(_) => 0.0,
+        };
+        self.limit.value() == yes && (self.value == 0.0 || self.value == 1.0)
     }
 
     /// The name of the condition that counts episodes: it says nothing about any of them.

@@ -18,8 +18,11 @@
 //!
 //! The scales of prices and quantities are the same for all subjects, 8 places unless
 //! [`Options`] says otherwise: a text does not tell its venue's scale before its last
-//! line. A subject at a second venue is a subject of its own, `NAME@VENUE`: its book is another one.
+//! line. With a column `sequence`, the venue's number of each line, lines that come late are put in their
+//! place, one that comes twice is dropped and counted, and a hole is a `Gap`: nothing is lost in silence.
+//! A subject at a second venue is a subject of its own, `NAME@VENUE`: its book is another one.
 
+mod sequence;
 mod writer;
 
 use super::lines::{self, Bad, LineCodec, Lines, fields, unsigned};
@@ -34,10 +37,11 @@ use engine_event::{
     ParticipantId, Price, Quantity, Side, SubjectId,
 };
 use engine_pipeline::{Sink, Tally};
+use sequence::Sequence;
 pub use writer::Writer;
 
-/// The columns in the order in which [`Writer`] writes them, and whether a tape must have them.
-pub const COLUMNS: [(&str, bool); 12] = [
+/// The columns in the order in which [`Writer`] writes them, the last one only where lines are numbered, and whether a tape must have them.
+pub const COLUMNS: [(&str, bool); 13] = [
     ("event_at", true),
     ("subject", true),
     ("venue", false),
@@ -50,6 +54,7 @@ pub const COLUMNS: [(&str, bool); 12] = [
     ("counterparty", false),
     ("order_type", false),
     ("flags", false),
+    ("sequence", false),
 ];
 
 /// The word for each flag that a trade or an execution may have besides those of
@@ -70,6 +75,8 @@ pub struct Tape {
     scales: (u8, u8),
     layout: Option<Layout>,
     subjects: Subjects,
+    /// Of lines that tell their number.
+    sequence: Sequence,
     /// `NAME@VENUE`, made anew where it is needed.
     name: String,
 }
@@ -196,6 +203,7 @@ impl Tape {
             scales: (scale(options.price_scale), scale(options.quantity_scale)),
             layout: None,
             subjects: Subjects::new(options),
+            sequence: Sequence::default(),
             name: String::new(),
         }
     }
@@ -229,8 +237,8 @@ impl Tape {
     }
 
     fn row<'a>(&self, of: [&'a [u8]; COUNT], names: &mut Directory) -> Result<Row<'a>, Bad> {
-        let [at, _, _, kind, order, side, price, quantity, participant, counterparty, style, flags] =
-            of;
+        let [at, _, _, kind, order, side, price, quantity, participant, counterparty, ..] = of;
+        let (style, flags) = (of[10], of[11]);
         let participant = participant_of(participant, names)?;
         let counterparty = participant_of(counterparty, names)?;
         let (attributes, flags, phase) = words_of(flags)?;
@@ -284,6 +292,44 @@ impl LineCodec for Tape {
         };
         let columns =
             layout.row(line).ok_or(Bad::malformed("not as many columns as the header"))?;
+        let number = match columns[COUNT - 1] {
+            b"" => None,
+            text => Some(unsigned(text).ok_or(Bad::malformed("sequence is not a whole number"))?),
+        };
+        let Some(number) = number else {
+            let (kind, at, event) = self.read(columns, names, sink)?;
+            self.lines.date(kind as u8, at, tally)?;
+            event.into_iter().for_each(|event| sink.push(event));
+            return Ok(());
+        };
+        let (at, event) = match self.read(columns, names, sink) {
+            Ok((_, at, event)) => (at, event),
+            Err(bad) => {
+                // It is told for itself; its number is not missing as well.
+                self.sequence.take(number, self.lines.now(), None, tally);
+                return Err(bad);
+            }
+        };
+        let is_told = event.is_some();
+        if !self.sequence.take(number, at, event, tally) {
+            tally.messages += 1;
+            let again = format_args!("line {number} of the venue came again, or too late");
+            return self.lines.remark(Fault::Duplicate, again, tally);
+        }
+        tally.messages += u64::from(!is_told);
+        // Two for each line that comes: so what waits grows no further.
+        self.hand_on(sink, 2, tally)
+    }
+}
+
+impl Tape {
+    /// What a line tells: its kind and time, and its event unless nobody asked for its subject.
+    fn read<S: Sink>(
+        &mut self,
+        columns: [&[u8]; COUNT],
+        names: &mut Directory,
+        sink: &mut S,
+    ) -> Result<(Kind, Nanos, Option<Event>), Bad> {
         let [_, name, venue, kind, ..] = columns;
         let everybody = matches!(name, b"" | b"*") && kind == b"status";
         let name = match lines::name(name) {
@@ -300,11 +346,37 @@ impl LineCodec for Tape {
             let venue = venue.ok_or(Bad::malformed("the venue is not a name"))?;
             self.subject(name, venue, row.at, names, sink)?
         };
-        let Some(subject) = subject else { return self.lines.date(row.kind as u8, row.at, tally) };
-        let event = row.event(subject).map_err(|bad| bad.about(Some(subject)))?;
-        self.lines.date(row.kind as u8, row.at, tally)?;
-        sink.push(event);
+        let event = subject.map(|of| row.event(of).map_err(|bad| bad.about(Some(of))));
+        Ok((row.kind, row.at, event.transpose()?))
+    }
+
+    /// Hands on so many numbered lines, as far as there is room.
+    fn hand_on<S: Sink>(
+        &mut self,
+        sink: &mut S,
+        most: usize,
+        tally: &mut Tally,
+    ) -> Result<(), Bad> {
+        for _ in 0..most.min(sink.room()) {
+            let Some(event) = self.sequence.pop() else { break };
+            if event.kind() != Kind::Gap {
+                self.lines.date(event.kind() as u8, event.event_at, tally)?;
+            }
+            sink.push(event);
+        }
         Ok(())
+    }
+
+    /// The same with all that waits; an error is one in strict reading. Gives whether nothing waits any more.
+    fn hand_on_all<S: Sink>(
+        &mut self,
+        sink: &mut S,
+        tally: &mut Tally,
+    ) -> Result<bool, CodecError> {
+        match self.hand_on(sink, usize::MAX, tally) {
+            Err(Bad::Fatal(error)) => Err(error),
+            _ => Ok(!self.sequence.is_waiting()),
+        }
     }
 }
 
@@ -317,7 +389,15 @@ impl Codec for Tape {
         sink: &mut S,
         tally: &mut Tally,
     ) -> Result<usize, CodecError> {
-        lines::decode(self, input, last, names, sink, tally)
+        if !self.hand_on_all(sink, tally)? {
+            return Ok(0);
+        }
+        let consumed = lines::decode(self, input, last, names, sink, tally)?;
+        if last && consumed == input.len() {
+            self.sequence.end(tally);
+            self.hand_on_all(sink, tally)?;
+        }
+        Ok(consumed)
     }
 
     fn place(&self) -> u64 {

@@ -26,6 +26,25 @@ pub(crate) fn binomial_tail(hits: u32, tries: u32, rate: f64) -> f64 {
     sum.min(1.0)
 }
 
+/// The same for any number of trials, quickly: how likely something that happens with `likely` in each of so many trials happens so often or more: the
+/// tail of the binomial distribution, up to the sum of a geometric series that lies above it. 1 where no
+/// more than expected happened.
+pub(crate) fn at_least(times: u64, trials: u64, likely: f64) -> f64 {
+    let rest = trials.saturating_sub(times) as f64;
+    if times as f64 <= trials as f64 * likely {
+        return 1.0;
+    }
+    if likely <= 0.0 {
+        return 0.0;
+    }
+    let mut log = rest * (-likely).ln_1p();
+    for nth in 0..times {
+        log += (likely * trials.saturating_sub(nth) as f64 / (nth + 1) as f64).ln();
+    }
+    let falls = rest * likely / ((times + 1) as f64 * (1.0 - likely));
+    if falls < 1.0 { (log.exp() / (1.0 - falls)).min(1.0) } else { 1.0 }
+}
+
 /// The chance of at least `hits` where `expected` are expected on average.
 pub(crate) fn poisson_tail(hits: u32, expected: f64) -> f64 {
     if hits == 0 {
@@ -76,5 +95,16 @@ mod tests {
     fn small_tails_stay_exact() {
         close(poisson_tail(9, 0.2), 1.178_706_35e-12);
         assert!(poisson_tail(60, 0.1) < 1e-100);
+    }
+
+    #[test]
+    fn it_is_the_tail_of_the_binomial_distribution() {
+        let close = |one: f64, other: f64| (one / other - 1.0).abs() < 0.1;
+        assert!(close(at_least(3, 3, 0.1), 0.001));
+        assert!(close(at_least(1, 10, 0.01), 0.0956));
+        assert!(close(at_least(3, 100, 0.001), 1.5e-4));
+        assert!(close(at_least(60, 100, 0.5), 0.028 * 1.2), "{}", at_least(60, 100, 0.5));
+        assert_eq!(at_least(2, 100, 0.5), 1.0);
+        assert!(at_least(2_000, 4_000, 0.01) < 1e-300);
     }
 }

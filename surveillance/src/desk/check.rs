@@ -4,7 +4,7 @@ use super::Desk;
 use super::pattern::Pattern;
 use engine_observer::check::{Trial, survives_restarts};
 use engine_observer::event::body::{
-    Attributes, Definition, Execution, Headline, Holding, Order, Phase, Print, Status,
+    Attributes, Definition, Execution, Headline, Holding, Indication, Order, Phase, Print, Status,
 };
 use engine_observer::event::{
     Event, Flags, Kind, Nanos, OrderId, ParticipantId, Price, Quantity, Side, SubjectId, VenueId,
@@ -79,8 +79,9 @@ impl Story {
         story
     }
 
-    /// The quiet market, but that until a minute and a half before the story begins its mid goes up by nine
-    /// half ticks and down again, every other second for a quarter of an hour.
+    /// The quiet market, but that until a minute and a half before the story begins its mid goes up by a
+    /// tick and a half, as far as the passing orders, and down again every other second, for a quarter of
+    /// an hour.
     pub(crate) fn restless() -> Self {
         let mut story = Self::quiet();
         for nth in 0..450 {
@@ -220,6 +221,14 @@ impl Story {
         self.push(at, Event::new(SubjectId(0), Nanos(0), Status::new(phase, b"")));
     }
 
+    /// The venue tells at which price its auction would clear, and what would be left over.
+    pub(crate) fn indicate(&mut self, at: u64, price: i64, imbalance: i64) {
+        let indicative = Price(price).into();
+        let (reference, paired) = (indicative, Quantity(0));
+        let told = Indication { indicative, reference, paired, imbalance };
+        self.push(at, Event::new(SubjectId(0), Nanos(0), told));
+    }
+
     /// A headline.
     pub(crate) fn news(&mut self, at: u64) {
         self.push(at, Event::new(SubjectId(0), Nanos(0), Headline::new(1)));
@@ -262,7 +271,11 @@ impl Story {
     }
 
     fn alerts_but_for(&self, pattern: impl Pattern, ignored: Option<&'static str>) -> Vec<Alert> {
-        let mut trial = Trial::new(&self.roster(pattern, ignored), Scope::Subject);
+        self.alerts_of(&self.roster(pattern, ignored))
+    }
+
+    fn alerts_of(&self, roster: &Roster) -> Vec<Alert> {
+        let mut trial = Trial::new(roster, Scope::Subject);
         let events = self.events();
         let last = events.last().map_or(0, |event| event.event_at.0);
         trial.show(events);
@@ -270,6 +283,13 @@ impl Story {
         let after = Event::new(SubjectId(0), Nanos(last + 4 * 3_600 * S), after);
         trial.show([after.with_kind(Kind::Delete).with_flags(Flags::of(Side::Buy))]);
         trial.alerts()
+    }
+
+    /// The alerts of several patterns at one desk.
+    pub(crate) fn alerts_at(&self, seat: impl FnOnce(&mut Desk)) -> Vec<Alert> {
+        let mut desk = Desk::default();
+        seat(&mut desk);
+        self.alerts_of(&Roster::new().with(desk))
     }
 
     /// Who is named by the alerts that a pattern raises.

@@ -7,7 +7,7 @@ use super::sizes::{Quantiles, Sizes};
 use super::usual::{KnownOf, QUARTER, Rates};
 use engine_observer::View;
 use engine_observer::book::BookView;
-use engine_observer::event::body::Phase;
+use engine_observer::event::body::{Indication, Phase};
 use engine_observer::event::{Nanos, Price, Side};
 use std::collections::VecDeque;
 use std::ops::Sub;
@@ -35,6 +35,8 @@ pub(crate) struct Market {
     pub(crate) gap_at: Option<Nanos>,
     /// When there last was a headline.
     pub(crate) news_at: Option<Nanos>,
+    /// What the venue last told about its next auction.
+    pub(crate) indicated: Option<Indicated>,
     flow: Bars<Flow>,
     mids: VecDeque<Mid>,
     /// Mean absolute move of the mid over a second, in price units.
@@ -53,6 +55,18 @@ pub(crate) struct Market {
     /// What is usual in it.
     expected: Option<Rates>,
 }
+
+/// What the venue told about an auction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Indicated {
+    pub(crate) at: Nanos,
+    /// At which it would clear.
+    pub(crate) price: Option<Price>,
+    /// Left over: positive to buy, negative to sell.
+    pub(crate) imbalance: i64,
+}
+
+kept!(Indicated { at, price, imbalance });
 
 /// What everybody does, counted on.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -88,6 +102,7 @@ kept!(Market {
     is_stale,
     gap_at,
     news_at,
+    indicated,
     flow,
     mids,
     move_1s,
@@ -158,6 +173,7 @@ impl Default for Market {
             is_stale: false,
             gap_at: None,
             news_at: None,
+            indicated: None,
             flow: Bars::default(),
             mids: VecDeque::new(),
             move_1s: 0.0,
@@ -270,6 +286,12 @@ impl Market {
             self.mids.pop_front();
         }
         self.mids.push_back(Mid { second, before2: mid2 });
+    }
+
+    /// The venue tells what an auction would do now.
+    pub(crate) fn indicate(&mut self, told: Indication, at: Nanos) {
+        let (price, imbalance) = (told.indicative.get(), told.imbalance);
+        self.indicated = Some(Indicated { at, price, imbalance });
     }
 
     /// Takes notice of a quarter of an hour that begins, of which something is known from earlier days.

@@ -4,6 +4,7 @@ use super::deed::{Deed, What};
 use super::kept::Kept;
 use super::ledger::Ledger;
 use super::market::Market;
+use super::notes::Notes;
 use super::parameters::Parameterised;
 use super::people::{People, Person};
 use super::rules::{self, Rule, Set, Sets};
@@ -55,6 +56,9 @@ pub(crate) struct Bench<'a> {
     pub(super) out: &'a mut Outbox,
     pub(super) wake: Option<Nanos>,
     people: &'a People,
+    notes: &'a mut Notes,
+    /// The pattern that sits here.
+    name: &'static str,
     /// A condition is passed over, to see whether it matters: nothing is passed over for speed.
     is_trial: bool,
 }
@@ -95,8 +99,13 @@ impl Scene<'_> {
 }
 
 impl<'a> Bench<'a> {
-    pub(super) fn new(out: &'a mut Outbox, people: &'a People, is_trial: bool) -> Self {
-        Self { out, wake: None, people, is_trial }
+    pub(super) fn new(
+        out: &'a mut Outbox,
+        people: &'a People,
+        notes: &'a mut Notes,
+        is_trial: bool,
+    ) -> Self {
+        Self { out, wake: None, people, notes, name: "", is_trial }
     }
 
     /// Whether somebody asks why there is no alert about this person now. What a pattern would pass over
@@ -134,6 +143,7 @@ impl<'a> Bench<'a> {
             self.out.consider(suspicion.alert);
             return false;
         }
+        self.note(&suspicion, scene.now);
         let told = tally.count(suspicion.person, scene.now, repeats.least, repeats.at_once);
         let needed = if repeats.at_once { 1 } else { repeats.least };
         let enough = Limit::AtLeast(f64::from(needed));
@@ -153,6 +163,23 @@ impl<'a> Bench<'a> {
         }
         self.out.alert(alert);
         true
+    }
+
+    /// Everybody who takes part has had an episode.
+    fn note(&mut self, suspicion: &Suspicion, now: Nanos) {
+        let alert = &suspicion.alert;
+        let mut noted = None;
+        for account in alert.participants.iter() {
+            let person = self.people.of(*account);
+            if noted.replace(person) != Some(person) {
+                self.notes.note(self.name, person, alert.first_event_at, now);
+            }
+        }
+    }
+
+    /// Whether another pattern had an episode about this person between two moments: its number.
+    pub(crate) fn other_pattern(&self, person: Person, from: Nanos, to: Nanos) -> Option<u32> {
+        self.notes.other(self.name, person, (from, to))
     }
 
     /// Says of a suspicion only, to the one who asks, what does not hold.
@@ -238,12 +265,14 @@ impl<P: Pattern> Mind for Minding<P> {
     fn see(&mut self, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let set = rules::at(&self.ruled, scene.now).unwrap_or(&self.sets.usual);
         bench.out.by_part(P::NAME, set.hash);
+        bench.name = P::NAME;
         set.pattern.see(&mut self.memory, scene, bench);
     }
 
     fn on_time(&mut self, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let set = rules::at(&self.ruled, scene.now).unwrap_or(&self.sets.usual);
         bench.out.by_part(P::NAME, set.hash);
+        bench.name = P::NAME;
         set.pattern.on_time(&mut self.memory, scene, bench);
     }
 

@@ -320,7 +320,58 @@ impl QuoteStuffing {
                 .and(Degraded::GAP.when(gap_at.is_some_and(|at| at >= first_at)))
                 .and(Degraded::MEMORY.when(group.forgotten));
             self.raise(group, &measured, action.owner, degraded, out);
+        } else if out
+            .question()
+            .is_some_and(|asked| asked.participant.is_none_or(|who| action.owner == Some(who)))
+        {
+            self.consider(group, traffic, mark, action.owner, out);
         }
+    }
+
+    /// Somebody asks why there is no alert now: what holds so far, and what does not.
+    #[cold]
+    fn consider(
+        &self,
+        group: &Group,
+        traffic: &Traffic,
+        mark: Mark,
+        owner: Option<ParticipantId>,
+        out: &mut Outbox,
+    ) {
+        let mut alert = Alert { first_seq: mark.seq, ..Alert::draft(Severity::Medium) };
+        alert.participants = owner.into_iter().fold(Participants::none(), Participants::with);
+        let (rate, least) = (group.messages_1s(), traffic.rate_min(self));
+        match (&group.burst, Measured::of(self, group, traffic)) {
+            (Some(burst), Some(measured)) => {
+                alert.first_seq = burst.first.seq;
+                alert.features = measured.features(self);
+                alert.score = alert.features.score();
+                alert.conditions = measured.conditions(self);
+                alert.exclusions.push(measured.others_surge(self));
+                alert.conditions.push(needs("score", alert.score, AtLeast(self.score_min)));
+                alert.conditions.push(self.repeats(group.bursts, &measured));
+            }
+            (Some(burst), None) => {
+                let orders = f64::from(group.counts_of(burst).orders);
+                alert.first_seq = burst.first.seq;
+                let enough = AtLeast(f64::from(self.orders_min));
+                alert.conditions.push(needs("orders", orders, enough));
+            }
+            (None, _) => {
+                let enough = AtLeast(f64::from(least));
+                alert.conditions.push(needs("messages_1s", f64::from(rate), enough));
+            }
+        }
+        out.consider(alert);
+    }
+
+    /// Enough bursts, or one that is enough by itself.
+    fn repeats(&self, bursts: u32, measured: &Measured) -> Condition {
+        let (least, messages) = (f64::from(self.bursts_min), f64::from(self.burst_messages_min));
+        if bursts < self.bursts_min && measured.messages >= messages {
+            return needs("burst_messages", measured.messages, AtLeast(messages));
+        }
+        needs(Condition::EPISODES, f64::from(bursts), AtLeast(least))
     }
 
     /// How long the order that is taken back, or its latest version, has been there: exactly as long as it
@@ -368,20 +419,10 @@ impl QuoteStuffing {
         let Some(Burst { first, last, .. }) = group.burst else { return };
         let features = measured.features(self);
         let score = features.score();
-        if score < self.score_min {
-            return;
-        }
         let mut conditions = measured.conditions(self);
         conditions.push(needs("score", score, AtLeast(self.score_min)));
-        let least = f64::from(self.bursts_min);
-        if group.bursts >= self.bursts_min {
-            conditions.push(needs(Condition::EPISODES, f64::from(group.bursts), AtLeast(least)));
-        } else {
-            let least = f64::from(self.burst_messages_min);
-            conditions.push(needs("burst_messages", measured.messages, AtLeast(least)));
-        }
-        group.alerted = group.bursts;
-        out.alert(Alert {
+        conditions.push(self.repeats(group.bursts, measured));
+        let alert = Alert {
             participants: owner.into_iter().fold(Participants::none(), Participants::with),
             first_seq: first.seq,
             last_seq: last.seq,
@@ -394,7 +435,12 @@ impl QuoteStuffing {
             conditions,
             exclusions: Exclusions::none().with(measured.others_surge(self)),
             ..Alert::draft(severity(group.bursts, degraded))
-        });
+        };
+        if score < self.score_min {
+            return out.consider(alert);
+        }
+        group.alerted = group.bursts;
+        out.alert(alert);
     }
 }
 

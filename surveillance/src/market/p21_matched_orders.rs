@@ -38,6 +38,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::desk::chance::at_least;
 use crate::desk::deed::{Deed, What, Who};
 use crate::desk::kept::kept;
 use crate::desk::parameters::parameters;
@@ -448,20 +449,4 @@ impl MatchedOrders {
             Repeats { least: self.episodes_min, at_once: false, score_min: self.score_min };
         bench.settle(case, scene, &mut memory.tally, repeats);
     }
-}
-
-/// How likely something that happens with `likely` in each of so many trials happens so often, or more.
-fn at_least(times: u64, trials: u64, likely: f64) -> f64 {
-    if times as f64 <= trials as f64 * likely {
-        return 1.0;
-    }
-    let chosen = (0..times).fold(1.0, |term: f64, nth| {
-        term * likely * (trials.saturating_sub(nth)) as f64 / (nth + 1) as f64
-    });
-    let others = (trials - times.min(trials)).min(i32::MAX as u64) as i32;
-    // The terms fall at least as fast as a geometric series from here on.
-    let first = chosen * (1.0 - likely).powi(others);
-    let ratio = trials.saturating_sub(times) as f64 * likely
-        / ((times + 1) as f64 * (1.0 - likely).max(f64::MIN_POSITIVE));
-    if ratio < 1.0 { (first / (1.0 - ratio)).min(1.0) } else { 1.0 }
 }

@@ -244,3 +244,111 @@ proptest! {
         }
     }
 }
+
+/// Lines of one order each, with these numbers, a millisecond apart.
+fn numbered(numbers: &[u64]) -> Decoded {
+    let header = HEADER.trim_end();
+    let line =
+        |number: &u64| format!("{},ACME,,add,{number},B,1,1,,,,,{number}\n", number * 1_000_000);
+    let lines: String = numbers.iter().map(line).collect();
+    decode(&mut Tape::new(&Options::default()), format!("{header},sequence\n{lines}").as_bytes())
+}
+
+/// What came of them: the order's number, or the first and last of what is missing.
+fn came(decoded: &Decoded) -> Vec<String> {
+    let of = |event: &Event| match event.kind() {
+        Kind::Add => Some(event.body::<Order>().id.to_string()),
+        Kind::Gap => {
+            let gap: engine_event::body::Gap = event.body();
+            Some(format!("{}-{} missing", gap.first, gap.first + gap.count - 1))
+        }
+        _ => None,
+    };
+    decoded.events.iter().filter_map(of).collect()
+}
+
+#[test]
+fn late_lines_are_put_in_their_place() {
+    let decoded = numbered(&[1, 3, 4, 2, 6, 5, 7]);
+    assert_eq!(came(&decoded), ["1", "2", "3", "4", "5", "6", "7"]);
+    assert_eq!((decoded.tally.messages, decoded.tally.faults.total()), (7, 0));
+    let decoded = numbered(&[12, 11, 10, 13]);
+    assert_eq!(came(&decoded), ["10", "11", "12", "13"], "it need not begin with 1");
+}
+
+#[test]
+fn a_hole_is_told_and_a_line_that_comes_again_is_dropped() {
+    let decoded = numbered(&[1, 2, 5, 6, 6, 2, 7]);
+    assert_eq!(came(&decoded), ["1", "2", "3-4 missing", "5", "6", "7"]);
+    assert_eq!(decoded.tally.faults.of(Fault::Duplicate), 2);
+    assert_eq!(decoded.tally.faults.of(Fault::Missing), 1);
+    assert_eq!((decoded.tally.messages, decoded.tally.gaps), (7, 1));
+}
+
+#[test]
+fn nothing_waits_longer_than_the_window_or_a_second() {
+    let decoded = numbered(&[[1].as_slice(), &(3..=1500).collect::<Vec<_>>(), &[2]].concat());
+    let came = came(&decoded);
+    assert_eq!((came.len(), &*came[1], &*came[2]), (1500, "2-2 missing", "3"));
+    assert_eq!(decoded.tally.faults.of(Fault::Duplicate), 1, "then it is too late");
+}
+
+#[test]
+fn a_numbered_line_that_cannot_be_read_is_told_once() {
+    let header = HEADER.trim_end();
+    let text = format!(
+        "{header},sequence\n1,ACME,,add,1,B,1,1,,,,,1\n2,ACME,,wish,2,B,1,1,,,,,2\n\
+         3,ACME,,add,3,B,1,1,,,,,3\n4,ACME,,add,4,B,1,1,,,,,x\n"
+    );
+    let decoded = decode(&mut Tape::new(&Options::default()), text.as_bytes());
+    assert_eq!((decoded.tally.gaps, decoded.tally.faults.of(Fault::Malformed)), (2, 2));
+    assert_eq!(decoded.tally.faults.of(Fault::Missing), 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Shuffled within the window, doubled and thinned out: each line is there once and in order, or told
+    /// as missing.
+    #[test]
+    fn nothing_is_lost_in_silence(
+        lost in prop::collection::btree_set(2u64..300, 0..30),
+        moved in prop::collection::vec((0usize..300, 0usize..40), 0..60),
+        twice in prop::collection::vec(1u64..300, 0..20),
+        mut ends in prop::collection::vec(0usize..20_000, 0..20),
+    ) {
+        let mut numbers: Vec<u64> = (1..=300).filter(|number| !lost.contains(number)).collect();
+        for number in &twice {
+            if !lost.contains(number) {
+                numbers.push(*number);
+            }
+        }
+        for (from, by) in moved {
+            let from = from % numbers.len();
+            let number = numbers.remove(from);
+            numbers.insert((from + by).min(numbers.len()), number);
+        }
+        let decoded = numbered(&numbers);
+        let mut next = 1;
+        for event in &decoded.events {
+            match event.kind() {
+                Kind::Add => {
+                    prop_assert_eq!(event.body::<Order>().id.0, next);
+                    next += 1;
+                }
+                Kind::Gap => {
+                    let gap: engine_event::body::Gap = event.body();
+                    prop_assert_eq!(gap.first, next);
+                    next += gap.count;
+                }
+                _ => {}
+            }
+        }
+        prop_assert_eq!(next + lost.iter().rev().zip((1..=300).rev()).take_while(|(a, b)| **a == *b).count() as u64, 301);
+        let doubles = numbers.len() as u64 - (300 - lost.len() as u64);
+        prop_assert_eq!(decoded.tally.faults.of(Fault::Duplicate), doubles);
+        let text: String = numbers.iter().map(|n| format!("{n},A,,add,{n},B,1,1,,,,,{n}\n")).collect();
+        let bytes = format!("{},sequence\n{text}", HEADER.trim_end());
+        assert_chunks_do_not_matter(|| Tape::new(&Options::default()), bytes.as_bytes(), &mut ends);
+    }
+}

@@ -149,12 +149,3 @@ fn near_misses_stay_below_and_each_condition_matters() {
     ];
     each_condition_matters(&MatchedOrders::default(), &near_misses);
 }
-
-#[test]
-fn a_chance_is_that_of_the_binomial_distribution() {
-    let close = |one: f64, other: f64| (one / other - 1.0).abs() < 0.1;
-    assert!(close(at_least(3, 3, 0.1), 0.001));
-    assert!(close(at_least(1, 10, 0.01), 0.0956));
-    assert!(close(at_least(3, 100, 0.001), 1.5e-4), "{}", at_least(3, 100, 0.001));
-    assert_eq!(at_least(2, 100, 0.5), 1.0);
-}
