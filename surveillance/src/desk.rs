@@ -19,6 +19,9 @@
 
 pub(crate) mod bars;
 pub(crate) mod chance;
+#[cfg_attr(not(test), allow(dead_code, reason = "canaries tell fewer stories than tests"))]
+#[cfg(test)]
+pub(crate) mod check;
 pub(crate) mod deed;
 pub(crate) mod each;
 pub(crate) mod kept;
@@ -37,9 +40,6 @@ pub(crate) mod story;
 pub(crate) mod suspicion;
 pub(crate) mod tally;
 pub mod usual;
-#[cfg_attr(not(test), allow(dead_code, reason = "canaries tell fewer stories than tests"))]
-#[cfg(test)]
-pub(crate) mod check;
 
 use deed::{Deed, What, Who};
 use engine_observer::event::body::{Holding, Indication, Statistic, Status};

@@ -51,6 +51,10 @@ pub(crate) enum Command {
     Inject(crate::command::inject::Inject),
     /// Holds alerts against the labels of what was injected: recall, precision, background, delay
     Score(crate::command::score::Score),
+    /// Learns from history what is usual in each instrument at each time of day
+    Calibrate(crate::command::calibrate::Calibrate),
+    /// Lists the patterns of abuse, or one pattern's parameters: units, defaults, bounds, origins
+    Patterns(crate::command::patterns::Patterns),
 }
 
 /// How to read input files.
@@ -161,6 +165,9 @@ pub(crate) struct Replay {
     /// Take machine, bounds, strategies and surveillance from this configuration
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Judge by these usual rates, as `calibrate` writes them; a configuration names them itself
+    #[arg(long, value_name = "USUAL.json", conflicts_with = "config")]
+    pub(crate) usual: Option<PathBuf>,
     /// Print the summary as one JSON object
     #[arg(long)]
     pub(crate) json: bool,

@@ -6,6 +6,7 @@ mod api;
 mod feed;
 mod journal;
 mod latency;
+mod patterns;
 
 use crate::failure::Failure;
 use crate::findings::Wanted;
@@ -29,6 +30,7 @@ use toml::de::{DeTable, DeValue};
 pub(crate) use api::Api;
 pub(crate) use journal::Journal;
 pub(crate) use latency::{Hlog, Latencies};
+pub(crate) use patterns::Patterns;
 
 /// A configuration, checked.
 pub(crate) struct Config {
@@ -237,7 +239,7 @@ impl Config {
             None => wiring::usual_strategies(&mut roster),
         }
         let mut plan = match surveillance {
-            Some(tables) => patterns(tables)?,
+            Some(tables) => patterns::plan(tables, written)?,
             None => surveillance::Plan::usual(),
         };
         let mut feeds = Vec::new();
@@ -398,29 +400,6 @@ fn add_strategies(roster: &mut Roster, tables: Spanned<DeValue<'_>>) -> Result<(
         strategies::add_to(roster, &name, parameters).map_err(|error| keys.refused(error))?;
     }
     Ok(())
-}
-
-/// `[surveillance.P06]`: a table for each pattern that takes part. Tables of those who watch over patterns
-/// and feeds alone leave the usual patterns.
-fn patterns(tables: Spanned<DeValue<'_>>) -> Result<surveillance::Plan, Wrong> {
-    let span = tables.span();
-    let DeValue::Table(tables) = tables.into_inner() else {
-        return Err(Wrong::new(span, "patterns stand in [surveillance.NAME] tables"));
-    };
-    let mut plan = surveillance::Plan::new();
-    let says_something = !tables.is_empty();
-    for (name, table) in tables {
-        let DeValue::Table(parameters) = table.get_ref() else {
-            return Err(Wrong::new(table.span(), "a pattern is a table of its parameters"));
-        };
-        let keys = Keys::of(name.span(), parameters);
-        let parameters = toml::de::ValueDeserializer::from(table);
-        plan.add(name.get_ref(), parameters).map_err(|error| keys.refused(error))?;
-    }
-    if says_something && plan.has_no_pattern() {
-        plan.add_usual_patterns();
-    }
-    Ok(plan)
 }
 
 /// Where the name and the parameters of an idea stand.

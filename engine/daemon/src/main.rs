@@ -6,6 +6,7 @@ mod command;
 mod config;
 mod failure;
 mod findings;
+mod history;
 mod hlog;
 mod input;
 mod intervals;
@@ -18,6 +19,7 @@ mod remote;
 mod session;
 mod summary;
 mod terminal;
+mod usual;
 mod view;
 mod wiring;
 

@@ -66,10 +66,10 @@ impl fmt::Display for Laid<'_> {
 }
 
 /// What looks on when nobody has said who should.
-pub(crate) fn usual_roster() -> Roster {
+fn usual_roster(patterns: surveillance::Plan) -> Roster {
     let mut roster = Roster::new();
     usual_strategies(&mut roster);
-    usual_patterns(&mut roster);
+    patterns.join(&mut roster);
     roster
 }
 
@@ -77,12 +77,8 @@ pub(crate) fn usual_strategies(roster: &mut Roster) {
     roster.add(strategies::Microprice::default());
 }
 
-pub(crate) fn usual_patterns(roster: &mut Roster) {
-    surveillance::Plan::usual().join(roster);
-}
-
 /// The configuration of a replay without a file.
-pub(crate) fn usual_config() -> Config {
+pub(crate) fn usual_config(patterns: surveillance::Plan) -> Config {
     Config {
         machine: Machine::default(),
         feeds: Vec::new(),
@@ -90,7 +86,7 @@ pub(crate) fn usual_config() -> Config {
         until: Nanos::END,
         numbers: Numbers::default(),
         bounds: Spec::default().bounds,
-        roster: usual_roster(),
+        roster: usual_roster(patterns),
         sinks: Vec::new(),
         latencies: Latencies::default(),
         api: None,

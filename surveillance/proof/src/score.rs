@@ -198,6 +198,14 @@ pub fn score(alerts: &[Alert], labels: &[Label], settings: &Settings) -> Report 
     }
 }
 
+/// The campaign that an alert is about; none, if nothing was injected where it is.
+pub fn campaign<'a>(alert: &Alert, labels: &'a [Label], settings: &Settings) -> Option<&'a Label> {
+    match about(alert, labels, settings.grace_s) {
+        About::Own(place) | About::Other(place) => labels.get(place),
+        About::Nothing => None,
+    }
+}
+
 /// Each alert once: as it was raised first, with the most that was told of it.
 fn once(alerts: &[Alert]) -> Vec<Alert> {
     let mut seen: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();

@@ -224,11 +224,6 @@ impl Deed {
         let persons = self.owner.zip(self.aggressor);
         persons.is_some_and(|(one, other)| one.person == other.person)
     }
-
-    /// How long the order had been there.
-    pub(crate) fn age(&self) -> Option<Nanos> {
-        self.was.map(|was| self.at.since(was.entered_at))
-    }
 }
 
 impl Was {

@@ -141,14 +141,6 @@ impl Flow {
     pub(crate) fn volume(&self) -> u64 {
         self.bought + self.sold + self.unsided
     }
-
-    /// What traded in this direction by those who came.
-    pub(crate) fn toward(&self, side: Side) -> u64 {
-        match side {
-            Side::Buy => self.bought,
-            Side::Sell => self.sold,
-        }
-    }
 }
 
 /// A moment in both clocks: time, and how many events the market had seen.

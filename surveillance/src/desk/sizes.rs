@@ -4,7 +4,7 @@ use super::kept::kept;
 
 /// A histogram of quantities, fine to an eighth, that forgets half of what it knows whenever it has seen
 /// some 65,000.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Sizes {
     counts: Vec<u32>,
     total: u32,
@@ -43,12 +43,6 @@ impl Quantiles {
 /// Places for each power of two.
 const FINE: u64 = 8;
 const PLACES: usize = 64 * FINE as usize;
-
-impl Default for Sizes {
-    fn default() -> Self {
-        Self { counts: Vec::new(), total: 0, known: Quantiles::default(), looked_up_at: 0 }
-    }
-}
 
 impl Sizes {
     /// Fewer than so many say nothing yet.

@@ -1,8 +1,7 @@
 //! Markets and episodes as stories: what tests show to patterns, and canaries.
 
 use engine_observer::event::body::{
-    Attributes, Definition, Execution, Headline, Holding, Indication, Order, Phase, Print,
-    Statistic, Status,
+    Attributes, Definition, Execution, Holding, Order, Phase, Print, Status,
 };
 use engine_observer::event::{
     Event, Flags, Kind, Nanos, OrderId, ParticipantId, Price, Quantity, Side, SubjectId, VenueId,
@@ -235,26 +234,33 @@ impl Story {
     }
 
     /// The venue tells at which price its auction would clear, and what would be left over.
+    #[cfg(test)]
     pub(crate) fn indicate(&mut self, at: u64, price: i64, imbalance: i64) {
         let indicative = Price(price).into();
         let (reference, paired) = (indicative, Quantity(0));
-        let told = Indication { indicative, reference, paired, imbalance };
+        let told =
+            engine_observer::event::body::Indication { indicative, reference, paired, imbalance };
         self.push(at, Event::new(SubjectId(0), Nanos(0), told));
     }
 
     /// The venue publishes a settlement price.
     #[cfg(test)]
     pub(crate) fn settle(&mut self, at: u64, price: i64) {
-        let told = Statistic::new(3, Price(price), None);
+        let told = engine_observer::event::body::Statistic::new(3, Price(price), None);
         self.push(at, Event::new(SubjectId(0), Nanos(0), told));
     }
 
     /// A headline.
+    #[cfg(test)]
     pub(crate) fn news(&mut self, at: u64) {
-        self.push(at, Event::new(SubjectId(0), Nanos(0), Headline::new(1)));
+        self.push(
+            at,
+            Event::new(SubjectId(0), Nanos(0), engine_observer::event::body::Headline::new(1)),
+        );
     }
 
     /// What somebody holds when the day begins.
+    #[cfg(test)]
     pub(crate) fn holds(&mut self, at: u64, who: u32, quantity: i64) {
         self.push(at, Event::new(SubjectId(0), Nanos(0), Holding::new(account(who), quantity)));
     }
@@ -268,6 +274,7 @@ impl Story {
     }
 
     /// Any other event.
+    #[cfg(test)]
     pub(crate) fn event(&mut self, at: u64, event: Event) {
         self.push(at, event);
     }

@@ -119,7 +119,7 @@ impl Usual {
         }
         let mut names: Vec<_> = instruments.iter().map(|of| (&*of.subject, &*of.venue)).collect();
         names.sort_unstable();
-        if let Some([(subject, venue), _]) = names.array_windows().find(|[a, b]| a == b) {
+        if let Some([(subject, venue), ..]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(format!("{subject:?} at {venue:?} is there twice"));
         }
         instruments.iter().try_for_each(UsualInstrument::check)

@@ -2,12 +2,14 @@
 
 mod alerts;
 mod book;
+pub(crate) mod calibrate;
 mod check;
 mod decode;
 mod generate;
 pub(crate) mod inject;
 mod journal;
 mod latency;
+pub(crate) mod patterns;
 mod replay;
 mod run;
 pub(crate) mod score;
@@ -34,6 +36,8 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Inject(arguments) => inject::run(&arguments),
         Command::Score(arguments) => score::run(&arguments),
+        Command::Calibrate(arguments) => calibrate::run(&arguments),
+        Command::Patterns(arguments) => patterns::run(&arguments),
     }
 }
 

@@ -7,17 +7,20 @@ use crate::findings::Wanted;
 use crate::input::Numbers;
 use crate::output::{print, tell};
 use crate::session::{Ended, Session};
+use crate::usual;
 use crate::wiring;
 use anyhow::anyhow;
 use engine_event::Nanos;
 use engine_journal::is_journal;
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use surveillance::Plan;
 
 pub(crate) fn run(arguments: Replay) -> Result<(), Failure> {
     let Replay { from_seq, to_seq, .. } = arguments;
     let Replay { files, input, speed, topology, shards, spread, force, .. } = arguments;
-    let Replay { rate, from, to, findings, hlog, config, json, journal, resume, .. } = arguments;
+    let Replay { rate, from, to, findings, hlog, config, usual, json, journal, resume, .. } =
+        arguments;
     let numbers = Numbers { from: from_seq, to: to_seq };
     let paths = || files.iter().map(PathBuf::as_path);
     numbers.check(paths(), input.format.is_journal())?;
@@ -25,9 +28,10 @@ pub(crate) fn run(arguments: Replay) -> Result<(), Failure> {
         let what = anyhow!("{}: a journal is replayed alone", path.display());
         return Err(Failure::usage(what));
     }
-    let mut config = match config {
-        Some(path) => Config::read(&path)?,
-        None => wiring::usual_config(),
+    let mut config = match (config, usual) {
+        (Some(path), _) => Config::read(&path)?,
+        (None, Some(path)) => wiring::usual_config(usual::known(Plan::usual(), &path)?),
+        (None, None) => wiring::usual_config(Plan::usual()),
     };
     config.feeds = files
         .into_iter()

@@ -1,5 +1,7 @@
 //! `tapewatch score`: alerts held against the labels of what was injected.
 
+mod sweep;
+
 use super::Batch;
 use crate::failure::Failure;
 use crate::input::{Input, Numbers};
@@ -21,8 +23,15 @@ use surveillance_proof::{Class, Label};
 #[derive(Args)]
 pub(crate) struct Score {
     /// Alerts, as `replay --findings` writes them; signals among them are passed over
-    #[arg(long, value_name = "A.jsonl")]
-    pub(crate) alerts: PathBuf,
+    #[arg(long, value_name = "A.jsonl", required_unless_present = "sweep")]
+    pub(crate) alerts: Option<PathBuf>,
+    /// Instead, find them on the tape with each of these values: what a change would gain and lose, alert by
+    /// alert. May be given several times
+    #[arg(long, value_name = "P01.PARAMETER=A,B", requires = "tape", conflicts_with = "alerts", value_parser = sweep::parse)]
+    pub(crate) sweep: Vec<sweep::Asked>,
+    /// The present parameters of a sweep are those of this configuration
+    #[arg(long, value_name = "FILE", requires = "sweep")]
+    pub(crate) config: Option<PathBuf>,
     /// Labels, as `inject --labels` writes them
     #[arg(long, value_name = "L.jsonl")]
     pub(crate) labels: PathBuf,
@@ -47,7 +56,8 @@ pub(crate) struct Score {
 }
 
 pub(crate) fn run(arguments: &Score) -> Result<(), Failure> {
-    let found: Vec<Option<score::Alert>> = lines(&arguments.alerts, |line: FindingLine| {
+    let Some(alerts) = &arguments.alerts else { return sweep::run(arguments) };
+    let found: Vec<Option<score::Alert>> = lines(alerts, |line: FindingLine| {
         if line.kind != "alert" {
             return Ok(None);
         }
