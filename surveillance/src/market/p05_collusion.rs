@@ -98,8 +98,9 @@ pub(crate) struct Memory {
     pairs: Shelf<u64, Pair, PAIRS_MAX>,
     pairs_seen: u64,
     pending: Last<Meeting, PENDING_MAX>,
-    /// By side: what is displayed near the touch, and when it was looked at.
-    depth: [(Nanos, u64); 2],
+    /// By side: what is displayed near the touch, when it was looked at, and how many deeds
+    /// came since.
+    depth: [(Nanos, u64, u32); 2],
     away: away::Memory,
     tally: Tally,
 }
@@ -189,6 +190,8 @@ const OTHERS_MIN: u64 = 20;
 const SAME_FILL: Nanos = Nanos::from_secs(1);
 /// The depth is looked at no more often than this, but for fills that matter.
 const LOOK_EVERY: Nanos = Nanos::from_secs(1);
+/// And not before so many deeds on that side.
+const LOOK_EVERY_DEEDS: u32 = 16;
 
 impl Pattern for Collusion {
     type Memory = Memory;
@@ -241,12 +244,15 @@ impl Collusion {
     fn weigh(&self, memory: &mut Memory, person: Person, deed: &Deed, scene: &Scene<'_>) {
         let side = deed.side;
         let resting = scene.ledger.of(person).map_or(0, |own| own.resting_on(side).quantity);
-        let (looked_at, mut depth) = memory.depth[side as usize];
-        if (looked_at.0 == 0 || deed.at.since(looked_at) >= LOOK_EVERY)
+        let (looked_at, mut depth, unseen) = memory.depth[side as usize];
+        let is_old = unseen >= LOOK_EVERY_DEEDS && deed.at.since(looked_at) >= LOOK_EVERY;
+        if (looked_at.0 == 0 || is_old)
             && let Some(book) = scene.book
         {
             depth = scene.market.depth(&book, side);
-            memory.depth[side as usize] = (deed.at, depth);
+            memory.depth[side as usize] = (deed.at, depth, 0);
+        } else {
+            memory.depth[side as usize].2 += 1;
         }
         let others = depth.saturating_sub(resting) as f64;
         let is_loud = resting > 0 && resting as f64 >= self.dominance_min * others;
@@ -286,18 +292,26 @@ impl Collusion {
             if showed == filled {
                 continue;
             }
+            let least = self.size_ratio_min * deed.quantity as f64;
+            let rests = scene.ledger.of(showed).map_or(0, |own| own.resting_on(other).quantity);
+            if (rests as f64) < least {
+                continue;
+            }
+            let is_young = |entered_at| deed.at.since(entered_at) <= age_max;
             let near = || {
                 let orders = scene.ledger.orders_of(showed, other).take(ORDERS_MAX);
                 orders.filter(|live| live.is_displayed() && live.price.0.abs_diff(best.0) <= reach)
             };
-            let is_young = |entered_at| deed.at.since(entered_at) <= age_max;
             let layers = || near().filter(|live| is_young(live.entered_at));
-            let shown: u64 = layers().map(|live| live.quantity).sum();
-            if (shown as f64) < self.size_ratio_min * deed.quantity as f64 {
+            let (mut shown, mut own) = (0, 0);
+            for live in near() {
+                own += live.quantity;
+                shown += if is_young(live.entered_at) { live.quantity } else { 0 };
+            }
+            if (shown as f64) < least {
                 continue;
             }
             let depth = *depth.get_or_insert_with(|| scene.market.depth(&book, other));
-            let own: u64 = near().map(|live| live.quantity).sum();
             if (shown as f64) < self.dominance_min * depth.saturating_sub(own) as f64 {
                 continue;
             }
