@@ -8,38 +8,52 @@
 //! | [`people`], [`each`] | which accounts are one person; something about each of them |
 //! | [`pattern`] | what a pattern is, what it is shown, and where it speaks |
 //! | [`suspicion`] | conditions, excuses, strengths and orders of an episode |
-//! | [`tally`] | from episodes to alerts |
-//! | [`parameters`](mod@parameters), [`kept`](mod@kept) | parameters and state, each told once |
+//! | [`shelf`], [`chance`] | bounded tables, and how likely chance alone is |
+//! | [`parameters`](mod@parameters), [`rules`], [`kept`](mod@kept) | parameters and state, each told once; where and when they differ |
+//! | [`tally`], [`notes`] | from episodes to alerts; who had one by which pattern |
+//! | [`usual`], [`learner`] | what earlier days have shown to be usual, and how that is learned |
+//! | [`remembered`] | a bounded table of what is remembered about somebody |
 //!
 //! An instrument is followed from the first event on that names somebody: what nobody can be named for
 //! costs a look at the event and no more.
 
 pub(crate) mod bars;
+pub(crate) mod chance;
 pub(crate) mod deed;
 pub(crate) mod each;
 pub(crate) mod kept;
+pub mod learner;
 pub(crate) mod ledger;
 pub(crate) mod market;
+pub(crate) mod notes;
 pub mod parameters;
 pub(crate) mod pattern;
-pub mod people;
+pub(crate) mod people;
+pub(crate) mod remembered;
+pub mod rules;
+pub(crate) mod shelf;
 pub(crate) mod sizes;
 pub(crate) mod suspicion;
 pub(crate) mod tally;
+pub mod usual;
 
 #[cfg(test)]
 pub(crate) mod check;
 
 use deed::{Deed, What, Who};
 use engine_observer::event::body::{Holding, Indication, Statistic, Status};
-use engine_observer::event::{Fault, Kind, Nanos, Reader, Snapshot, SnapshotError, Writer};
+use engine_observer::event::{
+    Definition, Fault, Kind, Nanos, Reader, Snapshot, SnapshotError, Writer,
+};
 use engine_observer::{Interest, Observer, Outbox, Parameters, View};
 use kept::Kept;
 use ledger::Ledger;
 use market::Market;
+use notes::Notes;
 use pattern::{Bench, Mind, Pattern, Scene, Seat, Seated};
-pub use people::People;
+use people::People;
 use std::sync::Arc;
+use usual::{Known, KnownOf, Scales, Usual};
 
 /// Patterns that look at order books together.
 #[derive(Clone)]
@@ -47,8 +61,9 @@ pub struct Desk {
     seats: Vec<Arc<dyn Seat>>,
     /// By what happened: who wants to see it.
     interested: [Vec<usize>; What::COUNT],
-    people: People,
     bounds: DeskBounds,
+    /// What is usual by what earlier days have shown.
+    known: Option<Arc<Known>>,
     ignored: Option<&'static str>,
 }
 
@@ -72,8 +87,8 @@ impl Default for Desk {
         Self {
             seats: Vec::new(),
             interested: Default::default(),
-            people: People::default(),
             bounds: DeskBounds::default(),
+            known: None,
             ignored: None,
         }
     }
@@ -85,21 +100,28 @@ impl Desk {
 
     /// One more pattern.
     pub(crate) fn seat(&mut self, pattern: impl Pattern) {
-        let seat = Seated::new(pattern);
+        let seat = Seated::new(pattern, self.known_hash());
         for what in seat.wants() {
             self.interested[*what as usize].push(self.seats.len());
         }
         self.seats.push(Arc::new(seat));
     }
 
+    fn known_hash(&self) -> Option<u64> {
+        self.known.as_ref().map(|known| known.hash)
+    }
+
+    /// The same desk, judging by what is usual at each time of day. What is wrong with the rates, if so.
+    pub fn knowing(mut self, usual: Usual) -> Result<Self, String> {
+        self.known = Some(Known::new(usual)?);
+        let known = self.known_hash();
+        self.seats.iter_mut().for_each(|seat| *seat = seat.knowing(known));
+        Ok(self)
+    }
+
     /// Whether there is no pattern.
     pub fn is_empty(&self) -> bool {
         self.seats.is_empty()
-    }
-
-    /// Accounts that are one person.
-    pub fn know(&mut self, people: People) {
-        self.people = people;
     }
 
     /// The same desk with other bounds.
@@ -116,8 +138,16 @@ impl Desk {
 
 /// What the desk knows about one instrument.
 pub struct Instrument {
+    /// Its own and its venue's name, as numbers.
+    name: (u64, u32),
+    scales: Scales,
+    /// What is usual by what earlier days have shown, of all instruments and of this one.
+    known: Option<Arc<Known>>,
+    own: Option<KnownOf>,
+    people: People,
     market: Market,
     ledger: Ledger,
+    notes: Notes,
     minds: Vec<Seating>,
 }
 
@@ -136,6 +166,7 @@ impl Observer for Desk {
 
     fn interest(&self) -> Interest {
         Interest::in_kinds(&[
+            Kind::Define,
             Kind::Add,
             Kind::Modify,
             Kind::Reduce,
@@ -157,16 +188,24 @@ impl Observer for Desk {
         for seat in &self.seats {
             to.set(seat.name(), format_args!("{:016x}", seat.parameters().hash()));
         }
-        to.set("people", format_args!("{:016x}", self.people.hash()));
         to.set("persons_max", self.bounds.persons_max);
         to.set("orders_max", self.bounds.orders_max);
+        if let Some(known) = self.known_hash() {
+            to.set("usual", format_args!("{known:016x}"));
+        }
     }
 
     fn remember(&self) -> Instrument {
         let seating = |seat: &Arc<dyn Seat>| Seating { mind: seat.sit_down(), due: None };
         Instrument {
+            name: (0, 0),
+            scales: Scales::default(),
+            known: self.known.clone(),
+            own: None,
+            people: People::default(),
             market: Market::default(),
             ledger: Ledger::new(self.bounds.persons_max, self.bounds.orders_max),
+            notes: Notes::default(),
             minds: self.seats.iter().map(seating).collect(),
         }
     }
@@ -176,12 +215,13 @@ impl Observer for Desk {
         let event = view.event;
         let at = event.event_at;
         let what = match event.kind() {
+            Kind::Define => return instrument.learn_name(&event.body()),
             Kind::Gap => {
                 instrument.market.gap_at = Some(at);
                 return;
             }
             Kind::Clear => return instrument.ledger.clear(),
-            Kind::Position => return self.hold(instrument, view),
+            Kind::Position => return instrument.hold(view),
             Kind::Statistic => match instrument.market.publish(event.body::<Statistic>(), at) {
                 true => What::Fixing,
                 false => return,
@@ -201,7 +241,7 @@ impl Observer for Desk {
     }
 
     fn on_time(&self, instrument: &mut Instrument, due: Nanos, out: &mut Outbox) {
-        let Instrument { market, ledger, minds } = instrument;
+        let Instrument { people, market, ledger, notes, minds, .. } = instrument;
         let scene = Scene {
             what: What::Phase,
             deed: None,
@@ -216,7 +256,9 @@ impl Observer for Desk {
         for seating in minds.iter_mut() {
             if seating.due.is_some_and(|own| own <= due) {
                 seating.due = None;
-                seating.turn(self, out, |mind, bench| mind.on_time(&scene, bench));
+                seating.turn((self, people, notes), out, |mind, bench| {
+                    mind.on_time(&scene, bench);
+                });
             }
         }
         minds.iter().filter_map(|seating| seating.due).for_each(|due| out.wake_at(due));
@@ -226,7 +268,7 @@ impl Observer for Desk {
 impl Desk {
     #[inline]
     fn watch(&self, instrument: &mut Instrument, view: &View<'_>, out: &mut Outbox) {
-        let Some(deed) = Deed::of(view, &self.people) else { return };
+        let Some(deed) = Deed::of(view, &instrument.people) else { return };
         let names_nobody = deed.owner.is_none() && deed.aggressor.is_none();
         if names_nobody && instrument.ledger.is_empty() {
             return;
@@ -235,6 +277,9 @@ impl Desk {
             && let Some(book) = view.book
         {
             instrument.market.enter(book.phase(), Nanos(0));
+        }
+        if let Some(known) = &instrument.own {
+            instrument.market.recall(known, view.event.event_at);
         }
         let forgotten = instrument.ledger.forgotten;
         instrument.market.follow(view, Some(&deed));
@@ -253,7 +298,7 @@ impl Desk {
         (what, deed): (What, Option<&Deed>),
         out: &mut Outbox,
     ) {
-        let Instrument { market, ledger, minds } = instrument;
+        let Instrument { people, market, ledger, notes, minds, .. } = instrument;
         let scene = Scene {
             what,
             deed,
@@ -266,15 +311,36 @@ impl Desk {
             ignored: self.ignored,
         };
         for place in &self.interested[what as usize] {
-            minds[*place].turn(self, out, |mind, bench| mind.see(&scene, bench));
+            minds[*place].turn((self, people, notes), out, |mind, bench| mind.see(&scene, bench));
         }
     }
+}
 
-    fn hold(&self, instrument: &mut Instrument, view: &View<'_>) {
+impl Instrument {
+    #[cold]
+    fn learn_name(&mut self, definition: &Definition) {
+        self.name = (definition.tag(), definition.venue_tag());
+        let (price, quantity) = (definition.price_scale, definition.quantity_scale);
+        self.scales = Scales { price, quantity };
+        self.remind();
+    }
+
+    /// Finds by its name what is known about it.
+    fn remind(&mut self) {
+        let (subject, venue) = self.name;
+        self.own = self.known.as_ref().and_then(|known| known.about(self.name, self.scales));
+        self.minds.iter_mut().for_each(|seating| seating.mind.learn_name(subject, venue));
+    }
+
+    /// What somebody holds when the day begins, and whose account it is.
+    fn hold(&mut self, view: &View<'_>) {
         let body: Holding = view.event.body();
         let Some(account) = body.participant() else { return };
+        if let Some(owner) = body.owner() {
+            self.people.join(account, owner);
+        }
         let who = Who { person: self.people.of(account), account };
-        instrument.ledger.hold(who, body.quantity, view.event.event_at);
+        self.ledger.hold(who, body.quantity, view.event.event_at);
     }
 }
 
@@ -283,11 +349,11 @@ impl Seating {
     #[inline]
     fn turn(
         &mut self,
-        desk: &Desk,
+        (desk, people, notes): (&Desk, &People, &mut Notes),
         out: &mut Outbox,
         look: impl FnOnce(&mut Box<dyn Mind>, &mut Bench<'_>),
     ) {
-        let mut bench = Bench::new(out, &desk.people, desk.ignored.is_some());
+        let mut bench = Bench::new(out, people, notes, desk.ignored.is_some());
         look(&mut self.mind, &mut bench);
         if let Some(due) = bench.wake {
             self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
@@ -297,11 +363,15 @@ impl Seating {
 }
 
 impl Snapshot for Instrument {
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
 
     fn save(&self, to: &mut Writer) {
+        self.name.keep(to);
+        self.scales.keep(to);
+        self.people.keep(to);
         self.market.keep(to);
         self.ledger.keep(to);
+        self.notes.keep(to);
         to.list(&self.minds, |to, seating| {
             seating.due.keep(to);
             to.versioned(Self::VERSION, |to| seating.mind.keep(to));
@@ -309,8 +379,13 @@ impl Snapshot for Instrument {
     }
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        self.name = Kept::restore(from)?;
+        self.scales = Scales::restore(from)?;
+        self.remind();
+        self.people = Kept::restore(from)?;
         self.market = Market::restore(from)?;
         self.ledger = Ledger::restore(from)?;
+        self.notes = Notes::restore(from)?;
         let mut minds = self.minds.iter_mut();
         from.list(|from| {
             let at = from.position();

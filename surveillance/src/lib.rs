@@ -11,6 +11,7 @@
 //! `window` (sums over the last seconds), `baseline` (what is usual), `recent` (a bounded table).
 #![forbid(unsafe_code)]
 
+mod about;
 mod baseline;
 pub mod desk;
 pub mod iot;
@@ -18,14 +19,18 @@ pub mod market;
 mod recent;
 mod window;
 
-pub use desk::{Desk, DeskBounds, People};
+pub use about::{About, about, about_condition};
+pub use desk::learner::Learner;
+pub use desk::usual::Usual;
+pub use desk::{Desk, DeskBounds};
 pub use engine_observer::idea::{Idea, Invalid, Refused};
 pub use iot::MeanThreshold;
 pub use market::QuoteStuffing;
 
 use desk::parameters::Parameter;
 use desk::pattern::Pattern;
-use engine_observer::{Roster, idea};
+use desk::rules;
+use engine_observer::{Parameters, Roster, idea};
 use serde::Deserializer;
 use serde::de::DeserializeOwned;
 
@@ -53,7 +58,7 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
             parameters: P::PARAMETERS,
             read: |desk, parameters| {
                 let pattern = P::deserialize(parameters).map_err(Refused::Unreadable)?;
-                pattern.validate()?;
+                rules::check(&pattern)?;
                 desk.seat(pattern);
                 Ok(())
             },
@@ -66,7 +71,14 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
     fn all() -> Vec<Self> {
         vec![
             Self::of::<market::Layering>(),
+            Self::of::<market::DynamicLayering>(),
+            Self::of::<market::Flip>(),
+            Self::of::<market::NoIntention>(),
+            Self::of::<market::Collusion>(),
             Self::of::<market::MomentumIgnition>(),
+            Self::of::<market::Smoking>(),
+            Self::of::<market::PingOrders>(),
+            Self::of::<market::Phishing>(),
             Self::of::<market::AdvancingTheBid>(),
             Self::of::<market::InsideQuoteLure>(),
             Self::of::<market::ExcessiveSpread>(),
@@ -75,6 +87,14 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
             Self::of::<market::MarkingTheOpen>(),
             Self::of::<market::AuctionPrice>(),
             Self::of::<market::FixingWindow>(),
+            Self::of::<market::WashTrade>(),
+            Self::of::<market::WashRing>(),
+            Self::of::<market::MatchedOrders>(),
+            Self::of::<market::Painting>(),
+            Self::of::<market::Dominance>(),
+            Self::of::<market::Safeguards>(),
+            Self::of::<market::Disorderly>(),
+            Self::of::<market::OrderRatio>(),
         ]
     }
 }
@@ -82,10 +102,15 @@ impl<'de, D: Deserializer<'de>> Entry<'de, D> {
 /// Any deserializer, where none is needed.
 type Any = serde::de::value::StrDeserializer<'static, serde::de::value::Error>;
 
+/// The desk's patterns by name: those about order books that share a ledger.
+pub fn desk_names() -> Vec<&'static str> {
+    Entry::<Any>::all().into_iter().map(|entry| entry.name).collect()
+}
+
 /// Every pattern by name.
 pub fn names() -> Vec<&'static str> {
-    let desk = Entry::<Any>::all().into_iter().map(|entry| entry.name);
-    let mut names: Vec<_> = desk.chain([QuoteStuffing::NAME]).collect();
+    let mut names = desk_names();
+    names.push(QuoteStuffing::NAME);
     names.sort_unstable();
     names.push(MeanThreshold::NAME);
     names
@@ -111,6 +136,31 @@ impl Plan {
         plan
     }
 
+    /// The same, but that the desk judges by what is usual at each time of day. What is wrong with the
+    /// rates, if so.
+    pub fn knowing(mut self, usual: Usual) -> Result<Self, String> {
+        self.desk = self.desk.knowing(usual)?;
+        Ok(self)
+    }
+
+    /// The parameters of everything that takes part, by name, as canonical text.
+    pub fn parameters(&self) -> Vec<(&'static str, Parameters)> {
+        let others = self.others.all();
+        let others = others.iter().map(|one| (one.name(), one.parameters()));
+        self.desk.parameters_by_pattern().into_iter().chain(others).collect()
+    }
+
+    /// One of the desk's patterns takes part as it usually does. Whether there is one of this name.
+    pub fn add_usual(&mut self, name: &str) -> bool {
+        let entry = Entry::<Any>::all().into_iter().find(|entry| entry.name == name);
+        entry.map(|entry| (entry.usual)(&mut self.desk)).is_some()
+    }
+
+    /// The desk takes part even without a pattern: it keeps its ledger and its view of the market.
+    pub fn desk(self) -> Desk {
+        self.desk
+    }
+
     /// Adds the pattern of this name, with its parameters as they stand in the configuration. What is not
     /// given has its default; what is not understood is an error.
     pub fn add<'de, D: Deserializer<'de>>(
@@ -126,11 +176,6 @@ impl Plan {
                 None => Err(Refused::Unknown { name: name.to_string(), known: names() }),
             },
         }
-    }
-
-    /// Accounts that are one person.
-    pub fn know(&mut self, people: People) {
-        self.desk.know(people);
     }
 
     /// Gives all of them to a roster.
@@ -203,9 +248,7 @@ mod tests {
         check(
             "P99",
             &[],
-            &expect![[
-                r#"there is no "P99"; there are: P01, P06, P07, P11, P12, P13, P14, P15, P16, P17, P18, mean_threshold"#
-            ]],
+            &expect![[r#"there is no "P99"; there are: P01, P02, P03, P04, P05, P06, P07, P08, P09, P10, P11, P12, P13, P14, P15, P16, P17, P18, P19, P20, P21, P22, P35, P36, P37, P38, mean_threshold"#]],
         );
         check(
             "P06",

@@ -418,7 +418,7 @@ impl<F: Feed> Assembly<F> {
 }
 
 /// Raised whenever what a panel saves around its parts changes.
-const PANEL_VERSION: u16 = 1;
+pub(crate) const PANEL_VERSION: u16 = 1;
 
 /// What a run came to.
 #[derive(Clone, Debug)]

@@ -17,6 +17,7 @@
 //! An [`Assembly`] holds them all. The daemon, the benches and the tests build the same one.
 #![forbid(unsafe_code)]
 
+mod alone;
 mod assembly;
 mod collector;
 mod doubt;
@@ -29,6 +30,7 @@ mod shard;
 mod source;
 mod tap;
 
+pub use alone::Alone;
 pub use assembly::{Assembly, Outcome, Spec};
 pub use collector::{Collector, Outlet};
 pub use doubt::{Doubt, Doubted};

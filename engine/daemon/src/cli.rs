@@ -1,5 +1,10 @@
 //! What can be typed.
 
+mod alerts;
+
+pub(crate) use alerts::{
+    Alerts, AlertsExplain, AlertsExport, AlertsFrom, AlertsList, AlertsReplay, AlertsShow,
+};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use engine_pipeline::Topology;
@@ -37,11 +42,15 @@ pub(crate) enum Command {
     /// Looks at a journal: whether it is as it was written, and what is in it
     #[command(subcommand)]
     Journal(Journal),
-    /// The alert log of a journal
+    /// The alert log of a journal: what was raised, why, and why something was not
     #[command(subcommand)]
     Alerts(Alerts),
     /// Writes deterministic synthetic data
     Generate(Generate),
+    /// Weaves labelled abuse into a flow of orders, consistently with its books
+    Inject(crate::command::inject::Inject),
+    /// Holds alerts against the labels of what was injected: recall, precision, background, delay
+    Score(crate::command::score::Score),
 }
 
 /// How to read input files.
@@ -346,28 +355,6 @@ pub(crate) enum Journal {
     Release(JournalRelease),
     /// Writes its events as a file that others read
     Export(JournalExport),
-}
-
-#[derive(Subcommand)]
-pub(crate) enum Alerts {
-    /// Lists alerts in the order in which they were raised: final ones, and those whose events were not
-    /// durable when the run broke off
-    List(AlertsList),
-}
-
-#[derive(Args)]
-pub(crate) struct AlertsList {
-    /// The journal's folder
-    pub(crate) journal: PathBuf,
-    /// Only this pattern (P06)
-    #[arg(long)]
-    pub(crate) pattern: Option<String>,
-    /// Only this subject
-    #[arg(long)]
-    pub(crate) symbol: Option<String>,
-    /// Print each alert as a line of JSON, as a sink has it, with its number and state
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Args)]

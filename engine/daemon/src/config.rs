@@ -46,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) latencies: Latencies,
     pub(crate) api: Option<Api>,
     pub(crate) journal: Option<Journal>,
+    /// As it is written, for a journal to hold.
+    pub(crate) text: String,
 }
 
 /// One `[[feed]]`.
@@ -212,7 +214,12 @@ impl Config {
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let text = fs::read_to_string(path).with_context(|| path.display().to_string());
         let text = text.map_err(Failure::configuration)?;
-        let written = Written { path, text: &text };
+        Self::of_text(path, &text)
+    }
+
+    /// The same of a text, as if it stood in this file.
+    pub(crate) fn of_text(path: &Path, text: &str) -> Result<Self, Failure> {
+        let written = Written { path, text };
         Self::parse(&written).map_err(|wrong| Failure::configuration(wrong.at(&written)))
     }
 
@@ -264,6 +271,7 @@ impl Config {
             latencies: latency::latencies(file.latency, written)?,
             api: api::api(file.api, written)?,
             journal: journal::journal(file.journal, written)?,
+            text: text.to_string(),
         })
     }
 }

@@ -1,10 +1,11 @@
 //! Findings as text: one JSON object a line. Here ids become names and units become decimals.
 
+mod evidence;
 mod last;
 
 use engine_assembly::{Outlet, Roll};
 use engine_event::{Directory, Nanos};
-use engine_observer::{Alert, Feature, Finding, Found, Signal, Unit};
+use engine_observer::{Alert, Finding, Found, Signal, Unit};
 use engine_ring::spsc;
 use last::{Known, Last, Look};
 use serde::Serialize;
@@ -113,6 +114,12 @@ pub(crate) fn write(
 ) -> io::Result<()> {
     let line = Line { finding, alert, names: roll.call() };
     serde_json::to_writer(to, &line).map_err(io::Error::from)
+}
+
+/// An alert as [`write`] writes it, with these names.
+pub(crate) fn text(finding: &Finding, alert: &Alert, names: &Directory) -> String {
+    let line = Line { finding, alert: Some(alert), names };
+    serde_json::to_string(&line).expect("an alert is numbers, names and words")
 }
 
 /// Says nothing of findings up to an event, which somebody was told of before.
@@ -366,25 +373,8 @@ impl Line<'_> {
         map.serialize_entry("severity", alert.severity.word())?;
         map.serialize_entry("degraded", &alert.degraded.words().collect::<Vec<_>>())?;
         map.serialize_entry("episodes", &alert.episodes)?;
-        map.serialize_entry("features", &Features(alert))?;
+        map.serialize_entry("features", &evidence::Features(alert))?;
+        evidence::tell(alert, (place.subject, place.seq), self.names, map)?;
         map.serialize_entry("parameters", &format_args!("{:016x}", alert.parameters))
-    }
-}
-
-/// An alert's features by name.
-struct Features<'a>(&'a Alert);
-
-impl Serialize for Features<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Measured {
-            value: f64,
-            low: f64,
-            high: f64,
-            weight: f64,
-        }
-        to.collect_map(self.0.features.iter().map(|Feature { name, value, low, high, weight }| {
-            (name, Measured { value: *value, low: *low, high: *high, weight: *weight })
-        }))
     }
 }

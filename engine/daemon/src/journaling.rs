@@ -5,14 +5,13 @@ mod continued;
 mod follower;
 mod keeping;
 
-pub(crate) use alerts::{AlertLog, Standing};
+pub(crate) use alerts::{AlertLog, Logged, Standing};
 pub(crate) use continued::Continued;
 pub(crate) use follower::{Follower, Sunk};
 pub(crate) use keeping::Keeping;
 
 use crate::config;
 use crate::failure::Failure;
-use alerts::Logged;
 use anyhow::{Context, anyhow};
 use engine_assembly::{Assembly, Spec};
 use engine_audit::layout::{Stream, side};
@@ -67,6 +66,11 @@ impl Parameters {
         let hash = xxhash_rust::xxh3::xxh3_64(text.as_bytes());
         Self { text, hash }
     }
+}
+
+/// What a journal notes of what the roster's observers are set to.
+pub(crate) fn parameters_of(roster: &Roster) -> String {
+    Parameters::of(roster).text
 }
 
 /// State that a run can begin with.

@@ -95,6 +95,7 @@ pub(crate) fn usual_config() -> Config {
         latencies: Latencies::default(),
         api: None,
         journal: None,
+        text: String::new(),
     }
 }
 

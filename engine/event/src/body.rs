@@ -92,7 +92,8 @@ pub struct Definition {
     pub price_scale: u8,
     /// Decimal places of a quantity.
     pub quantity_scale: u8,
-    reserved: [u8; 12],
+    venue_tag: [u8; 4],
+    tag: [u8; 8],
 }
 
 impl Definition {
@@ -104,8 +105,37 @@ impl Definition {
             venue,
             price_scale,
             quantity_scale,
-            reserved: [0; 12],
+            venue_tag: [0; 4],
+            tag: [0; 8],
         }
+    }
+
+    /// The same under its own and its venue's name: as numbers, by which whoever knows a name recognises
+    /// it. The directory sees to it.
+    pub(crate) fn named(mut self, name: &str, venue: &str) -> Self {
+        self.tag = Self::tag_of(name).to_le_bytes();
+        self.venue_tag = Self::venue_tag_of(venue).to_le_bytes();
+        self
+    }
+
+    /// The number that stands for a name.
+    pub fn tag_of(name: &str) -> u64 {
+        xxhash_rust::xxh3::xxh3_64(name.as_bytes())
+    }
+
+    /// The number that stands for a venue's name.
+    pub fn venue_tag_of(name: &str) -> u32 {
+        Self::tag_of(name) as u32
+    }
+
+    /// The number that stands for its name; 0 if nobody told it.
+    pub fn tag(&self) -> u64 {
+        u64::from_le_bytes(self.tag)
+    }
+
+    /// The number that stands for its venue's name; 0 if nobody told it.
+    pub fn venue_tag(&self) -> u32 {
+        u32::from_le_bytes(self.venue_tag)
     }
 
     /// The same with a tick.
@@ -507,14 +537,26 @@ pub struct Holding {
     /// What it cost on average, where that is told.
     pub price: MaybePrice,
     participant: u32,
-    reserved: [u32; 3],
+    owner: u32,
+    reserved: [u32; 2],
 }
 
 impl Holding {
     /// What `participant` holds.
     pub fn new(participant: Option<ParticipantId>, quantity: i64) -> Self {
         let participant = ParticipantId::number(participant);
-        Self { quantity, price: MaybePrice::NONE, participant, reserved: [0; 3] }
+        Self { quantity, price: MaybePrice::NONE, participant, owner: 0, reserved: [0; 2] }
+    }
+
+    /// The same for the account of a declared owner. Accounts of one owner are one person.
+    pub fn owned_by(mut self, owner: Option<ParticipantId>) -> Self {
+        self.owner = ParticipantId::number(owner);
+        self
+    }
+
+    /// For whom it is held, where that is declared.
+    pub fn owner(&self) -> Option<ParticipantId> {
+        ParticipantId::new(self.owner)
     }
 
     /// Who holds it.

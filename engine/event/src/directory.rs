@@ -44,7 +44,8 @@ impl Directory {
     ) -> Result<(SubjectId, bool), DirectoryFull> {
         let (id, is_new) = self.subjects.intern_new(name)?;
         if is_new {
-            self.definitions.push(definition);
+            let venue = self.venues.name(definition.venue).unwrap_or("");
+            self.definitions.push(definition.named(name, venue));
         }
         Ok((id, is_new))
     }

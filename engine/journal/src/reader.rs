@@ -87,6 +87,11 @@ impl<D: Disk> Reader<D> {
         self.open.as_ref().map(|open| open.blocks.header().journal)
     }
 
+    /// Who signs the segment that is read, once something was found.
+    pub fn key(&self) -> Option<[u8; 32]> {
+        self.open.as_ref().map(|open| open.blocks.header().key)
+    }
+
     fn begin(&mut self, (number, compressed): (u64, bool)) -> Result<Segment, RecoveryError> {
         let path = segment_path(&self.folder, number, compressed);
         let blocks = open_segment(&mut self.disk, &self.folder, (number, compressed))?;

@@ -1,6 +1,6 @@
 //! Why an alert was raised: what had to hold, what would have excused it, and whose orders it is about.
 
-use crate::finding::Few;
+use crate::finding::{Alert, Few};
 use engine_event::{MaybePrice, OrderId, Quantity, Side};
 
 /// How many conditions an alert can carry.
@@ -62,6 +62,35 @@ impl Condition {
         let scale = self.value.abs().max(limit.abs());
         if scale > 0.0 { (self.value - limit).abs() / scale } else { 0.0 }
     }
+
+    /// How far the value would have had to move to reach the limit.
+    pub fn change(&self) -> f64 {
+        self.limit.value() - self.value
+    }
+
+    /// Whether it is a matter of yes or no: nothing lies between.
+    pub fn is_yes_or_no(&self) -> bool {
+        let yes = match self.limit {
+            Limit::AtLeast(_) => 1.0,
+            Limit::AtMost(_) => 0.0,
+        };
+        self.limit.value() == yes && (self.value == 0.0 || self.value == 1.0)
+    }
+
+    /// The name of the condition that counts episodes: it says nothing about any of them.
+    pub const EPISODES: &'static str = "episodes";
+}
+
+impl Alert {
+    /// What was nearest to preventing it: of all that was measured and had to hold, what held by the smallest
+    /// margin. What is a matter of yes or no has no margin, and how many episodes there were is not measured.
+    pub fn counterfactual(&self) -> Option<&Condition> {
+        let all = self.conditions.iter().chain(self.exclusions.iter());
+        let is_measured = |one: &&Condition| {
+            !one.is_yes_or_no() && one.name != Condition::EPISODES && one.margin().is_finite()
+        };
+        all.filter(is_measured).min_by(|one, other| one.margin().total_cmp(&other.margin()))
+    }
 }
 
 /// An order or a trade, and its part in the matter.
@@ -117,5 +146,20 @@ mod tests {
         assert_eq!([at_least(4.0).margin(), at_least(10.0).margin()], [0.2, 0.5]);
         let none = Condition { name: "x", value: 0.0, limit: Limit::AtMost(0.0) };
         assert!(none.holds() && none.margin() == 0.0);
+        assert_eq!([at_least(4.0).change(), at_least(10.0).change()], [1.0, -5.0]);
+    }
+
+    #[test]
+    fn the_nearest_measured_condition_would_have_prevented_it() {
+        let needs = |name, value, limit| Condition { name, value, limit };
+        let mut alert = Alert::draft(crate::Severity::High);
+        assert_eq!(alert.counterfactual(), None);
+        alert.conditions.push(needs("far", 50.0, Limit::AtLeast(5.0)));
+        alert.conditions.push(needs("is_so", 1.0, Limit::AtLeast(1.0)));
+        alert.conditions.push(needs(Condition::EPISODES, 3.0, Limit::AtLeast(3.0)));
+        alert.exclusions.push(needs("excused", 0.0, Limit::AtMost(0.0)));
+        alert.exclusions.push(needs("near", 2.0, Limit::AtMost(3.0)));
+        alert.exclusions.push(needs("unknown", f64::NAN, Limit::AtMost(3.0)));
+        assert_eq!(alert.counterfactual().map(|one| one.name), Some("near"));
     }
 }

@@ -159,6 +159,13 @@ impl Features {
         let reached: f64 = self.iter().map(|feature| feature.weight * feature.strength()).sum();
         if weights > 0.0 { 100.0 * reached / weights } else { 0.0 }
     }
+
+    /// How many points of the score are one feature's.
+    pub fn points(&self, feature: &Feature) -> f64 {
+        let weights: f64 = self.iter().map(|feature| feature.weight).sum();
+        let own = feature.weight * feature.strength();
+        if weights > 0.0 && own > 0.0 { 100.0 * own / weights } else { 0.0 }
+    }
 }
 
 /// At most `N` things in place.
@@ -463,6 +470,8 @@ mod tests {
             Features::none().with(feature(75.0, 50.0, 100.0)).with(feature(10.0, 100.0, 0.0));
         assert_eq!(features.score(), 100.0 * (0.5 + 0.9) / 2.0);
         assert_eq!(Features::none().score(), 0.0);
+        let points: Vec<_> = features.iter().map(|feature| features.points(feature)).collect();
+        assert_eq!(points, [25.0, 45.0]);
     }
 
     #[test]

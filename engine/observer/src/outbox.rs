@@ -84,9 +84,14 @@ impl Outbox {
         }
     }
 
-    /// What was considered since somebody asked.
+    /// What was considered since somebody asked, and was not taken yet.
     pub fn considered(&self) -> &[Alert] {
         &self.considered
+    }
+
+    /// Takes what was considered, so that there is room for more.
+    pub fn take_considered(&mut self) -> impl Iterator<Item = Alert> + '_ {
+        self.considered.drain(..)
     }
 
     /// A number under a name, about the subject at hand: a ratio, a count, a rate. A value that is not

@@ -293,7 +293,7 @@ mod tests {
              34206.5,7,0,0,1,-1,null\n\
              34207,1,16113576,18,5853300,-1,GSCO\n",
             &expect![[r#"
-                Define of AAPL at 34200004241176 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0 }
+                Define of AAPL at 34200004241176 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0, venue_tag: [59, 110, 182, 171], tag: [197, 232, 204, 37, 92, 170, 176, 223] }
                 Add of AAPL at 34200004241176 {"buy"} Order { id: OrderId(16113575), price: Some(Price(5853300)), quantity: Quantity(18), participant: 0, attributes: Attributes(0) }
                 Reduce of AAPL at 34200100000000 {"buy"} Order { id: OrderId(16113575), price: Some(Price(5853300)), quantity: Quantity(8), participant: 0, attributes: Attributes(0) }
                 Execute of AAPL at 34201000000000 {"buy"} Execution { id: OrderId(16113575), price: Some(Price(5853300)), quantity: Quantity(5), participant: 0, counterparty: 0 }

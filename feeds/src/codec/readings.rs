@@ -136,10 +136,10 @@ mod tests {
              2000,boiler,pressure,-1e-3\n\
              3000,\"pump, left\",temperature,20\n";
         expect![[r#"
-            Define of boiler at 1000 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 0, quantity_scale: 0 }
+            Define of boiler at 1000 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 0, quantity_scale: 0, venue_tag: [168, 206, 3, 213], tag: [226, 193, 168, 98, 168, 146, 245, 235] }
             Reading of boiler at 1000 {} Reading { value: 71.5, metric: MetricId(0) }
             Reading of boiler at 2000 {} Reading { value: -0.001, metric: MetricId(1) }
-            Define of pump, left at 3000 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 0, quantity_scale: 0 }
+            Define of pump, left at 3000 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 0, quantity_scale: 0, venue_tag: [168, 206, 3, 213], tag: [111, 149, 243, 63, 248, 89, 68, 120] }
             Reading of pump, left at 3000 {} Reading { value: 20.0, metric: MetricId(0) }
         "#]].assert_eq(&decoded(text).lines());
     }

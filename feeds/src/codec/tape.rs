@@ -14,12 +14,15 @@
 //! | `trade` | `Trade` | `price`, `quantity`; `order_id` is the trade's id; `side` the resting one's |
 //! | `status` | `Status` | the phase's word in `flags`; no subject (or `*`) means the whole venue |
 //! | `news` | `News` | the headline's id in `order_id` |
-//! | `position` | `Position` | `participant`, `quantity` (signed), `price` paid |
+//! | `position` | `Position` | `participant`, `quantity` (signed), `price` paid; `counterparty` is the account's owner |
 //!
 //! The scales of prices and quantities are the same for all subjects, 8 places unless
 //! [`Options`] says otherwise: a text does not tell its venue's scale before its last
-//! line. A subject at a second venue is a subject of its own, `NAME@VENUE`: its book is another one.
+//! line. With a column `sequence`, the venue's number of each line, lines that come late are put in their
+//! place, one that comes twice is dropped and counted, and a hole is a `Gap`: nothing is lost in silence.
+//! A subject at a second venue is a subject of its own, `NAME@VENUE`: its book is another one.
 
+mod sequence;
 mod writer;
 
 use super::lines::{self, Bad, LineCodec, Lines, fields, unsigned};
@@ -34,10 +37,11 @@ use engine_event::{
     ParticipantId, Price, Quantity, Side, SubjectId,
 };
 use engine_pipeline::{Sink, Tally};
+use sequence::Sequence;
 pub use writer::Writer;
 
-/// The columns in the order in which [`Writer`] writes them, and whether a tape must have them.
-pub const COLUMNS: [(&str, bool); 12] = [
+/// The columns in the order in which [`Writer`] writes them, the last one only where lines are numbered, and whether a tape must have them.
+pub const COLUMNS: [(&str, bool); 13] = [
     ("event_at", true),
     ("subject", true),
     ("venue", false),
@@ -50,6 +54,7 @@ pub const COLUMNS: [(&str, bool); 12] = [
     ("counterparty", false),
     ("order_type", false),
     ("flags", false),
+    ("sequence", false),
 ];
 
 /// The word for each flag that a trade or an execution may have besides those of
@@ -70,6 +75,8 @@ pub struct Tape {
     scales: (u8, u8),
     layout: Option<Layout>,
     subjects: Subjects,
+    /// Of lines that tell their number.
+    sequence: Sequence,
     /// `NAME@VENUE`, made anew where it is needed.
     name: String,
 }
@@ -172,7 +179,8 @@ impl Row<'_> {
             Kind::News => Event::new(subject, at, Headline::new(self.order()?.0)),
             Kind::Position => {
                 let quantity = self.quantity.ok_or(Bad::malformed("the quantity is missing"))?;
-                let mut holding = Holding::new(self.participant, quantity);
+                let holding = Holding::new(self.participant, quantity);
+                let mut holding = holding.owned_by(self.counterparty);
                 holding.price = self.price;
                 Event::new(subject, at, holding)
             }
@@ -195,6 +203,7 @@ impl Tape {
             scales: (scale(options.price_scale), scale(options.quantity_scale)),
             layout: None,
             subjects: Subjects::new(options),
+            sequence: Sequence::default(),
             name: String::new(),
         }
     }
@@ -228,8 +237,8 @@ impl Tape {
     }
 
     fn row<'a>(&self, of: [&'a [u8]; COUNT], names: &mut Directory) -> Result<Row<'a>, Bad> {
-        let [at, _, _, kind, order, side, price, quantity, participant, counterparty, style, flags] =
-            of;
+        let [at, _, _, kind, order, side, price, quantity, participant, counterparty, ..] = of;
+        let (style, flags) = (of[10], of[11]);
         let participant = participant_of(participant, names)?;
         let counterparty = participant_of(counterparty, names)?;
         let (attributes, flags, phase) = words_of(flags)?;
@@ -283,6 +292,44 @@ impl LineCodec for Tape {
         };
         let columns =
             layout.row(line).ok_or(Bad::malformed("not as many columns as the header"))?;
+        let number = match columns[COUNT - 1] {
+            b"" => None,
+            text => Some(unsigned(text).ok_or(Bad::malformed("sequence is not a whole number"))?),
+        };
+        let Some(number) = number else {
+            let (kind, at, event) = self.read(columns, names, sink)?;
+            self.lines.date(kind as u8, at, tally)?;
+            event.into_iter().for_each(|event| sink.push(event));
+            return Ok(());
+        };
+        let (at, event) = match self.read(columns, names, sink) {
+            Ok((_, at, event)) => (at, event),
+            Err(bad) => {
+                // It is told for itself; its number is not missing as well.
+                self.sequence.take(number, self.lines.now(), None, tally);
+                return Err(bad);
+            }
+        };
+        let is_told = event.is_some();
+        if !self.sequence.take(number, at, event, tally) {
+            tally.messages += 1;
+            let again = format_args!("line {number} of the venue came again, or too late");
+            return self.lines.remark(Fault::Duplicate, again, tally);
+        }
+        tally.messages += u64::from(!is_told);
+        // Two for each line that comes: so what waits grows no further.
+        self.hand_on(sink, 2, tally)
+    }
+}
+
+impl Tape {
+    /// What a line tells: its kind and time, and its event unless nobody asked for its subject.
+    fn read<S: Sink>(
+        &mut self,
+        columns: [&[u8]; COUNT],
+        names: &mut Directory,
+        sink: &mut S,
+    ) -> Result<(Kind, Nanos, Option<Event>), Bad> {
         let [_, name, venue, kind, ..] = columns;
         let everybody = matches!(name, b"" | b"*") && kind == b"status";
         let name = match lines::name(name) {
@@ -299,11 +346,37 @@ impl LineCodec for Tape {
             let venue = venue.ok_or(Bad::malformed("the venue is not a name"))?;
             self.subject(name, venue, row.at, names, sink)?
         };
-        let Some(subject) = subject else { return self.lines.date(row.kind as u8, row.at, tally) };
-        let event = row.event(subject).map_err(|bad| bad.about(Some(subject)))?;
-        self.lines.date(row.kind as u8, row.at, tally)?;
-        sink.push(event);
+        let event = subject.map(|of| row.event(of).map_err(|bad| bad.about(Some(of))));
+        Ok((row.kind, row.at, event.transpose()?))
+    }
+
+    /// Hands on so many numbered lines, as far as there is room.
+    fn hand_on<S: Sink>(
+        &mut self,
+        sink: &mut S,
+        most: usize,
+        tally: &mut Tally,
+    ) -> Result<(), Bad> {
+        for _ in 0..most.min(sink.room()) {
+            let Some(event) = self.sequence.pop() else { break };
+            if event.kind() != Kind::Gap {
+                self.lines.date(event.kind() as u8, event.event_at, tally)?;
+            }
+            sink.push(event);
+        }
         Ok(())
+    }
+
+    /// The same with all that waits; an error is one in strict reading. Gives whether nothing waits any more.
+    fn hand_on_all<S: Sink>(
+        &mut self,
+        sink: &mut S,
+        tally: &mut Tally,
+    ) -> Result<bool, CodecError> {
+        match self.hand_on(sink, usize::MAX, tally) {
+            Err(Bad::Fatal(error)) => Err(error),
+            _ => Ok(!self.sequence.is_waiting()),
+        }
     }
 }
 
@@ -316,7 +389,15 @@ impl Codec for Tape {
         sink: &mut S,
         tally: &mut Tally,
     ) -> Result<usize, CodecError> {
-        lines::decode(self, input, last, names, sink, tally)
+        if !self.hand_on_all(sink, tally)? {
+            return Ok(0);
+        }
+        let consumed = lines::decode(self, input, last, names, sink, tally)?;
+        if last && consumed == input.len() {
+            self.sequence.end(tally);
+            self.hand_on_all(sink, tally)?;
+        }
+        Ok(consumed)
     }
 
     fn place(&self) -> u64 {
@@ -394,252 +475,4 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::codec::testing::{Decoded, assert_chunks_do_not_matter, decode};
-    use expect_test::expect;
-    use proptest::prelude::*;
-
-    const HEADER: &str = "event_at,subject,venue,kind,order_id,side,price,quantity,participant,\
-         counterparty,order_type,flags\n";
-
-    fn decoded(lines: &str) -> Decoded {
-        decode(&mut Tape::new(&Options::default()), format!("{HEADER}{lines}").as_bytes())
-    }
-
-    #[test]
-    fn each_kind_becomes_what_it_means() {
-        let text = "1,,,status,,,,,,,,continuous\n\
-             2,ACME,SYNX,position,,,101.5,-300,P1,,,\n\
-             3,ACME,SYNX,add,7,B,101.25,100,P1,,limit,iceberg|mm\n\
-             4,ACME,SYNX,modify,7,B,101.3,90,P1,,,\n\
-             5,ACME,SYNX,reduce,7,,,10,P1,,,\n\
-             6,ACME,SYNX,execute,7,B,,30,P1,P2,,\n\
-             7,ACME,SYNX,delete,7,,,,P1,,,\n\
-             8,ACME,SYNX,add,8,S,,5,P2,,market,ioc\n\
-             9,ACME,SYNX,trade,,S,101.3,12,P1,P2,,hidden|nonprintable\n\
-             10,ACME,SYNX,news,4711,,,,,,,\n\
-             11,ACME,BATS,add,7,B,101.25,100,P1,,,\n\
-             12,ACME,BATS,status,,,,,,,,halt\n";
-        expect![[r#"
-            Status of * at 1 {} Status { phase: 3, code: [0, 0, 0, 0, 0, 0, 0], price: None }
-            Define of ACME at 2 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 8, quantity_scale: 8 }
-            Position of ACME at 2 {} Holding { quantity: -30000000000, price: Some(Price(10150000000)), participant: 1 }
-            Add of ACME at 3 {"buy"} Order { id: OrderId(7), price: Some(Price(10125000000)), quantity: Quantity(10000000000), participant: 1, attributes: Attributes(12) }
-            Modify of ACME at 4 {"buy"} Order { id: OrderId(7), price: Some(Price(10130000000)), quantity: Quantity(9000000000), participant: 1, attributes: Attributes(0) }
-            Reduce of ACME at 5 {} Order { id: OrderId(7), price: None, quantity: Quantity(1000000000), participant: 1, attributes: Attributes(0) }
-            Execute of ACME at 6 {"buy"} Execution { id: OrderId(7), price: None, quantity: Quantity(3000000000), participant: 1, counterparty: 2 }
-            Delete of ACME at 7 {} Order { id: OrderId(7), price: None, quantity: Quantity(0), participant: 1, attributes: Attributes(0) }
-            Add of ACME at 8 {"sell"} Order { id: OrderId(8), price: None, quantity: Quantity(500000000), participant: 2, attributes: Attributes(2) }
-            Trade of ACME at 9 {"sell", "hidden", "non-printable"} Print { trade_id: 0, price: Some(Price(10130000000)), quantity: Quantity(1200000000), participant: 1, counterparty: 2 }
-            News of ACME at 10 {} Headline { headline: 4711 }
-            Define of ACME@BATS at 11 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(1), price_scale: 8, quantity_scale: 8 }
-            Add of ACME@BATS at 11 {"buy"} Order { id: OrderId(7), price: Some(Price(10125000000)), quantity: Quantity(10000000000), participant: 1, attributes: Attributes(0) }
-            Status of ACME@BATS at 12 {} Status { phase: 4, code: [0, 0, 0, 0, 0, 0, 0], price: None }
-        "#]].assert_eq(&decoded(text).lines());
-    }
-
-    #[test]
-    fn columns_may_stand_in_any_order() {
-        let text = "kind,quantity,price,side,order_id,subject,event_at\nadd,100,1.5,B,1,ACME,5\n";
-        let decoded = decode(&mut Tape::new(&Options::default()), text.as_bytes());
-        expect![[r#"
-            Define of ACME at 5 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 8, quantity_scale: 8 }
-            Add of ACME at 5 {"buy"} Order { id: OrderId(1), price: Some(Price(150000000)), quantity: Quantity(10000000000), participant: 0, attributes: Attributes(0) }
-        "#]].assert_eq(&decoded.lines());
-    }
-
-    #[test]
-    fn a_header_that_is_none_ends_it() {
-        let check = |header: &str, expected: expect_test::Expect| {
-            let decoded = decode(&mut Tape::new(&Options::default()), header.as_bytes());
-            expected.assert_eq(&decoded.error.unwrap().to_string());
-        };
-        check(
-            "event_at,subject,kind,order_id,side,price\n",
-            expect![[
-                r#"line 1 (byte 0): column "quantity" is missing in the tape's header "event_at,subject,kind,order_id,side,pric"…"#
-            ]],
-        );
-        check(
-            "event_at,subject,kind,order_id,side,price,quantity,colour\n",
-            expect![[
-                r#"line 1 (byte 0): unknown column "colour" in the tape's header "event_at,subject,kind,order_id,side,pric"…"#
-            ]],
-        );
-        check(
-            "event_at,event_at,kind\n",
-            expect![[
-                r#"line 1 (byte 0): column "event_at" stands there twice in the tape's header "event_at,event_at,kind""#
-            ]],
-        );
-    }
-
-    #[test]
-    fn what_is_wrong_is_told_and_the_next_line_is_read() {
-        let text = "1,ACME,,add,7,B,101.25,100,,,,\n\
-             2,ACME,,wish,7,B,101.25,100,,,,\n\
-             3,ACME,,add,x,B,101.25,100,,,,\n\
-             4,ACME,,add,7,X,101.25,100,,,,\n\
-             5,ACME,,add,7,B,0.123456789,100,,,,\n\
-             6,ACME,,add,7,B,1e5,100,,,,\n\
-             7,ACME,,add,7,B,1,-1,,,,\n\
-             8,ACME,,add,7,B,1,99999999999999,,,,\n\
-             9,ACME,,add,7,B,1,1,,,,shiny\n\
-             10,,,add,7,B,1,1,,,,\n\
-             11,ACME,,add,7,B,1,1,,,market,\n\
-             12,ACME,,trade,,B,,1,,,,\n\
-             13,ACME,,status,,,,,,,,\n\
-             14,ACME,,delete\n\
-             15,ACME,,delete,7,,,,,,,\n";
-        let decoded = decoded(text);
-        assert_eq!((decoded.tally.messages, decoded.tally.gaps), (15, 13));
-        assert_eq!(decoded.tally.faults.of(Fault::OutOfRange), 3);
-        assert_eq!(decoded.tally.faults.of(Fault::Malformed), 10);
-        assert_eq!(decoded.events.len(), 1 + 2 + 13);
-    }
-
-    #[test]
-    fn only_the_wanted_subjects_pass() {
-        let options = Options { symbols: Some(vec!["B".to_owned()]), ..Options::default() };
-        let text = format!("{HEADER}1,A,,delete,7,,,,,,,\n2,B,,delete,7,,,,,,,\n");
-        let decoded = decode(&mut Tape::new(&options), text.as_bytes());
-        assert_eq!((decoded.tally.messages, decoded.events.len()), (2, 2));
-    }
-
-    fn event() -> impl Strategy<Value = (Kind, u8, u64, i64, i64, u32, u32, u16, u8)> {
-        let kinds = [
-            Kind::Add,
-            Kind::Modify,
-            Kind::Reduce,
-            Kind::Delete,
-            Kind::Execute,
-            Kind::Trade,
-            Kind::Status,
-            Kind::News,
-            Kind::Position,
-        ];
-        let number = -1_000_000_000_000i64..1_000_000_000_000;
-        (
-            prop::sample::select(kinds.to_vec()),
-            0u8..4,
-            any::<u64>(),
-            number.clone(),
-            number,
-            0u32..4,
-            0u32..4,
-            0u16..128,
-            any::<u8>(),
-        )
-    }
-
-    /// An event as the tape can tell it, out of a handful of numbers.
-    fn made(
-        at: u64,
-        (kind, subject, id, price, quantity, one, other, attributes, flags): (
-            Kind,
-            u8,
-            u64,
-            i64,
-            i64,
-            u32,
-            u32,
-            u16,
-            u8,
-        ),
-    ) -> Event {
-        let subject = SubjectId(u32::from(subject));
-        let (one, other) = (ParticipantId::new(one), ParticipantId::new(other));
-        let limit = (price % 7 != 0).then_some(Price(price));
-        let (id, amount) = (OrderId(id), Quantity(quantity.unsigned_abs()));
-        let at = Nanos(at);
-        let mut attributes = Attributes(attributes);
-        if matches!(kind, Kind::Execute | Kind::Trade) {
-            attributes = Attributes::NONE;
-        }
-        let side = [Flags::NONE, Flags::BUY, Flags::SELL][usize::from(flags % 3)];
-        let hidden = if flags % 5 == 0 { Flags::HIDDEN } else { Flags::NONE };
-        let event = match kind {
-            Kind::Add | Kind::Modify => {
-                let mut order = Order::new(id, limit, amount).owned_by(one);
-                order.attributes = attributes;
-                Event::new(subject, at, order)
-            }
-            Kind::Reduce => Event::new(subject, at, Order::new(id, None, amount).owned_by(one)),
-            Kind::Delete => Event::new(subject, at, Order::gone(id).owned_by(one)),
-            Kind::Execute => {
-                Event::new(subject, at, Execution::new(id, limit, amount).between(one, other))
-                    .with_flags(hidden)
-            }
-            Kind::Trade => {
-                let print = Print::new(id.0, Price(price), amount).between(one, other);
-                Event::new(subject, at, print).with_flags(hidden)
-            }
-            Kind::Status => {
-                let phase = Phase::WORDS[usize::from(flags) % 5].1;
-                Event::new(subject, at, Status::new(phase, b""))
-            }
-            Kind::News => Event::new(subject, at, Headline::new(id.0)),
-            _ => {
-                let mut holding = Holding::new(one, quantity);
-                holding.price = limit.into();
-                Event::new(subject, at, holding)
-            }
-        };
-        event.with_kind(kind).with_flags(side)
-    }
-
-    /// Four subjects at two venues and three participants, as a reader would come to number them.
-    fn directory() -> Directory {
-        let mut names = Directory::new(10);
-        let venue = |names: &mut Directory, name| names.venues.intern(name).unwrap();
-        for (subject, at) in [("ACME", "SYNX"), ("ACME@BATS", "BATS"), ("A, B", "SYNX"), ("C", "")]
-        {
-            let definition = Definition::new(venue(&mut names, at), 8, 8);
-            names.define(subject, definition).unwrap();
-        }
-        for name in ["P1", "P2", "P3"] {
-            names.participants.intern(name).unwrap();
-        }
-        names
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(128))]
-
-        #[test]
-        fn what_is_written_is_read(list in prop::collection::vec(event(), 1..50)) {
-            let mut names = directory();
-            let list = list.into_iter().enumerate();
-            let events: Vec<_> = list.map(|(at, numbers)| made(at as u64, numbers)).collect();
-            let mut writer = Writer::new(Vec::new()).unwrap();
-            for event in &events {
-                prop_assert!(writer.event(event, &names).unwrap());
-            }
-            let text = writer.finish().unwrap();
-            let (mut read, mut tally) = (Vec::new(), Tally::default());
-            let mut codec = Tape::new(&Options { strict: true, ..Options::default() });
-            codec.decode(&text, true, &mut names, &mut read, &mut tally).unwrap();
-            read.retain(|event| event.kind() != Kind::Define);
-            prop_assert_eq!(read, events);
-        }
-
-        #[test]
-        fn the_pieces_do_not_matter(
-            damage in prop::collection::vec((0usize..40_000, any::<u8>()), 0..50),
-            mut ends in prop::collection::vec(0usize..40_000, 0..50),
-        ) {
-            let mut bytes = Vec::new();
-            let settings = crate::synthetic::tape::Settings { lines: 500, ..Default::default() };
-            crate::synthetic::tape::generate(settings, &mut bytes).unwrap();
-            for (at, byte) in damage {
-                let length = bytes.len();
-                bytes[at % length] = byte;
-            }
-            let codec = || Tape::new(&Options::default());
-            if decode(&mut codec(), &bytes).error.is_none() {
-                assert_chunks_do_not_matter(codec, &bytes, &mut ends);
-            }
-        }
-    }
-}
+mod tests;

@@ -53,6 +53,13 @@ impl<T: Counters> Bars<T> {
         count(&mut self.total);
     }
 
+    /// Of what was before this moment's second, only the total is kept.
+    pub(crate) fn forget_before(&mut self, at: Nanos) {
+        let second = at.0 / 1_000_000_000;
+        let first = self.begun.partition_point(|begun| begun.second < second);
+        self.begun.drain(..first);
+    }
+
     /// Since ever.
     #[inline]
     pub(crate) fn total(&self) -> &T {

@@ -1,7 +1,7 @@
 //! How patterns are tested: markets and episodes as stories, and the check that each condition matters.
 
+use super::Desk;
 use super::pattern::Pattern;
-use super::{Desk, People};
 use engine_observer::check::{Trial, survives_restarts};
 use engine_observer::event::body::{
     Attributes, Definition, Execution, Headline, Holding, Indication, Order, Phase, Print,
@@ -23,7 +23,6 @@ pub(crate) struct Story {
     events: Vec<Event>,
     orders: u64,
     sides: BTreeMap<u64, (Side, u32)>,
-    people: Vec<Vec<ParticipantId>>,
     /// By side: the makers' orders of a quiet market, level by level, with what is left of each.
     ladder: [Vec<Vec<(OrderId, u64)>>; 2],
 }
@@ -247,9 +246,12 @@ impl Story {
         self.push(at, Event::new(SubjectId(0), Nanos(0), Holding::new(account(who), quantity)));
     }
 
-    /// Accounts that are one person.
+    /// Accounts that are one person, as declared before anything happens.
     pub(crate) fn are_one(&mut self, accounts: &[u32]) {
-        self.people.push(accounts.iter().filter_map(|who| account(*who)).collect());
+        for who in accounts {
+            let holding = Holding::new(account(*who), 0).owned_by(account(accounts[0]));
+            self.push(2, Event::new(SubjectId(0), Nanos(0), holding));
+        }
     }
 
     /// Any other event.
@@ -267,7 +269,6 @@ impl Story {
     fn roster(&self, pattern: impl Pattern, ignored: Option<&'static str>) -> Roster {
         let mut desk = Desk { ignored, ..Desk::default() };
         desk.seat(pattern);
-        desk.know(People::joined(self.people.iter().map(Vec::as_slice)));
         Roster::new().with(desk)
     }
 
@@ -277,7 +278,11 @@ impl Story {
     }
 
     fn alerts_but_for(&self, pattern: impl Pattern, ignored: Option<&'static str>) -> Vec<Alert> {
-        let mut trial = Trial::new(&self.roster(pattern, ignored), Scope::Subject);
+        self.alerts_of(&self.roster(pattern, ignored))
+    }
+
+    fn alerts_of(&self, roster: &Roster) -> Vec<Alert> {
+        let mut trial = Trial::new(roster, Scope::Subject);
         let events = self.events();
         let last = events.last().map_or(0, |event| event.event_at.0);
         trial.show(events);
@@ -285,6 +290,13 @@ impl Story {
         let after = Event::new(SubjectId(0), Nanos(last + 4 * 3_600 * S), after);
         trial.show([after.with_kind(Kind::Delete).with_flags(Flags::of(Side::Buy))]);
         trial.alerts()
+    }
+
+    /// The alerts of several patterns at one desk.
+    pub(crate) fn alerts_at(&self, seat: impl FnOnce(&mut Desk)) -> Vec<Alert> {
+        let mut desk = Desk::default();
+        seat(&mut desk);
+        self.alerts_of(&Roster::new().with(desk))
     }
 
     /// Who is named by the alerts that a pattern raises.

@@ -89,6 +89,8 @@ pub(crate) struct Deed {
     /// Of trades: who came.
     pub(crate) aggressor: Option<Who>,
     pub(crate) attributes: Attributes,
+    /// Of trades: told as a cross, not made by the book.
+    pub(crate) is_cross: bool,
 }
 
 impl Deed {
@@ -184,6 +186,7 @@ impl Deed {
             owner: account.map(|account| Who::of(account, people)),
             aggressor: None,
             attributes: before.map_or(Attributes::NONE, |before| before.attributes),
+            is_cross: view.event.flags.has(Flags::CROSS),
         }
     }
 
@@ -191,6 +194,14 @@ impl Deed {
     #[inline]
     pub(crate) fn is_trade(&self) -> bool {
         matches!(self.what, What::Fill | What::Print)
+    }
+
+    /// Of trades between two who are known: the buyer, then the seller. Where the feed does not tell the
+    /// side, the one who rested counts as the buyer.
+    #[inline]
+    pub(crate) fn parties(&self) -> Option<(Who, Who)> {
+        let (rests, comes) = (self.owner?, self.aggressor?);
+        Some(if self.side == Side::Buy { (rests, comes) } else { (comes, rests) })
     }
 
     /// Which side the one who came traded on; none if the feed does not tell.

@@ -241,10 +241,10 @@ impl Ledger {
         }
     }
 
-    /// What somebody holds when the day begins.
+    /// What somebody holds when the day begins, in one more account.
     pub(crate) fn hold(&mut self, who: Who, quantity: i64, at: Nanos) {
         if let Some(account) = self.find_or_begin(who, at) {
-            account.position = quantity;
+            account.position += quantity;
         }
     }
 
@@ -521,6 +521,7 @@ mod tests {
             owner: Some(who(owner)),
             aggressor: None,
             attributes: Attributes::NONE,
+            is_cross: false,
         }
     }
 

@@ -4,6 +4,7 @@ use super::bars::Bars;
 use super::deed::{Deed, What};
 use super::kept::kept;
 use super::sizes::{Quantiles, Sizes};
+use super::usual::{KnownOf, QUARTER, Rates};
 use engine_observer::View;
 use engine_observer::book::BookView;
 use engine_observer::event::body::{Indication, Phase, Statistic};
@@ -49,7 +50,12 @@ pub(crate) struct Market {
     orders: Sizes,
     trades: Sizes,
     events_per_s: f64,
+    volume_per_s: f64,
     begun_at: Option<Nanos>,
+    /// The quarter of an hour that is under way, counted since the epoch, where earlier days are known.
+    quarter: Option<u64>,
+    /// What is usual in it.
+    expected: Option<Rates>,
 }
 
 /// What the venue told about an auction.
@@ -108,7 +114,10 @@ kept!(Market {
     orders,
     trades,
     events_per_s,
+    volume_per_s,
     begun_at,
+    quarter,
+    expected,
 });
 kept!(Flow { events, trades, bought, sold, unsided });
 kept!(Mid { second, before2 });
@@ -177,7 +186,10 @@ impl Default for Market {
             orders: Sizes::default(),
             trades: Sizes::default(),
             events_per_s: 0.0,
+            volume_per_s: 0.0,
             begun_at: None,
+            quarter: None,
+            expected: None,
         }
     }
 }
@@ -258,18 +270,21 @@ impl Market {
     }
 
     /// A second begins, in which the mid stands here.
-    fn begin_second(&mut self, second: u64, mid2: i64) {
+    pub(crate) fn begin_second(&mut self, second: u64, mid2: i64) {
         if let Some(last) = self.mids.back().copied() {
-            let passed = ((second - last.second) as f64).min(Self::PAUSE_S);
-            let moved = (mid2 - last.before2).abs() as f64 / 2.0 / passed.sqrt();
+            let elapsed = (second - last.second) as f64;
+            let passed = elapsed.min(Self::PAUSE_S);
+            // Over the whole pause: what changes over night is no move of a minute.
+            let moved = (mid2 - last.before2).abs() as f64 / 2.0 / elapsed.sqrt();
             let weight = passed / (self.learned_s + passed).min(Self::LEARNING_S);
             self.learned_s = (self.learned_s + passed).min(Self::LEARNING_S);
             self.move_1s += (moved - self.move_1s) * weight;
             if let Some(spread) = self.spread {
                 self.spread_mean += (spread as f64 - self.spread_mean) * weight;
             }
-            let events = self.flow.since(Nanos(last.second * SECOND)).events as f64;
-            self.events_per_s += (events / passed - self.events_per_s) * weight;
+            let flow = self.flow.since(Nanos(last.second * SECOND));
+            self.events_per_s += (flow.events as f64 / passed - self.events_per_s) * weight;
+            self.volume_per_s += (flow.volume() as f64 / passed - self.volume_per_s) * weight;
         }
         if self.mids.len() == Self::MIDS_MAX {
             self.mids.pop_front();
@@ -288,10 +303,66 @@ impl Market {
     pub(crate) fn publish(&mut self, told: Statistic, at: Nanos) -> bool {
         let is_fixing = matches!(told.what(), Some("settlement price" | "fixing price"));
         if is_fixing && !told.is_withdrawn() {
-            let is_moment = told.about <= at && at.since(told.about) <= Nanos::from_secs(3_600);
+            let age = at.since(told.about);
+            let is_told = told.about > Nanos(0) && told.about <= at;
+            let is_moment = is_told && age <= Nanos::from_secs(3_600);
             self.fixed_at = Some(if is_moment { told.about } else { at });
         }
         is_fixing && !told.is_withdrawn()
+    }
+
+    /// Takes notice of a quarter of an hour that begins, of which something is known from earlier days.
+    #[inline]
+    pub(crate) fn recall(&mut self, known: &KnownOf, at: Nanos) {
+        let quarter = at.0 / QUARTER;
+        if self.quarter.is_none_or(|last| last < quarter) {
+            self.quarter = Some(quarter);
+            self.expect(known.rates(at));
+        }
+    }
+
+    /// What was learned is drawn to what is usual now, each weighing as much as it was learned from; where
+    /// nothing was learned yet, the usual is all there is.
+    #[cold]
+    fn expect(&mut self, expected: Option<Rates>) {
+        self.expected = expected;
+        let Some(usual) = expected else { return };
+        let known_s = usual.learned_s.min(Self::LEARNING_S);
+        if known_s <= 0.0 {
+            return;
+        }
+        let weight = known_s / (self.learned_s + known_s);
+        self.learned_s = (self.learned_s + known_s).min(Self::LEARNING_S);
+        for (own, usual) in [
+            (&mut self.move_1s, usual.move_1s),
+            (&mut self.spread_mean, usual.spread),
+            (&mut self.events_per_s, usual.events_per_s),
+            (&mut self.volume_per_s, usual.volume_per_s),
+        ] {
+            *own += (usual - *own) * weight;
+        }
+    }
+
+    /// What was learned since this was asked last; learning begins anew.
+    pub(crate) fn take_rates(&mut self) -> Rates {
+        let rates = Rates {
+            learned_s: self.learned_s,
+            events_per_s: self.events_per_s,
+            volume_per_s: self.volume_per_s,
+            move_1s: self.move_1s,
+            spread: self.spread_mean,
+            orders: self.orders.quantiles(),
+            trades: self.trades.quantiles(),
+        };
+        if let Some(last) = self.mids.back().copied() {
+            self.mids.clear();
+            self.mids.push_back(last);
+            self.flow.forget_before(Nanos(last.second * SECOND));
+        }
+        (self.learned_s, self.events_per_s, self.volume_per_s) = (0.0, 0.0, 0.0);
+        (self.move_1s, self.spread_mean) = (0.0, 0.0);
+        (self.orders, self.trades) = (Sizes::default(), Sizes::default());
+        rates
     }
 
     /// Another phase begins.
@@ -349,19 +420,20 @@ impl Market {
         self.learned_s
     }
 
-    /// The mean spread of the last twenty minutes.
+    /// The mean spread of the last twenty minutes, or what is usual at this time of day, whichever is wider.
     pub(crate) fn usual_spread(&self) -> f64 {
-        self.spread_mean
+        self.expected.map_or(self.spread_mean, |usual| usual.spread.max(self.spread_mean))
     }
 
-    /// Sizes of orders as they enter; none while too few were seen.
+    /// Sizes of orders as they enter, now or usually at this time of day, whichever are larger; none while
+    /// too few were seen.
     pub(crate) fn order_sizes(&self) -> Option<Quantiles> {
-        self.orders.quantiles()
+        Quantiles::larger(self.orders.quantiles(), self.expected.and_then(|usual| usual.orders))
     }
 
     /// Sizes of trades.
     pub(crate) fn trade_sizes(&self) -> Option<Quantiles> {
-        self.trades.quantiles()
+        Quantiles::larger(self.trades.quantiles(), self.expected.and_then(|usual| usual.trades))
     }
 
     /// What everybody did, since ever, and from a moment on.
@@ -374,9 +446,9 @@ impl Market {
         self.begun_at.unwrap_or(Nanos(0))
     }
 
-    /// Messages and trades in a usual second.
+    /// Messages and trades in a usual second: of this time of day, if that is known.
     pub(crate) fn events_per_s(&self) -> f64 {
-        self.events_per_s
+        self.expected.map_or(self.events_per_s, |usual| usual.events_per_s)
     }
 
     /// This moment in both clocks.
@@ -390,7 +462,7 @@ impl Market {
         if now.since(from.at) >= span {
             return true;
         }
-        let usual = self.events_per_s * span.0 as f64 / SECOND as f64;
+        let usual = self.events_per_s() * span.0 as f64 / SECOND as f64;
         let is_known = self.learned_s >= 60.0;
         is_known
             && (self.flow.total().events - from.events) as f64 > (usual * Self::CROWD).max(200.0)
@@ -456,6 +528,14 @@ mod tests {
         assert!((moves - 4.0 * Market::OF_MEAN_MOVE).abs() < 0.01, "{moves}");
         let still: Vec<_> = (0..1_000).map(|s| (s, 100)).collect();
         assert_eq!(market(&still).sigma(100.0), 0.5, "half a tick");
+    }
+
+    #[test]
+    fn what_changed_over_night_is_no_move_of_a_minute() {
+        let mut days: Vec<_> = (0..600).map(|s| (s, 100 + (s as i64 % 2))).collect();
+        days.extend((86_400..87_000).map(|s| (s, 400 + (s as i64 % 2))));
+        let moves = market(&days).sigma(1.0) / Market::OF_MEAN_MOVE;
+        assert!((moves - 1.0).abs() < 0.05, "{moves}");
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub trait Parameterised: Clone + Default + Send + Sync + 'static {
     /// Every parameter.
     const PARAMETERS: &'static [Parameter];
 
+    /// Where and when some have other values.
+    fn rules(&self) -> &[super::rules::Rule];
     /// Whether each lies within its bounds.
     fn validate(&self) -> Result<(), Invalid>;
     /// Tells each with its value.
@@ -85,11 +87,14 @@ macro_rules! parameters {
         #[serde(default, deny_unknown_fields)]
         pub struct $struct {
             $($(#[doc = $doc])+ pub $name: $type,)*
+            /// Where and when some of these have other values.
+            #[serde(rename = "where")]
+            pub rules: Vec<$crate::desk::rules::Rule>,
         }
 
         impl Default for $struct {
             fn default() -> Self {
-                Self { $($name: $default,)* }
+                Self { $($name: $default,)* rules: Vec::new() }
             }
         }
 
@@ -107,6 +112,10 @@ macro_rules! parameters {
                 },)*
             ];
 
+            fn rules(&self) -> &[$crate::desk::rules::Rule] {
+                &self.rules
+            }
+
             fn validate(&self) -> Result<(), engine_observer::idea::Invalid> {
                 $(engine_observer::idea::within(stringify!($name), self.$name, $least..=$most)?;)*
                 Ok(())
@@ -114,6 +123,8 @@ macro_rules! parameters {
 
             fn tell(&self, to: &mut engine_observer::Parameters) {
                 $(to.set(stringify!($name), self.$name);)*
+                let rules: Vec<_> = self.rules.iter().map(|rule| rule.to_string()).collect();
+                to.set("where", rules.join(";"));
             }
 
             fn set(&mut self, name: &str, value: f64) -> bool {

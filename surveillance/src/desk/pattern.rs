@@ -4,13 +4,15 @@ use super::deed::{Deed, What};
 use super::kept::Kept;
 use super::ledger::Ledger;
 use super::market::Market;
+use super::notes::Notes;
 use super::parameters::Parameterised;
 use super::people::{People, Person};
+use super::rules::{self, Rule, Set, Sets};
 use super::suspicion::Suspicion;
 use super::tally::Tally;
 use engine_observer::book::{BookView, Change};
 use engine_observer::event::{Nanos, Price, Reader, Side, SnapshotError, Writer};
-use engine_observer::evidence::Limit;
+use engine_observer::evidence::{Condition, Limit};
 use engine_observer::{Degraded, Outbox, Parameters, Severity};
 use std::sync::Arc;
 
@@ -54,6 +56,9 @@ pub(crate) struct Bench<'a> {
     pub(super) out: &'a mut Outbox,
     pub(super) wake: Option<Nanos>,
     people: &'a People,
+    notes: &'a mut Notes,
+    /// The pattern that sits here.
+    name: &'static str,
     /// A condition is passed over, to see whether it matters: nothing is passed over for speed.
     is_trial: bool,
 }
@@ -94,8 +99,13 @@ impl Scene<'_> {
 }
 
 impl<'a> Bench<'a> {
-    pub(super) fn new(out: &'a mut Outbox, people: &'a People, is_trial: bool) -> Self {
-        Self { out, wake: None, people, is_trial }
+    pub(super) fn new(
+        out: &'a mut Outbox,
+        people: &'a People,
+        notes: &'a mut Notes,
+        is_trial: bool,
+    ) -> Self {
+        Self { out, wake: None, people, notes, name: "", is_trial }
     }
 
     /// Whether somebody asks why there is no alert about this person now. What a pattern would pass over
@@ -133,10 +143,11 @@ impl<'a> Bench<'a> {
             self.out.consider(suspicion.alert);
             return false;
         }
+        self.note(&suspicion, scene.now);
         let told = tally.count(suspicion.person, scene.now, repeats.least, repeats.at_once);
         let needed = if repeats.at_once { 1 } else { repeats.least };
         let enough = Limit::AtLeast(f64::from(needed));
-        suspicion.needs("episodes", f64::from(told.episodes), enough);
+        suspicion.needs(Condition::EPISODES, f64::from(told.episodes), enough);
         suspicion.degrade(Degraded::MEMORY.when(told.is_forgetful));
         let mut alert = suspicion.alert;
         if !told.is_due {
@@ -152,6 +163,23 @@ impl<'a> Bench<'a> {
         }
         self.out.alert(alert);
         true
+    }
+
+    /// Everybody who takes part has had an episode.
+    fn note(&mut self, suspicion: &Suspicion, now: Nanos) {
+        let alert = &suspicion.alert;
+        let mut noted = None;
+        for account in alert.participants.iter() {
+            let person = self.people.of(*account);
+            if noted.replace(person) != Some(person) {
+                self.notes.note(self.name, person, alert.first_event_at, now);
+            }
+        }
+    }
+
+    /// Whether another pattern had an episode about this person between two moments: its number.
+    pub(crate) fn other_pattern(&self, person: Person, from: Nanos, to: Nanos) -> Option<u32> {
+        self.notes.other(self.name, person, (from, to))
     }
 
     /// Says of a suspicion only, to the one who asks, what does not hold.
@@ -171,12 +199,16 @@ pub(super) trait Seat: Send + Sync {
     fn name(&self) -> &'static str;
     fn wants(&self) -> &'static [What];
     fn parameters(&self) -> Parameters;
+    /// The same pattern, judging by usual rates that this stands for.
+    fn knowing(&self, known: Option<u64>) -> Arc<dyn Seat>;
     /// A memory about an instrument of which nothing was seen.
     fn sit_down(&self) -> Box<dyn Mind>;
 }
 
 /// A pattern with what it remembers about one instrument.
 pub(super) trait Mind: Send {
+    /// The instrument's and its venue's names, as numbers.
+    fn learn_name(&mut self, subject: u64, venue: u32);
     fn see(&mut self, scene: &Scene<'_>, bench: &mut Bench<'_>);
     fn on_time(&mut self, scene: &Scene<'_>, bench: &mut Bench<'_>);
     fn keep(&self, to: &mut Writer);
@@ -185,28 +217,21 @@ pub(super) trait Mind: Send {
 
 /// The parameters, shared by all instruments.
 pub(super) struct Seated<P> {
-    pattern: Arc<P>,
-    hash: u64,
+    sets: Arc<Sets<P>>,
+    known: Option<u64>,
 }
 
 struct Minding<P: Pattern> {
-    pattern: Arc<P>,
-    hash: u64,
+    sets: Arc<Sets<P>>,
+    /// What may hold for this instrument by rule.
+    ruled: Vec<(Rule, Arc<Set<P>>)>,
     memory: P::Memory,
 }
 
 impl<P: Pattern> Seated<P> {
-    pub(super) fn new(pattern: P) -> Self {
-        let hash = parameters(&pattern).hash();
-        Self { pattern: Arc::new(pattern), hash }
+    pub(super) fn new(pattern: P, known: Option<u64>) -> Self {
+        Self { sets: Arc::new(Sets::new(pattern, known)), known }
     }
-}
-
-fn parameters<P: Pattern>(pattern: &P) -> Parameters {
-    let mut parameters = Parameters::default();
-    parameters.set("pattern", P::NAME);
-    pattern.tell(&mut parameters);
-    parameters
 }
 
 impl<P: Pattern> Seat for Seated<P> {
@@ -219,24 +244,36 @@ impl<P: Pattern> Seat for Seated<P> {
     }
 
     fn parameters(&self) -> Parameters {
-        parameters(&*self.pattern)
+        rules::parameters(&self.sets.usual.pattern, self.known)
+    }
+
+    fn knowing(&self, known: Option<u64>) -> Arc<dyn Seat> {
+        Arc::new(Self::new(self.sets.usual.pattern.clone(), known))
     }
 
     fn sit_down(&self) -> Box<dyn Mind> {
-        let (pattern, hash) = (self.pattern.clone(), self.hash);
-        Box::new(Minding { pattern, hash, memory: P::Memory::default() })
+        let ruled = self.sets.about(0, 0);
+        Box::new(Minding { sets: self.sets.clone(), ruled, memory: P::Memory::default() })
     }
 }
 
 impl<P: Pattern> Mind for Minding<P> {
+    fn learn_name(&mut self, subject: u64, venue: u32) {
+        self.ruled = self.sets.about(subject, venue);
+    }
+
     fn see(&mut self, scene: &Scene<'_>, bench: &mut Bench<'_>) {
-        bench.out.by_part(P::NAME, self.hash);
-        self.pattern.see(&mut self.memory, scene, bench);
+        let set = rules::at(&self.ruled, scene.now).unwrap_or(&self.sets.usual);
+        bench.out.by_part(P::NAME, set.hash);
+        bench.name = P::NAME;
+        set.pattern.see(&mut self.memory, scene, bench);
     }
 
     fn on_time(&mut self, scene: &Scene<'_>, bench: &mut Bench<'_>) {
-        bench.out.by_part(P::NAME, self.hash);
-        self.pattern.on_time(&mut self.memory, scene, bench);
+        let set = rules::at(&self.ruled, scene.now).unwrap_or(&self.sets.usual);
+        bench.out.by_part(P::NAME, set.hash);
+        bench.name = P::NAME;
+        set.pattern.on_time(&mut self.memory, scene, bench);
     }
 
     fn keep(&self, to: &mut Writer) {

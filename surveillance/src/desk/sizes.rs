@@ -26,6 +26,20 @@ pub(crate) struct Quantiles {
 kept!(Sizes { counts, total, known, looked_up_at });
 kept!(Quantiles { q10, q25, q50, q90, q99 });
 
+impl Quantiles {
+    /// Of both, the larger of each.
+    pub(crate) fn larger(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        let (Some(a), Some(b)) = (one, other) else { return one.or(other) };
+        Some(Self {
+            q10: a.q10.max(b.q10),
+            q25: a.q25.max(b.q25),
+            q50: a.q50.max(b.q50),
+            q90: a.q90.max(b.q90),
+            q99: a.q99.max(b.q99),
+        })
+    }
+}
+
 /// Places for each power of two.
 const FINE: u64 = 8;
 const PLACES: usize = 64 * FINE as usize;

@@ -64,6 +64,8 @@ use engine_observer::event::body::{Phase, Status};
 use engine_observer::event::{
     Event, Fault, Kind, Nanos, ParticipantId, Reader, Snapshot, SnapshotError, Writer,
 };
+use engine_observer::evidence::Limit::{AtLeast, AtMost};
+use engine_observer::evidence::{Condition, Conditions, Exclusions, Limit};
 use engine_observer::idea::{Idea, Invalid, within};
 use engine_observer::{
     Alert, Degraded, Feature, Features, Interest, Observer, Outbox, Parameters, Participants,
@@ -318,7 +320,58 @@ impl QuoteStuffing {
                 .and(Degraded::GAP.when(gap_at.is_some_and(|at| at >= first_at)))
                 .and(Degraded::MEMORY.when(group.forgotten));
             self.raise(group, &measured, action.owner, degraded, out);
+        } else if out
+            .question()
+            .is_some_and(|asked| asked.participant.is_none_or(|who| action.owner == Some(who)))
+        {
+            self.consider(group, traffic, mark, action.owner, out);
         }
+    }
+
+    /// Somebody asks why there is no alert now: what holds so far, and what does not.
+    #[cold]
+    fn consider(
+        &self,
+        group: &Group,
+        traffic: &Traffic,
+        mark: Mark,
+        owner: Option<ParticipantId>,
+        out: &mut Outbox,
+    ) {
+        let mut alert = Alert { first_seq: mark.seq, ..Alert::draft(Severity::Medium) };
+        alert.participants = owner.into_iter().fold(Participants::none(), Participants::with);
+        let (rate, least) = (group.messages_1s(), traffic.rate_min(self));
+        match (&group.burst, Measured::of(self, group, traffic)) {
+            (Some(burst), Some(measured)) => {
+                alert.first_seq = burst.first.seq;
+                alert.features = measured.features(self);
+                alert.score = alert.features.score();
+                alert.conditions = measured.conditions(self);
+                alert.exclusions.push(measured.others_surge(self));
+                alert.conditions.push(needs("score", alert.score, AtLeast(self.score_min)));
+                alert.conditions.push(self.repeats(group.bursts, &measured));
+            }
+            (Some(burst), None) => {
+                let orders = f64::from(group.counts_of(burst).orders);
+                alert.first_seq = burst.first.seq;
+                let enough = AtLeast(f64::from(self.orders_min));
+                alert.conditions.push(needs("orders", orders, enough));
+            }
+            (None, _) => {
+                let enough = AtLeast(f64::from(least));
+                alert.conditions.push(needs("messages_1s", f64::from(rate), enough));
+            }
+        }
+        out.consider(alert);
+    }
+
+    /// Enough bursts, or one that is enough by itself.
+    fn repeats(&self, bursts: u32, measured: &Measured) -> Condition {
+        let (least, messages) = (f64::from(self.bursts_min), f64::from(self.burst_messages_min));
+        if bursts < self.bursts_min && measured.messages >= messages {
+            return needs("burst_messages", measured.messages, AtLeast(messages));
+        }
+        needs(Condition::EPISODES, f64::from(bursts), AtLeast(least))
     }
 
     /// How long the order that is taken back, or its latest version, has been there: exactly as long as it
@@ -366,11 +419,10 @@ impl QuoteStuffing {
         let Some(Burst { first, last, .. }) = group.burst else { return };
         let features = measured.features(self);
         let score = features.score();
-        if score < self.score_min {
-            return;
-        }
-        group.alerted = group.bursts;
-        out.alert(Alert {
+        let mut conditions = measured.conditions(self);
+        conditions.push(needs("score", score, AtLeast(self.score_min)));
+        conditions.push(self.repeats(group.bursts, measured));
+        let alert = Alert {
             participants: owner.into_iter().fold(Participants::none(), Participants::with),
             first_seq: first.seq,
             last_seq: last.seq,
@@ -380,8 +432,15 @@ impl QuoteStuffing {
             degraded,
             episodes: group.bursts,
             features,
+            conditions,
+            exclusions: Exclusions::none().with(measured.others_surge(self)),
             ..Alert::draft(severity(group.bursts, degraded))
-        });
+        };
+        if score < self.score_min {
+            return out.consider(alert);
+        }
+        group.alerted = group.bursts;
+        out.alert(alert);
     }
 }
 
@@ -400,6 +459,10 @@ fn find<'a>(groups: &'a mut Recent<Group>, who: ParticipantId, out: &mut Outbox)
         out.fault(Fault::Evicted);
     }
     group
+}
+
+fn needs(name: &'static str, value: f64, limit: Limit) -> Condition {
+    Condition { name, value, limit }
 }
 
 /// What a burst comes to so far.
@@ -451,6 +514,31 @@ impl Measured {
             && self.life_ms <= idea.life_max_ms as f64
             && self.message_share >= idea.message_share_min
             && !others_surge
+    }
+
+    /// The same, each with its limit: the triggers that fired, and what [`holds`](Self::holds) asks for.
+    fn conditions(&self, idea: &QuoteStuffing) -> Conditions {
+        let touch_min = f64::from(idea.touch_changes_min_5s);
+        let triggers = [
+            needs("messages_1s", self.rate_per_s, AtLeast(self.rate_min)),
+            needs("touch_changes_5s", self.touch_changes_5s, AtLeast(touch_min)),
+        ];
+        let ratios = [
+            needs("cancel_share", self.cancel_share, AtLeast(idea.cancel_share_min)),
+            needs("execution_ratio", self.execution_ratio, AtMost(idea.execution_ratio_max)),
+            needs("life_median_ms", self.life_ms, AtMost(idea.life_max_ms as f64)),
+            needs("message_share", self.message_share, AtLeast(idea.message_share_min)),
+        ];
+        let fired = triggers.into_iter().filter(Condition::holds);
+        fired.chain(ratios).fold(Conditions::none(), Conditions::with)
+    }
+
+    /// The others are quick, too, and are many: either of both not being so keeps it from excusing.
+    fn others_surge(&self, idea: &QuoteStuffing) -> Condition {
+        if self.others_z >= idea.others_z_max && self.others_share < idea.others_share_min {
+            return needs("others_share", self.others_share, AtMost(idea.others_share_min));
+        }
+        needs("others_z", self.others_z, AtMost(idea.others_z_max))
     }
 
     /// A trigger that has not fired has no weight: either is enough.

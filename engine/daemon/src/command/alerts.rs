@@ -1,101 +1,34 @@
-//! `tapewatch alerts`: the alert log of a journal.
+//! `tapewatch alerts`: the alert log of a journal, and what stands behind an alert.
+//!
+//! | | |
+//! |---|---|
+//! | [`told`] | an alert as it was written |
+//! | [`recorded`] | the configuration under which a journal's run found it |
+//! | [`rerun`], [`reel`] | the pipeline again, or the events alone, up to an event |
+//! | [`case`], [`ladder`] | its orders' events, and the book as a picture |
 
-use crate::cli::{Alerts, AlertsList};
+mod case;
+mod doings;
+mod explain;
+mod export;
+mod ladder;
+mod list;
+mod recorded;
+mod reel;
+mod replay;
+mod rerun;
+mod show;
+mod told;
+
+use crate::cli::Alerts;
 use crate::failure::Failure;
-use crate::journaling::Standing;
-use crate::output::{Moment, print};
-use anyhow::anyhow;
-use engine_event::Nanos;
-use engine_journal::{Reach, RealDisk, is_journal};
-use serde_json::{Value, json};
-use std::collections::HashMap;
-use std::fmt::Write;
 
 pub(crate) fn run(arguments: &Alerts) -> Result<(), Failure> {
     match arguments {
-        Alerts::List(arguments) => list(arguments),
-    }
-}
-
-/// An alert as the log has it.
-struct Entry {
-    number: u64,
-    is_final: bool,
-    alert: Value,
-}
-
-fn list(arguments: &AlertsList) -> Result<(), Failure> {
-    let mut shown = String::new();
-    let entries = entries(arguments)?;
-    if !arguments.json && !entries.is_empty() {
-        let _ = writeln!(
-            shown,
-            "{:>6}  {:<11}  {:<29}  {:<7}  {:<12}  {:<8}  {:>5}  {:<16}  who",
-            "number", "state", "raised at", "pattern", "subject", "severity", "score", "id"
-        );
-    }
-    for entry in entries {
-        let _ = if arguments.json {
-            let Entry { number, is_final, mut alert } = entry;
-            alert["number"] = json!(number);
-            alert["state"] = json!(state(is_final));
-            writeln!(shown, "{alert}")
-        } else {
-            writeln!(shown, "{}", entry.row())
-        };
-    }
-    print(shown)
-}
-
-fn state(is_final: bool) -> &'static str {
-    if is_final { "final" } else { "provisional" }
-}
-
-fn entries(arguments: &AlertsList) -> Result<Vec<Entry>, Failure> {
-    let folder = &arguments.journal;
-    if !is_journal(folder) {
-        return Err(Failure::data(anyhow!("{}: there is no journal", folder.display())));
-    }
-    let mut texts = HashMap::new();
-    let disk = RealDisk::open(Reach::Cache);
-    let standing = Standing::read(disk, folder, |logged, text| {
-        texts.insert(logged.number, text.to_vec());
-    });
-    let mut entries = Vec::new();
-    for logged in standing.map_err(Failure::data)?.logged {
-        let text = texts.remove(&logged.number).unwrap_or_default();
-        let alert: Value = serde_json::from_slice(&text).map_err(|error| {
-            let what = format!("{}: alert {}: {error}", folder.display(), logged.number);
-            Failure::data(anyhow!(what))
-        })?;
-        let wanted = |key: &str, wanted: &Option<String>| {
-            wanted.as_ref().is_none_or(|wanted| alert[key] == wanted.as_str())
-        };
-        if wanted("pattern", &arguments.pattern) && wanted("subject", &arguments.symbol) {
-            entries.push(Entry { number: logged.number, is_final: logged.is_final, alert });
-        }
-    }
-    Ok(entries)
-}
-
-impl Entry {
-    fn row(&self) -> String {
-        let text = |key: &str| self.alert[key].as_str().unwrap_or("").to_string();
-        let at = Moment(Nanos(self.alert["raised_at"].as_u64().unwrap_or(0)));
-        let who = self.alert["participants"].as_array().map_or(Vec::new(), Vec::clone);
-        let who: Vec<_> = who.iter().filter_map(Value::as_str).collect();
-        format!(
-            "{:>6}  {:<11}  {at}  {:<7}  {:<12}  {:<8}  {:>5.1}  {:<16}  {}",
-            self.number,
-            state(self.is_final),
-            text("pattern"),
-            text("subject"),
-            text("severity"),
-            self.alert["score"].as_f64().unwrap_or(0.0),
-            text("id"),
-            who.join(", ")
-        )
-        .trim_end()
-        .to_string()
+        Alerts::List(arguments) => list::run(arguments),
+        Alerts::Show(arguments) => show::run(arguments),
+        Alerts::Replay(arguments) => replay::run(arguments),
+        Alerts::Explain(arguments) => explain::run(arguments),
+        Alerts::Export(arguments) => export::run(arguments),
     }
 }

@@ -5,10 +5,12 @@ mod book;
 mod check;
 mod decode;
 mod generate;
+pub(crate) mod inject;
 mod journal;
 mod latency;
 mod replay;
 mod run;
+pub(crate) mod score;
 mod top;
 
 use crate::cli::Command;
@@ -30,6 +32,8 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Alerts(arguments) => alerts::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
+        Command::Inject(arguments) => inject::run(&arguments),
+        Command::Score(arguments) => score::run(&arguments),
     }
 }
 

@@ -40,7 +40,9 @@ pub(crate) fn run(arguments: Replay) -> Result<(), Failure> {
     config.latencies.hlog = hlog.map(|path| Hlog { path, place: None });
     config.sinks = findings.into_iter().map(sink).collect();
     config.api = None;
-    config.journal = journal.map(|folder| Journal { resumes: resume, ..Journal::usual(folder) });
+    let text = config.text.clone();
+    config.journal =
+        journal.map(|folder| Journal { resumes: resume, text, ..Journal::usual(folder) });
     config.until = to.unwrap_or(Nanos::END);
     config.numbers = numbers;
     let machine = &mut config.machine;

@@ -25,14 +25,14 @@ fn each_action_becomes_what_it_means() {
     check(
         &format!("{HEADER}{text}"),
         &expect![[r#"
-        Define of BTCUSD at 1430438400000000000 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 8, quantity_scale: 8 }
-        Add of BTCUSD at 1430438400000000000 {"buy"} Order { id: OrderId(65619584), price: Some(Price(23788000000)), quantity: Quantity(50000000), participant: 0, attributes: Attributes(0) }
-        Add of BTCUSD at 1430438400001000000 {"sell"} Order { id: OrderId(65619585), price: Some(Price(23801000000)), quantity: Quantity(100000001), participant: 0, attributes: Attributes(0) }
-        Modify of BTCUSD at 1430438400002000000 {"buy"} Order { id: OrderId(65619584), price: Some(Price(23788000000)), quantity: Quantity(25000000), participant: 0, attributes: Attributes(0) }
-        Delete of BTCUSD at 1430438400003000000 {"sell"} Order { id: OrderId(65619585), price: None, quantity: Quantity(0), participant: 0, attributes: Attributes(0) }
-        Delete of BTCUSD at 1430438400004000000 {"buy"} Order { id: OrderId(65619584), price: None, quantity: Quantity(0), participant: 0, attributes: Attributes(0) }
-        Add of BTCUSD at 1430438400005000000 {"sell"} Order { id: OrderId(65619586), price: None, quantity: Quantity(300000000), participant: 0, attributes: Attributes(2) }
-    "#]],
+            Define of BTCUSD at 1430438400000000000 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 8, quantity_scale: 8, venue_tag: [203, 84, 230, 10], tag: [17, 94, 150, 108, 191, 203, 247, 100] }
+            Add of BTCUSD at 1430438400000000000 {"buy"} Order { id: OrderId(65619584), price: Some(Price(23788000000)), quantity: Quantity(50000000), participant: 0, attributes: Attributes(0) }
+            Add of BTCUSD at 1430438400001000000 {"sell"} Order { id: OrderId(65619585), price: Some(Price(23801000000)), quantity: Quantity(100000001), participant: 0, attributes: Attributes(0) }
+            Modify of BTCUSD at 1430438400002000000 {"buy"} Order { id: OrderId(65619584), price: Some(Price(23788000000)), quantity: Quantity(25000000), participant: 0, attributes: Attributes(0) }
+            Delete of BTCUSD at 1430438400003000000 {"sell"} Order { id: OrderId(65619585), price: None, quantity: Quantity(0), participant: 0, attributes: Attributes(0) }
+            Delete of BTCUSD at 1430438400004000000 {"buy"} Order { id: OrderId(65619584), price: None, quantity: Quantity(0), participant: 0, attributes: Attributes(0) }
+            Add of BTCUSD at 1430438400005000000 {"sell"} Order { id: OrderId(65619586), price: None, quantity: Quantity(300000000), participant: 0, attributes: Attributes(2) }
+        "#]],
     );
 }
 
@@ -45,12 +45,12 @@ fn the_exchanges_own_words_are_understood() {
     check(
         text,
         &expect![[r#"
-        Define of btcusd at 1700000000123456000 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 8, quantity_scale: 8 }
-        Add of btcusd at 1700000000123456000 {"buy"} Order { id: OrderId(1), price: Some(Price(3600000000000)), quantity: Quantity(250000000), participant: 0, attributes: Attributes(0) }
-        Define of ethusd at 1700000000123457000 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 8, quantity_scale: 8 }
-        Add of ethusd at 1700000000123457000 {"sell"} Order { id: OrderId(2), price: Some(Price(200010000000)), quantity: Quantity(700000000), participant: 0, attributes: Attributes(0) }
-        Delete of btcusd at 1700000000123458000 {"buy"} Order { id: OrderId(1), price: None, quantity: Quantity(0), participant: 0, attributes: Attributes(0) }
-    "#]],
+            Define of btcusd at 1700000000123456000 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 8, quantity_scale: 8, venue_tag: [203, 84, 230, 10], tag: [64, 198, 38, 120, 158, 128, 132, 53] }
+            Add of btcusd at 1700000000123456000 {"buy"} Order { id: OrderId(1), price: Some(Price(3600000000000)), quantity: Quantity(250000000), participant: 0, attributes: Attributes(0) }
+            Define of ethusd at 1700000000123457000 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 8, quantity_scale: 8, venue_tag: [203, 84, 230, 10], tag: [36, 130, 22, 246, 160, 198, 158, 242] }
+            Add of ethusd at 1700000000123457000 {"sell"} Order { id: OrderId(2), price: Some(Price(200010000000)), quantity: Quantity(700000000), participant: 0, attributes: Attributes(0) }
+            Delete of btcusd at 1700000000123458000 {"buy"} Order { id: OrderId(1), price: None, quantity: Quantity(0), participant: 0, attributes: Attributes(0) }
+        "#]],
     );
     let asked = Options { symbols: Some(vec!["ethusd".into()]), ..Options::default() };
     let decoded = decode(&mut Bitstamp::new(&asked), text.as_bytes());

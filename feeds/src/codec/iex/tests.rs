@@ -54,34 +54,34 @@ fn a_session_of_depth() {
     check(
         &decoded,
         &expect![[r#"
-        Status of * at T001000 {} Status { phase: 1, code: [79, 0, 0, 0, 0, 0, 0], price: None }
-        Define of IEXLX at T002000 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0 }
-        Define of ZVZZT at T003000 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0 }
-        Status of * at T004000 {} Status { phase: 1, code: [83, 0, 0, 0, 0, 0, 0], price: None }
-        Status of IEXLX at T005000 {} Status { phase: 3, code: [84, 0, 0, 0, 0, 0, 0], price: None }
-        Status of IEXLX at T007000 {} Status { phase: 3, code: [80, 48, 0, 0, 0, 0, 0], price: None }
-        Status of ZVZZT at T008000 {} Status { phase: 3, code: [84, 0, 0, 0, 0, 0, 0], price: None }
-        Status of ZVZZT at T010000 {} Status { phase: 3, code: [80, 48, 0, 0, 0, 0, 0], price: None }
-        Status of * at T012000 {} Status { phase: 3, code: [82, 0, 0, 0, 0, 0, 0], price: None }
-        Level of ZVZZT at T013000 {"last", "buy"} Level { price: Price(99900), quantity: Quantity(500), orders: 0 }
-        Level of ZVZZT at T014000 {"last", "sell"} Level { price: Price(100100), quantity: Quantity(300), orders: 0 }
-        Level of ZVZZT at T015000 {"last", "sell"} Level { price: Price(100200), quantity: Quantity(200), orders: 0 }
-        Level of ZVZZT at T016000 {"sell"} Level { price: Price(100100), quantity: Quantity(0), orders: 0 }
-        Trade of ZVZZT at T017000 {} Print { trade_id: 1, price: Some(Price(100100)), quantity: Quantity(300), participant: 0, counterparty: 0 }
-        Level of ZVZZT at T018000 {"last", "sell"} Level { price: Price(100200), quantity: Quantity(150), orders: 0 }
-        Level of ZVZZT at T019000 {"last", "buy"} Level { price: Price(99900), quantity: Quantity(0), orders: 0 }
-        Status of ZVZZT at T020000 {} Status { phase: 4, code: [79, 79, 0, 0, 0, 0, 0], price: None }
-        Status of ZVZZT at T021000 {} Status { phase: 4, code: [72, 84, 49, 0, 0, 0, 0], price: None }
-        Status of ZVZZT at T023000 {} Status { phase: 4, code: [80, 49, 65, 0, 0, 0, 0], price: None }
-        Break of ZVZZT at T024000 {} Print { trade_id: 1, price: Some(Price(100100)), quantity: Quantity(30), participant: 0, counterparty: 0 }
-        Auction of IEXLX at T025000 {} Indication { indicative: Some(Price(100100)), reference: Some(Price(100000)), paired: Quantity(1000), imbalance: -200 }
-        Trade of ZVZZT at T026000 {"cross"} Print { trade_id: 2, price: Some(Price(100100)), quantity: Quantity(1000), participant: 0, counterparty: 0 }
-        Auction of IEXLX at T027000 {} Indication { indicative: Some(Price(100100)), reference: None, paired: Quantity(0), imbalance: 0 }
-        Status of IEXLX at T028000 {} Status { phase: 5, code: [69, 67, 0, 0, 0, 0, 0], price: None }
-        Status of * at T029000 {} Status { phase: 5, code: [77, 0, 0, 0, 0, 0, 0], price: None }
-        Status of * at T030000 {} Status { phase: 5, code: [69, 0, 0, 0, 0, 0, 0], price: None }
-        Status of * at T031000 {} Status { phase: 5, code: [67, 0, 0, 0, 0, 0, 0], price: None }
-    "#]],
+            Status of * at T001000 {} Status { phase: 1, code: [79, 0, 0, 0, 0, 0, 0], price: None }
+            Define of IEXLX at T002000 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0, venue_tag: [189, 5, 79, 254], tag: [230, 218, 5, 196, 36, 161, 71, 42] }
+            Define of ZVZZT at T003000 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0, venue_tag: [189, 5, 79, 254], tag: [95, 201, 153, 63, 124, 156, 82, 124] }
+            Status of * at T004000 {} Status { phase: 1, code: [83, 0, 0, 0, 0, 0, 0], price: None }
+            Status of IEXLX at T005000 {} Status { phase: 3, code: [84, 0, 0, 0, 0, 0, 0], price: None }
+            Status of IEXLX at T007000 {} Status { phase: 3, code: [80, 48, 0, 0, 0, 0, 0], price: None }
+            Status of ZVZZT at T008000 {} Status { phase: 3, code: [84, 0, 0, 0, 0, 0, 0], price: None }
+            Status of ZVZZT at T010000 {} Status { phase: 3, code: [80, 48, 0, 0, 0, 0, 0], price: None }
+            Status of * at T012000 {} Status { phase: 3, code: [82, 0, 0, 0, 0, 0, 0], price: None }
+            Level of ZVZZT at T013000 {"last", "buy"} Level { price: Price(99900), quantity: Quantity(500), orders: 0 }
+            Level of ZVZZT at T014000 {"last", "sell"} Level { price: Price(100100), quantity: Quantity(300), orders: 0 }
+            Level of ZVZZT at T015000 {"last", "sell"} Level { price: Price(100200), quantity: Quantity(200), orders: 0 }
+            Level of ZVZZT at T016000 {"sell"} Level { price: Price(100100), quantity: Quantity(0), orders: 0 }
+            Trade of ZVZZT at T017000 {} Print { trade_id: 1, price: Some(Price(100100)), quantity: Quantity(300), participant: 0, counterparty: 0 }
+            Level of ZVZZT at T018000 {"last", "sell"} Level { price: Price(100200), quantity: Quantity(150), orders: 0 }
+            Level of ZVZZT at T019000 {"last", "buy"} Level { price: Price(99900), quantity: Quantity(0), orders: 0 }
+            Status of ZVZZT at T020000 {} Status { phase: 4, code: [79, 79, 0, 0, 0, 0, 0], price: None }
+            Status of ZVZZT at T021000 {} Status { phase: 4, code: [72, 84, 49, 0, 0, 0, 0], price: None }
+            Status of ZVZZT at T023000 {} Status { phase: 4, code: [80, 49, 65, 0, 0, 0, 0], price: None }
+            Break of ZVZZT at T024000 {} Print { trade_id: 1, price: Some(Price(100100)), quantity: Quantity(30), participant: 0, counterparty: 0 }
+            Auction of IEXLX at T025000 {} Indication { indicative: Some(Price(100100)), reference: Some(Price(100000)), paired: Quantity(1000), imbalance: -200 }
+            Trade of ZVZZT at T026000 {"cross"} Print { trade_id: 2, price: Some(Price(100100)), quantity: Quantity(1000), participant: 0, counterparty: 0 }
+            Auction of IEXLX at T027000 {} Indication { indicative: Some(Price(100100)), reference: None, paired: Quantity(0), imbalance: 0 }
+            Status of IEXLX at T028000 {} Status { phase: 5, code: [69, 67, 0, 0, 0, 0, 0], price: None }
+            Status of * at T029000 {} Status { phase: 5, code: [77, 0, 0, 0, 0, 0, 0], price: None }
+            Status of * at T030000 {} Status { phase: 5, code: [69, 0, 0, 0, 0, 0, 0], price: None }
+            Status of * at T031000 {} Status { phase: 5, code: [67, 0, 0, 0, 0, 0, 0], price: None }
+        "#]],
     );
 }
 
@@ -119,7 +119,7 @@ fn what_is_missing_is_a_gap() {
         read(&capture(&[&level(10, 1), &level(11, 2), &level(12, 3), &level(13, 4)], &[1, 2]));
     assert_eq!((decoded.tally.gaps, decoded.tally.faults.of(Fault::Missing)), (2, 1));
     expect![[r#"
-        Define of ZVZZT at 10 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0 }
+        Define of ZVZZT at 10 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0, venue_tag: [189, 5, 79, 254], tag: [95, 201, 153, 63, 124, 156, 82, 124] }
         Gap of ZVZZT at 10 {} Gap { first: 1, count: 1, reason: 8 }
         Level of ZVZZT at 10 {"last", "buy"} Level { price: Price(1), quantity: Quantity(5), orders: 0 }
         Gap of * at 10 {} Gap { first: 2, count: 2, reason: 4 }
@@ -140,7 +140,7 @@ fn what_is_wrong_is_told_and_the_next_message_is_read() {
     ));
     assert_eq!((decoded.tally.messages, decoded.tally.unknown), (8, 1));
     expect![[r#"
-        Define of ZVZZT at 10 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0 }
+        Define of ZVZZT at 10 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0, venue_tag: [189, 5, 79, 254], tag: [95, 201, 153, 63, 124, 156, 82, 124] }
         Gap of ZVZZT at 10 {} Gap { first: 1, count: 1, reason: 8 }
         Level of ZVZZT at 10 {"last", "buy"} Level { price: Price(1), quantity: Quantity(5), orders: 0 }
         Gap of * at 10 {} Gap { first: 2, count: 1, reason: 3 }

@@ -60,7 +60,7 @@ fn an_order_is_defined_entered_and_deleted() {
     check(
         &file.with(delete(7, 3, 11)),
         &expect![[r#"
-            Define of AAPL at 1 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0 }
+            Define of AAPL at 1 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0, venue_tag: [59, 110, 182, 171], tag: [197, 232, 204, 37, 92, 170, 176, 223] }
             Add of AAPL at 2 {"buy"} Order { id: OrderId(11), price: Some(Price(5853300)), quantity: Quantity(100), participant: 0, attributes: Attributes(0) }
             Delete of AAPL at 3 {} Order { id: OrderId(11), price: None, quantity: Quantity(0), participant: 0, attributes: Attributes(0) }
         "#]],
@@ -133,7 +133,7 @@ fn the_rare_messages_become_what_they_mean() {
     assert_eq!(decoded.tally.messages, 11);
     assert_eq!(decoded.tally.faults.total(), 0);
     expect![[r#"
-        Define of AAPL at 1 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0 }
+        Define of AAPL at 1 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0, venue_tag: [59, 110, 182, 171], tag: [197, 232, 204, 37, 92, 170, 176, 223] }
         Status of * at 2 {} Status { phase: 3, code: [81, 0, 0, 0, 0, 0, 0], price: None }
         Status of AAPL at 2 {} Status { phase: 4, code: [76, 85, 68, 80, 0, 0, 0], price: None }
         Add of AAPL at 2 {"sell"} Order { id: OrderId(1), price: Some(Price(10000)), quantity: Quantity(5), participant: 1, attributes: Attributes(0) }
@@ -151,7 +151,7 @@ fn a_capture_that_begins_in_the_middle_of_a_day_is_readable() {
         &File::default().with(delete(7, 1, 5)).with(add(7, 2, 11)).with(delete(7, 3, 11)),
         &expect![[r#"
             Gap of * at 1 {} Gap { first: 0, count: 1, reason: 8 }
-            Define of AAPL at 2 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0 }
+            Define of AAPL at 2 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0, venue_tag: [59, 110, 182, 171], tag: [197, 232, 204, 37, 92, 170, 176, 223] }
             Gap of AAPL at 2 {} Gap { first: 21, count: 1, reason: 8 }
             Add of AAPL at 2 {"buy"} Order { id: OrderId(11), price: Some(Price(5853300)), quantity: Quantity(100), participant: 0, attributes: Attributes(0) }
             Delete of AAPL at 3 {} Order { id: OrderId(11), price: None, quantity: Quantity(0), participant: 0, attributes: Attributes(0) }
@@ -174,7 +174,7 @@ fn what_is_wrong_is_told_and_the_next_frame_is_read() {
     assert_eq!((decoded.tally.messages, decoded.tally.unknown), (7, 1));
     assert_eq!(decoded.tally.by_type[usize::from(b'z')], 1);
     expect![[r#"
-        Define of AAPL at 1 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0 }
+        Define of AAPL at 1 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0, venue_tag: [59, 110, 182, 171], tag: [197, 232, 204, 37, 92, 170, 176, 223] }
         Gap of * at 1 {} Gap { first: 41, count: 1, reason: 3 }
         Gap of AAPL at 5 {} Gap { first: 52, count: 1, reason: 7 }
         Add of AAPL at 4 {"buy"} Order { id: OrderId(2), price: Some(Price(5853300)), quantity: Quantity(100), participant: 0, attributes: Attributes(0) }

@@ -11,6 +11,7 @@ use std::io;
 #[derive(Debug)]
 pub struct Writer<W: io::Write> {
     out: W,
+    is_numbered: bool,
 }
 
 /// A line's columns, those that differ by kind.
@@ -28,14 +29,39 @@ struct Row {
 
 impl<W: io::Write> Writer<W> {
     /// Begins a tape on `out`, which should be buffered.
-    pub fn new(mut out: W) -> io::Result<Self> {
-        out.write_all(COLUMNS.map(|(name, _)| name).join(",").as_bytes())?;
+    pub fn new(out: W) -> io::Result<Self> {
+        Self::begin(out, false)
+    }
+
+    /// The same of a tape whose lines tell their number.
+    pub fn numbered(out: W) -> io::Result<Self> {
+        Self::begin(out, true)
+    }
+
+    fn begin(mut out: W, is_numbered: bool) -> io::Result<Self> {
+        let columns = &COLUMNS[..COLUMNS.len() - usize::from(!is_numbered)];
+        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+        out.write_all(names.join(",").as_bytes())?;
         out.write_all(b"\n")?;
-        Ok(Self { out })
+        Ok(Self { out, is_numbered })
     }
 
     /// Writes an event of a kind that the tape has; of another kind nothing, and returns false.
     pub fn event(&mut self, event: &Event, names: &Directory) -> io::Result<bool> {
+        self.line(event, names, None)
+    }
+
+    /// The same as the line of this number, on a tape whose lines tell it.
+    pub fn event_numbered(
+        &mut self,
+        event: &Event,
+        number: u64,
+        names: &Directory,
+    ) -> io::Result<bool> {
+        self.line(event, names, Some(number))
+    }
+
+    fn line(&mut self, event: &Event, names: &Directory, number: Option<u64>) -> io::Result<bool> {
         let Some(row) = row(event)? else { return Ok(false) };
         let every = event.subject == SubjectId::EVERY;
         let venue = names.venue(event.subject);
@@ -64,7 +90,11 @@ impl<W: io::Write> Writer<W> {
         }
         write!(self.out, "{},", row.order_type)?;
         self.flags(event, &row)?;
-        self.out.write_all(b"\n")?;
+        match number {
+            Some(number) if self.is_numbered => writeln!(self.out, ",{number}")?,
+            _ if self.is_numbered => self.out.write_all(b",\n")?,
+            _ => self.out.write_all(b"\n")?,
+        }
         Ok(true)
     }
 
@@ -172,6 +202,7 @@ fn row(event: &Event) -> io::Result<Option<Row>> {
                 quantity: Some(holding.quantity),
                 price: price(holding.price),
                 participant: holding.participant(),
+                counterparty: holding.owner(),
                 ..Row::default()
             }
         }

@@ -30,6 +30,8 @@ const ARROWS: &[(&str, May)] = &[
     // Ideas see the boundary and what it re-exports, nothing behind it.
     ("strategies", Use(&["engine-observer"])),
     ("surveillance", Use(&["engine-observer"])),
+    // Cases are written from the catalogue: whoever makes them sees no detector.
+    ("surveillance-proof", Use(&["engine-event", "engine-book"])),
     (
         "engine-assembly",
         Use(&[

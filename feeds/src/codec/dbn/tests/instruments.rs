@@ -118,9 +118,9 @@ fn a_definition_gives_the_tick_and_a_name_where_there_is_none() {
     (definition.ts_recv, definition.hd.ts_event) = (DAY + 9, DAY + 9);
     bytes.extend_from_slice(definition.as_ref());
     expect![[r#"
-        Define of ESM2 at 1649980800000000000 {} Definition { tick: Price(250000000), lot: Quantity(0), venue: VenueId(0), price_scale: 9, quantity_scale: 0 }
+        Define of ESM2 at 1649980800000000000 {} Definition { tick: Price(250000000), lot: Quantity(0), venue: VenueId(0), price_scale: 9, quantity_scale: 0, venue_tag: [207, 74, 8, 144], tag: [77, 61, 0, 71, 137, 199, 202, 177] }
         Add of ESM2 at 1649980800000000001 {"buy"} Order { id: OrderId(1), price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
-        Define of ESM2 at 1649980800000000009 {} Definition { tick: Price(500000000), lot: Quantity(0), venue: VenueId(0), price_scale: 9, quantity_scale: 0 }
+        Define of ESM2 at 1649980800000000009 {} Definition { tick: Price(500000000), lot: Quantity(0), venue: VenueId(0), price_scale: 9, quantity_scale: 0, venue_tag: [207, 74, 8, 144], tag: [77, 61, 0, 71, 137, 199, 202, 177] }
     "#]].assert_eq(&decoded(&bytes).lines());
 }
 

@@ -29,16 +29,16 @@ fn each_action_becomes_what_it_means() {
         &two_stocks(),
         &records,
         &expect![[r#"
-        Define of MSFT at _000000000 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 9, quantity_scale: 0 }
-        Clear of MSFT at _000000000 {"snapshot"} End { reserved: [0, 0, 0, 0] }
-        Add of MSFT at _000000001 {"snapshot", "buy"} Order { id: OrderId(1), price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
-        Add of MSFT at _000000001 {"last", "snapshot", "sell"} Order { id: OrderId(2), price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
-        Trade of MSFT at _000000002 {"buy"} Print { trade_id: 99, price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, counterparty: 0 }
-        Reduce of MSFT at _000000002 {"last", "buy"} Order { id: OrderId(1), price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
-        Modify of MSFT at _000000003 {"sell"} Order { id: OrderId(2), price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
-        Trade of MSFT at _000000004 {} Print { trade_id: 99, price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, counterparty: 0 }
-        Add of MSFT at _000000009 {"buy"} Order { id: OrderId(4), price: None, quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
-    "#]],
+            Define of MSFT at _000000000 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 9, quantity_scale: 0, venue_tag: [231, 195, 29, 154], tag: [141, 152, 176, 132, 2, 108, 3, 149] }
+            Clear of MSFT at _000000000 {"snapshot"} End { reserved: [0, 0, 0, 0] }
+            Add of MSFT at _000000001 {"snapshot", "buy"} Order { id: OrderId(1), price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
+            Add of MSFT at _000000001 {"last", "snapshot", "sell"} Order { id: OrderId(2), price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
+            Trade of MSFT at _000000002 {"buy"} Print { trade_id: 99, price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, counterparty: 0 }
+            Reduce of MSFT at _000000002 {"last", "buy"} Order { id: OrderId(1), price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
+            Modify of MSFT at _000000003 {"sell"} Order { id: OrderId(2), price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
+            Trade of MSFT at _000000004 {} Print { trade_id: 99, price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, counterparty: 0 }
+            Add of MSFT at _000000009 {"buy"} Order { id: OrderId(4), price: None, quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
+        "#]],
     );
     let tally = decoded(&stream(&two_stocks(), &records)).tally;
     let counts = b"ACFMNRT".map(|letter| tally.by_type[usize::from(letter)]);
@@ -62,15 +62,15 @@ fn a_gap_at_the_venue_is_told_once_until_the_book_begins_anew() {
         &two_stocks(),
         &records,
         &expect![[r#"
-        Define of MSFT at _000000001 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 9, quantity_scale: 0 }
-        Gap of MSFT at _000000001 {} Gap { first: 520, count: 1, reason: 4 }
-        Add of MSFT at _000000001 {"buy"} Order { id: OrderId(1), price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
-        Add of MSFT at _000000002 {"buy"} Order { id: OrderId(2), price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
-        Add of MSFT at _000000003 {"buy"} Order { id: OrderId(3), price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
-        Clear of MSFT at _000000004 {} End { reserved: [0, 0, 0, 0] }
-        Gap of MSFT at _000000005 {} Gap { first: 744, count: 1, reason: 4 }
-        Add of MSFT at _000000005 {"buy"} Order { id: OrderId(1), price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
-    "#]],
+            Define of MSFT at _000000001 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 9, quantity_scale: 0, venue_tag: [231, 195, 29, 154], tag: [141, 152, 176, 132, 2, 108, 3, 149] }
+            Gap of MSFT at _000000001 {} Gap { first: 520, count: 1, reason: 4 }
+            Add of MSFT at _000000001 {"buy"} Order { id: OrderId(1), price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
+            Add of MSFT at _000000002 {"buy"} Order { id: OrderId(2), price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
+            Add of MSFT at _000000003 {"buy"} Order { id: OrderId(3), price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
+            Clear of MSFT at _000000004 {} End { reserved: [0, 0, 0, 0] }
+            Gap of MSFT at _000000005 {} Gap { first: 744, count: 1, reason: 4 }
+            Add of MSFT at _000000005 {"buy"} Order { id: OrderId(1), price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
+        "#]],
     );
 }
 
@@ -118,11 +118,11 @@ fn a_publishers_touch_among_orders_becomes_a_quote() {
         &two_stocks(),
         &records,
         &expect![[r#"
-        Define of MSFT at _000000001 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 9, quantity_scale: 0 }
-        Quote of MSFT at _000000001 {"last"} Quote { bid: Some(Price(100000000000)), bid_quantity: Quantity(7), ask: None, ask_quantity: Quantity(0) }
-        Quote of MSFT at _000000002 {"last"} Quote { bid: Some(Price(100000000000)), bid_quantity: Quantity(7), ask: Some(Price(100000000000)), ask_quantity: Quantity(7) }
-        Quote of MSFT at _000000003 {"last"} Quote { bid: None, bid_quantity: Quantity(0), ask: Some(Price(100000000000)), ask_quantity: Quantity(7) }
-    "#]],
+            Define of MSFT at _000000001 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 9, quantity_scale: 0, venue_tag: [231, 195, 29, 154], tag: [141, 152, 176, 132, 2, 108, 3, 149] }
+            Quote of MSFT at _000000001 {"last"} Quote { bid: Some(Price(100000000000)), bid_quantity: Quantity(7), ask: None, ask_quantity: Quantity(0) }
+            Quote of MSFT at _000000002 {"last"} Quote { bid: Some(Price(100000000000)), bid_quantity: Quantity(7), ask: Some(Price(100000000000)), ask_quantity: Quantity(7) }
+            Quote of MSFT at _000000003 {"last"} Quote { bid: None, bid_quantity: Quantity(0), ask: Some(Price(100000000000)), ask_quantity: Quantity(7) }
+        "#]],
     );
 }
 
@@ -187,10 +187,10 @@ fn a_trade_comes_before_the_levels_that_it_was_told_with() {
     ten.levels[0].ask_px = 51;
     add(&ten);
     expect![[r#"
-        Define of MSFT at _000000001 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 9, quantity_scale: 0 }
+        Define of MSFT at _000000001 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 9, quantity_scale: 0, venue_tag: [231, 195, 29, 154], tag: [141, 152, 176, 132, 2, 108, 3, 149] }
         Trade of MSFT at _000000001 {"sell"} Print { trade_id: 8, price: Some(Price(50)), quantity: Quantity(1), participant: 0, counterparty: 0 }
         Quote of MSFT at _000000001 {"last"} Quote { bid: Some(Price(40)), bid_quantity: Quantity(3), ask: None, ask_quantity: Quantity(0) }
-        Define of AAPL at _000000003 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 9, quantity_scale: 0 }
+        Define of AAPL at _000000003 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 9, quantity_scale: 0, venue_tag: [231, 195, 29, 154], tag: [197, 232, 204, 37, 92, 170, 176, 223] }
         Trade of AAPL at _000000003 {"sell"} Print { trade_id: 9, price: Some(Price(50)), quantity: Quantity(1), participant: 0, counterparty: 0 }
         Level of AAPL at _000000003 {"buy"} Level { price: Price(40), quantity: Quantity(3), orders: 1 }
         Level of AAPL at _000000003 {"last", "sell"} Level { price: Price(50), quantity: Quantity(4), orders: 2 }

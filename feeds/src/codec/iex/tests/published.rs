@@ -126,7 +126,7 @@ fn the_examples_become_events() {
     let wrong: Vec<_> = decoded.tally.faults.iter().map(|(fault, _)| fault).collect();
     assert_eq!(wrong, [Fault::TimeBackwards]);
     expect![[r#"
-        Define of ZIEXT at 1492414800000000000 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0 }
+        Define of ZIEXT at 1492414800000000000 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0, venue_tag: [189, 5, 79, 254], tag: [188, 116, 234, 45, 182, 231, 236, 8] }
         Status of ZIEXT at 1471980632572715948 {} Status { phase: 4, code: [72, 84, 49, 0, 0, 0, 0], price: None }
         Status of ZIEXT at 1471980632572715948 {} Status { phase: 4, code: [79, 79, 0, 0, 0, 0, 0], price: None }
         Status of ZIEXT at 1471980632572715948 {} Status { phase: 4, code: [80, 49, 65, 0, 0, 0, 0], price: None }
@@ -195,7 +195,7 @@ fn a_capture_of_the_example_segment_tells_its_trade_and_its_level() {
     assert_eq!((decoded.tally.messages, decoded.tally.unknown), (2, 0), "the copy is told once");
     expect![[r#"
         Gap of * at 1471980632572900002 {} Gap { first: 1, count: 50121, reason: 4 }
-        Define of ZIEXT at 1471980632572715948 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0 }
+        Define of ZIEXT at 1471980632572715948 {} Definition { tick: Price(100), lot: Quantity(1), venue: VenueId(0), price_scale: 4, quantity_scale: 0, venue_tag: [189, 5, 79, 254], tag: [188, 116, 234, 45, 182, 231, 236, 8] }
         Gap of ZIEXT at 1471980632572715948 {} Gap { first: 3, count: 1, reason: 8 }
         Trade of ZIEXT at 1471980632572715948 {} Print { trade_id: 429974, price: Some(Price(990500)), quantity: Quantity(100), participant: 0, counterparty: 0 }
         Level of ZIEXT at 1471980632572715948 {"last", "buy"} Level { price: Price(990500), quantity: Quantity(9700), orders: 0 }

@@ -59,17 +59,17 @@ fn a_snapshot_and_the_changes_after_it() {
     check(
         &[(loops(22), 1, &snapshot), (incremental(0), 1, &both)],
         &expect![[r#"
-        Define of 9001 at 999500 {} Definition { tick: Price(0), lot: Quantity(1), venue: VenueId(0), price_scale: 9, quantity_scale: 0 }
-        Status of 9001 at 999500 {} Status { phase: 3, code: [49, 55, 0, 0, 0, 0, 0], price: None }
-        Clear of 9001 at 999500 {"snapshot"} End { reserved: [0, 0, 0, 0] }
-        Level of 9001 at 999500 {"snapshot", "buy"} Level { price: Price(4800250000000), quantity: Quantity(17), orders: 3 }
-        Level of 9001 at 999500 {"last", "snapshot", "sell"} Level { price: Price(4800500000000), quantity: Quantity(9), orders: 2 }
-        Level of 9001 at 1704205800123457789 {"buy"} Level { price: Price(4800000000000), quantity: Quantity(25), orders: 4 }
-        Level of 9001 at 1704205800123457789 {"sell"} Level { price: Price(4800500000000), quantity: Quantity(5), orders: 1 }
-        Level of 9001 at 1704205800123457789 {"last", "buy"} Level { price: Price(4800250000000), quantity: Quantity(0), orders: 0 }
-        Status of 9001 at 1704205800123456789 {"last"} Status { phase: 4, code: [50, 47, 49, 0, 0, 0, 0], price: None }
-        3 messages, 0 unknown, 0 gaps, faults: 1 unknown-subject
-    "#]],
+            Define of 9001 at 999500 {} Definition { tick: Price(0), lot: Quantity(1), venue: VenueId(0), price_scale: 9, quantity_scale: 0, venue_tag: [180, 204, 233, 88], tag: [80, 42, 13, 228, 41, 49, 62, 109] }
+            Status of 9001 at 999500 {} Status { phase: 3, code: [49, 55, 0, 0, 0, 0, 0], price: None }
+            Clear of 9001 at 999500 {"snapshot"} End { reserved: [0, 0, 0, 0] }
+            Level of 9001 at 999500 {"snapshot", "buy"} Level { price: Price(4800250000000), quantity: Quantity(17), orders: 3 }
+            Level of 9001 at 999500 {"last", "snapshot", "sell"} Level { price: Price(4800500000000), quantity: Quantity(9), orders: 2 }
+            Level of 9001 at 1704205800123457789 {"buy"} Level { price: Price(4800000000000), quantity: Quantity(25), orders: 4 }
+            Level of 9001 at 1704205800123457789 {"sell"} Level { price: Price(4800500000000), quantity: Quantity(5), orders: 1 }
+            Level of 9001 at 1704205800123457789 {"last", "buy"} Level { price: Price(4800250000000), quantity: Quantity(0), orders: 0 }
+            Status of 9001 at 1704205800123456789 {"last"} Status { phase: 4, code: [50, 47, 49, 0, 0, 0, 0], price: None }
+            3 messages, 0 unknown, 0 gaps, faults: 1 unknown-subject
+        "#]],
     );
 }
 
@@ -79,16 +79,16 @@ fn changes_that_come_before_the_snapshot_are_applied_to_it() {
     check(
         &[(incremental(0), 1, &changes), (loops(22), 1, &snapshot)],
         &expect![[r#"
-        Define of 9001 at 1704205800123457789 {} Definition { tick: Price(0), lot: Quantity(1), venue: VenueId(0), price_scale: 9, quantity_scale: 0 }
-        Gap of 9001 at 1704205800123457789 {} Gap { first: 1, count: 7, reason: 4 }
-        Level of 9001 at 1704205800123457789 {"buy"} Level { price: Price(4800000000000), quantity: Quantity(25), orders: 4 }
-        Level of 9001 at 1704205800123457789 {"last", "sell"} Level { price: Price(4800500000000), quantity: Quantity(5), orders: 1 }
-        Status of 9001 at 1704205800123457789 {} Status { phase: 3, code: [49, 55, 0, 0, 0, 0, 0], price: None }
-        Clear of 9001 at 1704205800123457789 {"snapshot"} End { reserved: [0, 0, 0, 0] }
-        Level of 9001 at 1704205800123457789 {"snapshot", "buy"} Level { price: Price(4800000000000), quantity: Quantity(25), orders: 4 }
-        Level of 9001 at 1704205800123457789 {"last", "snapshot", "sell"} Level { price: Price(4800500000000), quantity: Quantity(5), orders: 1 }
-        2 messages, 0 unknown, 1 gaps, faults: 1 missing, 1 unknown-subject
-    "#]],
+            Define of 9001 at 1704205800123457789 {} Definition { tick: Price(0), lot: Quantity(1), venue: VenueId(0), price_scale: 9, quantity_scale: 0, venue_tag: [180, 204, 233, 88], tag: [80, 42, 13, 228, 41, 49, 62, 109] }
+            Gap of 9001 at 1704205800123457789 {} Gap { first: 1, count: 7, reason: 4 }
+            Level of 9001 at 1704205800123457789 {"buy"} Level { price: Price(4800000000000), quantity: Quantity(25), orders: 4 }
+            Level of 9001 at 1704205800123457789 {"last", "sell"} Level { price: Price(4800500000000), quantity: Quantity(5), orders: 1 }
+            Status of 9001 at 1704205800123457789 {} Status { phase: 3, code: [49, 55, 0, 0, 0, 0, 0], price: None }
+            Clear of 9001 at 1704205800123457789 {"snapshot"} End { reserved: [0, 0, 0, 0] }
+            Level of 9001 at 1704205800123457789 {"snapshot", "buy"} Level { price: Price(4800000000000), quantity: Quantity(25), orders: 4 }
+            Level of 9001 at 1704205800123457789 {"last", "snapshot", "sell"} Level { price: Price(4800500000000), quantity: Quantity(5), orders: 1 }
+            2 messages, 0 unknown, 1 gaps, faults: 1 missing, 1 unknown-subject
+        "#]],
     );
 }
 
@@ -112,7 +112,7 @@ fn a_channel_that_is_reset_has_empty_books_and_counts_them_anew() {
             (incremental(0), 3, &first),
         ],
         &expect![[r#"
-            Define of 9001 at 999500 {} Definition { tick: Price(0), lot: Quantity(1), venue: VenueId(0), price_scale: 9, quantity_scale: 0 }
+            Define of 9001 at 999500 {} Definition { tick: Price(0), lot: Quantity(1), venue: VenueId(0), price_scale: 9, quantity_scale: 0, venue_tag: [180, 204, 233, 88], tag: [80, 42, 13, 228, 41, 49, 62, 109] }
             Status of 9001 at 999500 {} Status { phase: 3, code: [49, 55, 0, 0, 0, 0, 0], price: None }
             Clear of 9001 at 999500 {"snapshot"} End { reserved: [0, 0, 0, 0] }
             Level of 9001 at 999500 {"snapshot", "buy"} Level { price: Price(4800250000000), quantity: Quantity(17), orders: 3 }
@@ -170,7 +170,7 @@ fn lengths_that_lie_and_what_nobody_knows() {
             (incremental(0), 6, &odd.replace_number()),
         ],
         &expect![[r#"
-            Define of 9001 at 999500 {} Definition { tick: Price(0), lot: Quantity(1), venue: VenueId(0), price_scale: 9, quantity_scale: 0 }
+            Define of 9001 at 999500 {} Definition { tick: Price(0), lot: Quantity(1), venue: VenueId(0), price_scale: 9, quantity_scale: 0, venue_tag: [180, 204, 233, 88], tag: [80, 42, 13, 228, 41, 49, 62, 109] }
             Status of 9001 at 999500 {} Status { phase: 3, code: [49, 55, 0, 0, 0, 0, 0], price: None }
             Clear of 9001 at 999500 {"snapshot"} End { reserved: [0, 0, 0, 0] }
             Level of 9001 at 999500 {"snapshot", "buy"} Level { price: Price(4800250000000), quantity: Quantity(17), orders: 3 }

@@ -1,0 +1,150 @@
+//! The catalogue's cases, and near misses that each miss one condition.
+
+use super::*;
+use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
+
+const FLASHER: u32 = 9;
+const FOLLOWER: u32 = 8;
+const T: u64 = Story::BEGIN + 10 * S;
+
+/// Bids that show for a moment.
+#[derive(Clone, Copy)]
+struct Shape {
+    count: u64,
+    every: u64,
+    /// How many of them others join, so that the bid stays up.
+    moves: u64,
+    price: i64,
+    size: u64,
+    life: u64,
+    attributes: Attributes,
+    /// What trades of each.
+    trades: u64,
+}
+
+const FLASHES: Shape = Shape {
+    count: 12,
+    every: 100 * S,
+    moves: 9,
+    price: Story::BID + 1,
+    size: 50,
+    life: 300 * MS,
+    attributes: Attributes::NONE,
+    trades: 0,
+};
+
+fn flashed(mut story: Story, shape: Shape) -> Story {
+    for nth in 0..shape.count {
+        let at = T + nth * shape.every;
+        let flash =
+            story.enter_as(at, FLASHER, Side::Buy, shape.price, shape.size, shape.attributes);
+        if nth * shape.moves / shape.count != (nth + 1) * shape.moves / shape.count {
+            let joins = story.enter(at + 200 * MS, FOLLOWER, Side::Buy, Story::BID + 1, 5);
+            story.cancel(at + 4 * S + shape.life, joins);
+        }
+        if shape.trades > 0 {
+            story.fill(at + 100 * MS, flash, shape.price, shape.trades, 131);
+        }
+        story.cancel(at + shape.life, flash);
+    }
+    story
+}
+
+fn tell(shape: Shape) -> Story {
+    flashed(Story::quiet(), shape)
+}
+
+#[test]
+fn twelve_flashed_bids_of_five_times_the_median_move_the_mid_nine_times() {
+    let story = tell(FLASHES);
+    let alerts = story.alerts(NoIntention::default());
+    assert_eq!(story.suspects(NoIntention::default()), [FLASHER]);
+    assert_eq!(alerts.len(), 1);
+    let eighth = T + 7 * 100 * S + 300 * MS;
+    assert_eq!(alerts[0].last_event_at, Nanos(eighth + S), "a second after the eighth");
+    assert_eq!((alerts[0].severity, alerts[0].orders.len()), (Severity::Medium, 8));
+    survives(NoIntention::default(), &story);
+}
+
+#[test]
+fn half_of_the_quantities_is_enough() {
+    let half = Shape { count: 8, size: 25, moves: 5, life: 2 * S, ..FLASHES };
+    assert_eq!(tell(half).suspects(NoIntention::default()), [FLASHER]);
+}
+
+#[test]
+fn orders_behind_the_touch_count_where_they_are_large() {
+    let behind = Shape { price: Story::BID - 2, size: 60, ..FLASHES };
+    assert_eq!(tell(behind).suspects(NoIntention::default()), [FLASHER]);
+    let little = Shape { price: Story::BID - 2, size: 20, ..FLASHES };
+    assert!(tell(little).alerts(NoIntention::default()).is_empty());
+}
+
+/// Somebody else's bid comes and goes above the best one every four seconds.
+fn restless() -> Story {
+    let mut story = Story::quiet();
+    for turn in 0..700 {
+        let at = T - 1_600 * S + turn * 4 * S + 2_500 * MS;
+        let bid = story.enter(at, FOLLOWER, Side::Buy, Story::BID + 1, 5);
+        story.cancel(at + 1_200 * MS, bid);
+    }
+    story
+}
+
+/// Somebody sells to the best bid every second.
+fn busy() -> Story {
+    let mut story = Story::quiet();
+    for turn in 0..2_500 {
+        let at = T - 1_500 * S + turn * S + 700 * MS;
+        let bid = story.enter(at, 105, Side::Buy, Story::BID, 2);
+        story.fill(at + MS, bid, Story::BID, 2, 131);
+    }
+    story
+}
+
+#[test]
+fn near_misses_stay_below_and_each_condition_matters() {
+    let fast_maker = || {
+        let mut story = Story::quiet();
+        for nth in 0..2_000 {
+            let side = if nth % 2 == 0 { Side::Buy } else { Side::Sell };
+            let price = if nth % 2 == 0 { Story::BID + 1 } else { Story::ASK - 1 };
+            let order = story.enter(T + nth * 500 * MS, FLASHER, side, price, 10);
+            story.cancel(T + nth * 500 * MS + 100 * MS, order);
+        }
+        story
+    };
+    let also_trades = || {
+        let mut story = tell(FLASHES);
+        let bid = story.enter(T + S, FLASHER, Side::Buy, Story::BID, 40);
+        story.fill(T + 50 * S, bid, Story::BID, 40, 131);
+        story
+    };
+    let near_misses = [
+        ("a fast maker's orders of median size", fast_maker()),
+        ("seven flashes", tell(Shape { count: 7, moves: 6, ..FLASHES })),
+        ("one, by accident", tell(Shape { count: 1, moves: 1, size: 5_000, ..FLASHES })),
+        ("eight in seven hours", tell(Shape { count: 8, every: 3_600 * S, ..FLASHES })),
+        ("the person's orders trade", also_trades()),
+        ("the mid follows five of twelve", tell(Shape { moves: 5, ..FLASHES })),
+        ("the mid goes up all the time", flashed(restless(), FLASHES)),
+        ("any bid would trade soon", flashed(busy(), FLASHES)),
+        ("they stand for eight seconds", tell(Shape { life: 8 * S, ..FLASHES })),
+        ("a tenth of each trades", tell(Shape { trades: 5, ..FLASHES })),
+        ("immediate orders", tell(Shape { attributes: Attributes::IOC, ..FLASHES })),
+        ("hidden orders", tell(Shape { attributes: Attributes::HIDDEN, ..FLASHES })),
+    ];
+    each_condition_matters(&NoIntention::default(), &near_misses);
+}
+
+#[test]
+fn what_is_usual_is_measured_as_the_flashes_are() {
+    let mut market = Market::default();
+    for second in 0..100_u64 {
+        market.begin_second(second, 200 + 2 * (second as i64 / 10 % 2));
+    }
+    let usual = usual_ways(&market, (Nanos(0), Nanos(99 * SECOND)), Nanos(SECOND));
+    for way in usual {
+        assert!((0.06..0.2).contains(&way), "{usual:?}");
+    }
+}

@@ -1,0 +1,128 @@
+//! The catalogue's cases, and near misses that each miss one condition.
+
+use super::*;
+use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
+
+const PINGER: u32 = 9;
+const HIDER: u32 = 7;
+const T: u64 = Story::BEGIN + 10 * S;
+const MID: i64 = Story::BID + 1;
+
+/// Immediate sales at the mid, some of which trade with a bid that nobody shows; then a large sale.
+#[derive(Clone, Copy)]
+struct Shape {
+    sizes: &'static [u64],
+    every: u64,
+    /// How many of the probes, the last ones, trade.
+    found: usize,
+    /// How soon after the last probe, how much, on which side and at which price.
+    after: u64,
+    follow: u64,
+    side: Side,
+    price: i64,
+}
+
+const PINGED: Shape = Shape {
+    sizes: &[1, 1, 1, 1, 1, 1],
+    every: S,
+    found: 2,
+    after: S,
+    follow: 5_000,
+    side: Side::Sell,
+    price: MID,
+};
+
+fn tell(shape: Shape) -> Story {
+    let mut story = Story::quiet();
+    let count = shape.sizes.len();
+    for (nth, size) in shape.sizes.iter().enumerate() {
+        let at = T + nth as u64 * shape.every;
+        let probe = story.enter_as(at, PINGER, Side::Sell, MID, *size, Attributes::IOC);
+        story.cancel(at + MS, probe);
+        if nth + shape.found >= count {
+            story.print(at + MS, Side::Buy, MID, *size, (HIDER, PINGER));
+        }
+    }
+    let at = T + (count as u64 - 1) * shape.every + shape.after;
+    let attributes = Attributes::IOC;
+    let large = story.enter_as(at, PINGER, shape.side, shape.price, shape.follow, attributes);
+    story.cancel(at + 2 * MS, large);
+    story
+}
+
+#[test]
+fn six_lots_at_the_mid_find_a_bid_and_five_thousand_follow() {
+    let story = tell(PINGED);
+    let alerts = story.alerts(PingOrders::default());
+    assert_eq!(story.suspects(PingOrders::default()), [PINGER]);
+    assert_eq!((alerts.len(), alerts[0].severity), (1, Severity::Low));
+    assert_eq!(alerts[0].last_event_at, Nanos(T + 6 * S), "with the large order");
+    assert_eq!(alerts[0].orders.len(), 7);
+    survives(PingOrders::default(), &story);
+    let strict = PingOrders { prices_min: 2, ..PingOrders::default() };
+    assert!(story.alerts(strict).is_empty());
+}
+
+#[test]
+fn probes_and_sequel_may_be_told_as_trades_alone() {
+    let mut story = Story::quiet();
+    for nth in 0..5 {
+        story.print(T + nth * S, Side::Buy, MID, 1, (HIDER, PINGER));
+    }
+    for part in 0..4 {
+        story.print(T + 5 * S + part * MS, Side::Buy, MID, 20, (HIDER, PINGER));
+    }
+    let alerts = story.alerts(PingOrders::default());
+    assert_eq!(alerts.len(), 1);
+    assert_eq!(alerts[0].last_event_at, Nanos(T + 5 * S + 2 * MS), "60 of 5 at the third");
+}
+
+#[test]
+fn probes_may_be_orders_that_are_taken_away_at_once() {
+    let probed = |life: u64| {
+        let mut story = Story::quiet();
+        for nth in 0..5 {
+            let at = T + nth * S;
+            let probe = story.enter(at, PINGER, Side::Sell, Story::ASK - 1 + nth as i64 % 2, 1);
+            story.cancel(at + life, probe);
+        }
+        story.print(T + 5 * S, Side::Buy, MID, 1, (HIDER, PINGER));
+        story.enter(T + 6 * S, PINGER, Side::Sell, MID, 70);
+        story.suspects(PingOrders::default())
+    };
+    assert_eq!([probed(50 * MS), probed(200 * MS)], [vec![PINGER], vec![]]);
+}
+
+#[test]
+fn half_of_the_quantities_is_enough() {
+    let half = Shape { sizes: &[1, 2, 1, 2, 1], found: 1, follow: 80, after: 1_500 * MS, ..PINGED };
+    assert_eq!(tell(half).suspects(PingOrders::default()), [PINGER]);
+}
+
+#[test]
+fn near_misses_stay_below_and_each_condition_matters() {
+    let retail = || {
+        let mut story = Story::quiet();
+        for nth in 0..5 {
+            let offer = story.enter(T + nth * S, 101, Side::Sell, Story::ASK, 1);
+            story.fill(T + nth * S + MS, offer, Story::ASK, 1, PINGER);
+        }
+        story
+    };
+    let near_misses = [
+        ("a retail trader buys one share five times", retail()),
+        (
+            "a router works through one order of 100",
+            tell(Shape { sizes: &[2, 2, 1, 1, 1, 1], follow: 92, ..PINGED }),
+        ),
+        ("four probes", tell(Shape { sizes: &[1, 1, 1, 1], ..PINGED })),
+        ("one probe every seven seconds", tell(Shape { every: 7 * S, ..PINGED })),
+        ("larger ones", tell(Shape { sizes: &[10, 10, 10, 10, 10, 10], ..PINGED })),
+        ("nothing is found", tell(Shape { found: 0, ..PINGED })),
+        ("the sequel comes after four seconds", tell(Shape { after: 4 * S, ..PINGED })),
+        ("the sequel is eight times as much", tell(Shape { follow: 48, ..PINGED })),
+        ("the sequel buys", tell(Shape { side: Side::Buy, price: MID, ..PINGED })),
+        ("the sequel stands behind", tell(Shape { price: MID + 4, ..PINGED })),
+    ];
+    each_condition_matters(&PingOrders::default(), &near_misses);
+}

@@ -1,0 +1,164 @@
+//! The catalogue's cases, and near misses that each miss one condition.
+
+use super::*;
+use crate::desk::check::{S, Story, each_condition_matters, survives};
+use crate::market::WashTrade;
+use engine_observer::event::body::Phase;
+
+const WHO: u32 = 9;
+const T: u64 = Story::BEGIN;
+const MINUTE: u64 = 60 * S;
+
+/// How somebody pushes a price.
+#[derive(Clone, Copy)]
+struct Push {
+    /// Trades of so many units each, five seconds apart.
+    trades: u64,
+    size: u64,
+    /// Traded by others meanwhile.
+    others: u64,
+    /// Whether the makers' offers come back where they were, half a minute later.
+    comes_back: bool,
+    /// What is sold again.
+    sold: u64,
+}
+
+const PUSH: Push = Push { trades: 10, size: 20, others: 100, comes_back: true, sold: 0 };
+
+/// Sweeps the offers; the price stays there, or comes back.
+fn push(story: &mut Story, push: Push) {
+    let others = push.trades.max(1);
+    for nth in 0..push.trades {
+        let at = T + nth * 5 * S;
+        story.sweep(at, WHO, Side::Sell, push.size);
+        let quantity = push.others * (nth + 1) / others - push.others * nth / others;
+        if quantity > 0 {
+            story.print(at + S, Side::Sell, Story::ASK, quantity, (31, 41));
+        }
+    }
+    let pushed = T + push.trades * 5 * S;
+    if push.comes_back {
+        story.stand(pushed + 30 * S, Side::Sell, 10);
+    }
+    if push.sold > 0 {
+        story.sweep(pushed + 10 * S, WHO, Side::Buy, push.sold);
+    }
+}
+
+fn pushed(how: Push) -> Story {
+    let mut story = Story::quiet();
+    push(&mut story, how);
+    story
+}
+
+#[test]
+fn half_of_ten_minutes_moves_the_price_and_it_comes_back() {
+    let story = pushed(Push { sold: 100, ..PUSH });
+    let alerts = story.alerts(Dominance::default());
+    assert_eq!(story.suspects(Dominance::default()), [WHO]);
+    assert!(alerts[0].score > 40.0, "{}", alerts[0].score);
+    let undone_at = T + 60 * S;
+    assert_eq!(alerts[0].last_event_at, Nanos(undone_at + 15 * S), "after others may have spoken");
+    survives(Dominance::default(), &story);
+}
+
+#[test]
+fn the_price_alone_or_the_position_alone_may_turn() {
+    assert!(!pushed(PUSH).alerts(Dominance::default()).is_empty());
+    let stays = Push { comes_back: false, ..PUSH };
+    assert!(!pushed(Push { sold: 110, ..stays }).alerts(Dominance::default()).is_empty());
+    assert!(pushed(Push { sold: 60, ..stays }).alerts(Dominance::default()).is_empty());
+}
+
+#[test]
+fn a_pattern_with_a_name_says_more() {
+    let mut story = pushed(PUSH);
+    let offer = story.enter(T + 61 * S, WHO, Side::Sell, Story::ASK, 30);
+    story.fill(T + 62 * S, offer, Story::ASK, 30, WHO);
+    let patterns = |seat: fn(&mut crate::Desk)| {
+        let alerts = story.alerts_at(seat);
+        let mut patterns: Vec<_> = alerts.iter().map(|alert| alert.pattern).collect();
+        patterns.dedup();
+        patterns
+    };
+    assert_eq!(patterns(|desk| desk.seat(Dominance::default())), ["P35"]);
+    let both = patterns(|desk| {
+        desk.seat(WashTrade::default());
+        desk.seat(Dominance::default());
+    });
+    assert_eq!(both, ["P19"]);
+}
+
+#[test]
+fn near_misses_stay_below_and_each_condition_matters() {
+    let near_misses = [
+        ("a dominant buyer, and the price stays up", pushed(Push { comes_back: false, ..PUSH })),
+        ("a tenth of all", pushed(Push { others: 2_000, ..PUSH })),
+        ("four large trades among small ones", {
+            let mut thin = thin_market();
+            (0..8).for_each(|nth| thin.print(T + nth * S, Side::Sell, Story::ASK, 1, (31, 41)));
+            sweep_thin(&mut thin, T, 4);
+            thin
+        }),
+        ("six trades are all there is", {
+            let mut thin = thin_market();
+            sweep_thin(&mut thin, T, 6);
+            thin
+        }),
+        ("the price hardly moves", pushed(Push { size: 6, others: 20, ..PUSH })),
+        ("in a market that always moves so far", {
+            let mut thin = thin_market_from(Story::BID - 40);
+            for second in (0..3_000).step_by(2) {
+                let at = T - 3_600 * S + second * S;
+                let better = thin.enter(at, 104, Side::Buy, Story::BID + 1, 1);
+                thin.cancel(at + S, better);
+            }
+            sweep_thin(&mut thin, T, 8);
+            thin
+        }),
+        ("a headline", {
+            let mut story = pushed(PUSH);
+            story.news(T - MINUTE);
+            story
+        }),
+        ("the market had just opened", {
+            let mut story = pushed(PUSH);
+            story.phase(T - 20 * S, Phase::Auction);
+            story.phase(T - 10 * S, Phase::Continuous);
+            story
+        }),
+        ("one tick", pushed(Push { trades: 8, size: 12, others: 40, ..PUSH })),
+    ];
+    each_condition_matters(&Dominance::default(), &near_misses);
+}
+
+/// Nobody trades, and each level of the offers is one order of 30.
+fn thin_market() -> Story {
+    thin_market_from(Story::BID)
+}
+
+fn thin_market_from(bid: i64) -> Story {
+    let mut story = Story::new();
+    story.phase(0, Phase::Continuous);
+    story.enter(T - 3_600 * S, 101, Side::Buy, bid, 30);
+    for level in 0..10 {
+        story.enter(T - 3_600 * S, 102, Side::Sell, Story::ASK + level, 30);
+    }
+    for second in 0..3_600 {
+        let order = story.enter(T - 3_600 * S + second * S, 103, Side::Buy, bid - 5, 1);
+        story.cancel(T - 3_600 * S + second * S + S / 2, order);
+    }
+    story
+}
+
+/// Takes one level after the other; then they are there again.
+fn sweep_thin(story: &mut Story, at: u64, levels: u64) {
+    for level in 0..levels {
+        // The offers are the second order on.
+        let offer = OrderId(2 + level);
+        story.fill(at + level * 5 * S, offer, Story::ASK + level as i64, 30, WHO);
+    }
+    for level in 0..levels {
+        story.enter(at + 60 * S, 102, Side::Sell, Story::ASK + level as i64, 30);
+    }
+}
