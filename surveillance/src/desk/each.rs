@@ -24,11 +24,6 @@ impl<T: Default> Each<T> {
     /// Persons that are remembered.
     pub(crate) const PERSONS_MAX: usize = 1_024;
 
-    /// Whether nothing is remembered about anybody.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.of.is_empty()
-    }
-
     /// What is remembered about somebody.
     #[inline]
     pub(crate) fn get_mut(&mut self, person: Person) -> Option<&mut T> {
@@ -49,18 +44,6 @@ impl<T: Default> Each<T> {
     /// Nothing is remembered about somebody any more.
     pub(crate) fn remove(&mut self, person: Person) -> Option<T> {
         self.of.remove(&person.0).map(|(_, value)| value)
-    }
-
-    /// Nothing is remembered about anybody any more.
-    pub(crate) fn clear(&mut self) {
-        self.of.clear();
-    }
-
-    /// Everybody, in the order of their numbers.
-    pub(crate) fn sorted(&self) -> Vec<(Person, &T)> {
-        let mut all: Vec<_> = self.of.iter().map(|(who, (_, of))| (Person(*who), of)).collect();
-        all.sort_unstable_by_key(|(person, _)| *person);
-        all
     }
 
     #[cold]

@@ -290,6 +290,19 @@ impl Market {
         self.indicated = Some(Indicated { at, price, imbalance });
     }
 
+    /// The venue publishes a number. Whether it is a fixing or a settlement price: it is of the moment that
+    /// it tells, if that is within the hour before, else of now.
+    pub(crate) fn publish(&mut self, told: Statistic, at: Nanos) -> bool {
+        let is_fixing = matches!(told.what(), Some("settlement price" | "fixing price"));
+        if is_fixing && !told.is_withdrawn() {
+            let age = at.since(told.about);
+            let is_told = told.about > Nanos(0) && told.about <= at;
+            let is_moment = is_told && age <= Nanos::from_secs(3_600);
+            self.fixed_at = Some(if is_moment { told.about } else { at });
+        }
+        is_fixing && !told.is_withdrawn()
+    }
+
     /// Takes notice of a quarter of an hour that begins, of which something is known from earlier days.
     #[inline]
     pub(crate) fn recall(&mut self, known: &KnownOf, at: Nanos) {
@@ -342,17 +355,6 @@ impl Market {
         (self.move_1s, self.spread_mean) = (0.0, 0.0);
         (self.orders, self.trades) = (Sizes::default(), Sizes::default());
         rates
-    }
-
-    /// The venue publishes a number. Whether it is a fixing or a settlement price: it is of the moment that
-    /// it tells, if that is within the hour before, else of now.
-    pub(crate) fn publish(&mut self, told: Statistic, at: Nanos) -> bool {
-        let is_fixing = matches!(told.what(), Some("settlement price" | "fixing price"));
-        if is_fixing && !told.is_withdrawn() {
-            let is_moment = told.about <= at && at.since(told.about) <= Nanos::from_secs(3_600);
-            self.fixed_at = Some(if is_moment { told.about } else { at });
-        }
-        is_fixing && !told.is_withdrawn()
     }
 
     /// Another phase begins.
