@@ -334,7 +334,22 @@ impl Desk {
         attributes: Attributes,
     ) -> OrderId {
         let quantity = quantity.max(1);
-        let entry = Entry { who, side, price, quantity, attributes };
+        self.put(Entry { who, side, price, quantity, attributes, meets_itself: false })
+    }
+
+    /// Somebody enters an order that trades with his own, too.
+    pub fn enter_against_himself(
+        &self,
+        who: ParticipantId,
+        side: Side,
+        price: Price,
+        quantity: u64,
+    ) -> OrderId {
+        let attributes = Attributes::NONE;
+        self.put(Entry { who, side, price, quantity, attributes, meets_itself: true })
+    }
+
+    fn put(&self, entry: Entry) -> OrderId {
         let id = self.floor.borrow_mut().enter(self.subject, entry);
         self.entered.borrow_mut().push(id);
         id

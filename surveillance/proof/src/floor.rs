@@ -110,6 +110,9 @@ pub struct Entry {
     pub quantity: u64,
     /// How it behaves.
     pub attributes: Attributes,
+    /// Whether it may trade with an order of its own account. Else that order is taken away, as a venue's
+    /// self-match prevention does it: nobody trades with himself by chance.
+    pub meets_itself: bool,
 }
 
 impl Floor {
@@ -194,7 +197,8 @@ impl Floor {
             filled_at: Nanos(0),
         };
         self.own.insert(id, own);
-        let left = self.aggress(subject, id, entry.price, entry.quantity);
+        let (price, quantity) = (entry.price, entry.quantity);
+        let left = self.aggress(subject, id, price, quantity, entry.meets_itself);
         if left == 0 {
             return id;
         }
@@ -228,7 +232,7 @@ impl Floor {
         if remaining == 0 || quantity == 0 {
             return;
         }
-        let left = self.aggress(subject, id, price, quantity);
+        let left = self.aggress(subject, id, price, quantity, false);
         if left == 0 {
             self.leave(id);
             self.inject(gone(subject, self.now, id, side, Some(who)));
@@ -257,16 +261,22 @@ impl Floor {
 
     /// Trades an order that has just come against what rests on the other side, as far as its price lets
     /// it. Gives what is left.
-    fn aggress(&mut self, subject: SubjectId, id: OrderId, price: Price, quantity: u64) -> u64 {
-        let Some(&Own { side, who, attributes, .. }) = self.own.get(&id) else { return quantity };
+    fn aggress(
+        &mut self,
+        subject: SubjectId,
+        id: OrderId,
+        price: Price,
+        quantity: u64,
+        meets_itself: bool,
+    ) -> u64 {
+        let Some(&Own { side, who, .. }) = self.own.get(&id) else { return quantity };
         if !self.is_continuous(subject) {
             return quantity;
         }
         let mut left = quantity;
         while left > 0 {
             let Some(met) = self.met_first(subject, side.opposite(), price) else { break };
-            let prevents = attributes.has(Attributes::SELF_TRADE_PREVENTION);
-            if prevents && met.participant == Some(who) {
+            if !meets_itself && met.participant == Some(who) {
                 self.withdraw(subject, met.id, side.opposite(), met.participant);
                 continue;
             }

@@ -49,7 +49,10 @@ async fn cross(desk: &Desk, twist: Twist) -> Outcome {
         _ => Attributes::NONE,
     };
     // Who comes for all of it gets all of it: nobody else stands there.
-    let id = desk.enter_as(who, side.opposite(), price, size, kind);
+    let id = match twist {
+        Twist::Prevented => desk.enter_as(who, side.opposite(), price, size, kind),
+        _ => desk.enter_against_himself(who, side.opposite(), price, size),
+    };
     desk.cancel(id);
     desk.done()
 }

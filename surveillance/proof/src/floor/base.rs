@@ -146,7 +146,11 @@ impl Floor {
             let ahead =
                 self.injected(event.subject, other, |order| !is_better(other, price, order.price));
             let Some(met) = ahead.first().copied() else { break };
-            if self.accounts.are_given() && owner == met.participant {
+            if owner.is_some() && owner == met.participant {
+                if !self.accounts.are_given() {
+                    self.withdraw(event.subject, met.id, other, met.participant);
+                    continue;
+                }
                 owner = self.accounts.comer(event, met.participant, None);
             }
             let traded = left.min(met.remaining.0);
@@ -206,10 +210,14 @@ impl Floor {
             if traded == 0 {
                 break;
             }
-            let comer = match self.accounts.are_given() && comer == met.participant {
-                true => self.accounts.comer(event, met.participant, comer),
-                false => comer,
-            };
+            let mut comer = comer;
+            if comer.is_some() && comer == met.participant {
+                if !self.accounts.are_given() {
+                    self.withdraw(event.subject, met.id, side, met.participant);
+                    continue;
+                }
+                comer = self.accounts.comer(event, met.participant, comer);
+            }
             self.trade(event.subject, &met, traded, comer);
             left -= traded;
         }

@@ -92,7 +92,10 @@ fn act(floor: &mut Floor, chance: &mut Chance, orders: &mut Vec<OrderId>) {
             ];
             let who = ParticipantId::new(chance.whole(1..=3) as u32).unwrap();
             let attributes = kinds[chance.place(kinds.len())];
-            orders.push(floor.enter(ACME, Entry { who, side, price, quantity, attributes }));
+            orders.push(floor.enter(
+                ACME,
+                Entry { who, side, price, quantity, attributes, meets_itself: chance.happens(0.5) },
+            ));
         }
     }
 }
@@ -211,7 +214,8 @@ proptest! {
                 if let Some(best) = best {
                     let who = ParticipantId::new(1).unwrap();
                     let (price, attributes) = (best.price, Attributes::NONE);
-                    let entry = Entry { who, side, price, quantity: 50, attributes };
+                    let meets_itself = false;
+                    let entry = Entry { who, side, price, quantity: 50, attributes, meets_itself };
                     resting.insert(floor.enter(ACME, entry), 0);
                 }
             }
@@ -247,7 +251,8 @@ fn an_order_in_front_takes_what_the_flow_brings_first() {
     let enter = |floor: &mut Floor, price, quantity| {
         let attributes = Attributes::NONE;
         let price = Price(price);
-        floor.enter(ACME, Entry { who, side: Side::Buy, price, quantity, attributes })
+        let meets_itself = false;
+        floor.enter(ACME, Entry { who, side: Side::Buy, price, quantity, attributes, meets_itself })
     };
     let (before, behind) = (enter(&mut floor, 101, 10), enter(&mut floor, 100, 10));
     let sold = |quantity| {
