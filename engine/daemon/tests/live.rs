@@ -80,7 +80,9 @@ fn a_rough_line_gives_what_the_file_gives() {
     let file = Folder::new();
     let flags = format!("--messages {MESSAGES} --subjects 20 --seed 5");
     file.generate("itch", &flags, "day");
-    let replayed = file.replay("day --date 2026-07-30 --findings file.jsonl");
+    // Where feeds are live, somebody watches over patterns: the same configuration does so again.
+    file.write("c.toml", folder.read("c.toml"));
+    let replayed = file.replay("day --date 2026-07-30 --config c.toml --findings file.jsonl");
     assert!(findings == file.read("file.jsonl"), "the findings differ");
     assert_eq!(number_after(&told, "messages"), "20,000", "{told}");
     assert!(told.contains(replayed["books_digest"].as_str().unwrap()), "{told}");
@@ -101,12 +103,13 @@ fn a_recording_replays_to_the_same() {
     folder.write("c.toml", configuration(group, port, more));
     let (told, _) = run(&folder, group, port, "--loss 20% --reorder 20%");
     let findings = folder.read("live.jsonl");
-    let replayed = folder.replay("heard.pcapng --date 2026-07-30 --findings replayed.jsonl");
+    let replayed =
+        folder.replay("heard.pcapng --date 2026-07-30 --config c.toml --findings replayed.jsonl");
     assert!(replayed["gaps"].as_u64().unwrap() > 0, "{told}");
     assert!(findings == folder.read("replayed.jsonl"), "the findings differ");
     assert!(told.contains(replayed["books_digest"].as_str().unwrap()), "{told}");
     assert!(told.contains(replayed["findings_digest"].as_str().unwrap()), "{told}");
-    let sharded = folder.replay("heard.pcapng --date 2026-07-30 --shards 4");
+    let sharded = folder.replay("heard.pcapng --date 2026-07-30 --config c.toml --shards 4");
     assert_eq!(same(&sharded), same(&replayed));
     assert_eq!(keys(&sharded).len(), keys(&replayed).len());
     assert!(SUMMARY_KEYS.iter().all(|key| keys(&replayed).contains(key)));
@@ -122,7 +125,7 @@ fn the_packets_of_a_live_journal_come_from_its_recording() {
     let info = folder.run("journal info j").succeeded().stdout;
     assert!(info.contains(" recorded in heard.pcapng"), "{info}");
     folder.run("journal export j --to pcapng --out out.pcapng").succeeded();
-    let replayed = folder.replay("out.pcapng --date 2026-07-30");
+    let replayed = folder.replay("out.pcapng --date 2026-07-30 --config c.toml");
     assert!(told.contains(replayed["books_digest"].as_str().unwrap()), "{told}");
     assert!(told.contains(replayed["findings_digest"].as_str().unwrap()), "{told}");
 }

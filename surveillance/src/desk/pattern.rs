@@ -29,8 +29,9 @@ pub(crate) trait Pattern: Parameterised {
     const CONDITIONS: &'static [&'static str];
 
     /// An episode in a market of its own that must raise an alert by the default parameters, within a day:
-    /// shown to the pattern now and then, to see whether it still answers.
-    fn canary() -> Option<Story> {
+    /// shown to the pattern now and then, to see whether it still answers. None where parameters say that
+    /// it looks at one time of the day only.
+    fn canary(&self) -> Option<Story> {
         None
     }
 
@@ -261,7 +262,7 @@ impl<P: Pattern> Seat for Seated<P> {
     }
 
     fn canary(&self) -> Option<Story> {
-        P::canary()
+        self.sets.usual.pattern.canary()
     }
 
     fn sit_down(&self) -> Box<dyn Mind> {

@@ -182,7 +182,7 @@ impl Pattern for Layering {
         "jump_against",
     ];
 
-    fn canary() -> Option<Story> {
+    fn canary(&self) -> Option<Story> {
         Some(canary::story())
     }
 

@@ -226,7 +226,7 @@ impl Pattern for DynamicLayering {
         "two_sided",
     ];
 
-    fn canary() -> Option<Story> {
+    fn canary(&self) -> Option<Story> {
         Some(canary::story())
     }
 

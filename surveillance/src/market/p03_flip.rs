@@ -166,7 +166,7 @@ impl Pattern for Flip {
         "market_turned",
     ];
 
-    fn canary() -> Option<Story> {
+    fn canary(&self) -> Option<Story> {
         Some(canary::story())
     }
 

@@ -173,7 +173,7 @@ impl Pattern for NoIntention {
     const CONDITIONS: &'static [&'static str] =
         &["flashes", "flashed_ratio", "moved_share", "chance", "fill_chance"];
 
-    fn canary() -> Option<Story> {
+    fn canary(&self) -> Option<Story> {
         Some(canary::story())
     }
 

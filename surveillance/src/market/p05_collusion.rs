@@ -33,6 +33,7 @@
 //! **Known misses.** Groups of three and more that take turns; accounts at different venues.
 
 pub mod away;
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +44,7 @@ use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
 use crate::desk::shelf::{Last, Shelf};
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
 use engine_observer::event::{Nanos, OrderId, Price, Side};
@@ -209,6 +211,10 @@ impl Pattern for Collusion {
         "narrowed_share",
         "widening_s",
     ];
+
+    fn canary(&self) -> Option<Story> {
+        Some(canary::story())
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(deed) = scene.deed else { return };

@@ -186,7 +186,7 @@ impl Pattern for MomentumIgnition {
         "goes_on",
     ];
 
-    fn canary() -> Option<Story> {
+    fn canary(&self) -> Option<Story> {
         Some(canary::story())
     }
 

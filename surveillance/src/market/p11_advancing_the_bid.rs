@@ -145,7 +145,7 @@ impl Pattern for AdvancingTheBid {
         "both_sides",
     ];
 
-    fn canary() -> Option<Story> {
+    fn canary(&self) -> Option<Story> {
         Some(canary::story())
     }
 

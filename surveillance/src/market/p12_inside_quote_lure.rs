@@ -138,7 +138,7 @@ impl Pattern for InsideQuoteLure {
     const CONDITIONS: &'static [&'static str] =
         &["size", "joined_ratio", "hit_ratio", "quote_executed", "jump_against"];
 
-    fn canary() -> Option<Story> {
+    fn canary(&self) -> Option<Story> {
         Some(canary::story())
     }
 

@@ -32,6 +32,7 @@
 //! motive. **Known misses.** Trades that hold a price by taking, rather than by resting; a floor that is
 //! stronger than all who would try it, so that nothing trades there.
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +42,7 @@ use crate::desk::market::Market;
 use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
 use engine_observer::event::body::Attributes;
@@ -153,6 +155,10 @@ impl Pattern for FloorOrCeiling {
         "other_side",
         "elsewhere",
     ];
+
+    fn canary(&self) -> Option<Story> {
+        Some(canary::story())
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(deed) = scene.deed else { return };

@@ -33,6 +33,7 @@
 //! misses.** That the price comes back the next day is not waited for; a move of the whole market is not
 //! taken off; positions in other instruments; trades spread over longer than the windows.
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +42,7 @@ use crate::desk::deed::What;
 use crate::desk::kept::kept;
 use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
 use engine_observer::event::Nanos;
@@ -114,6 +116,10 @@ impl Pattern for MarkingTheClose {
         "usual_share",
         "reduces_imbalance",
     ];
+
+    fn canary(&self) -> Option<Story> {
+        (self.close_at_s == 0).then(canary::story)
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(deed) = scene.deed else {

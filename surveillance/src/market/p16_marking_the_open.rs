@@ -29,6 +29,7 @@
 //! market is not taken off; what happens in the opening auction itself
 //! ([P17](super::p17_auction_price)).
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +39,7 @@ use crate::desk::kept::kept;
 use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
 use engine_observer::event::body::Phase;
@@ -122,6 +124,10 @@ impl Pattern for MarkingTheOpen {
         "reduces_imbalance",
         "news",
     ];
+
+    fn canary(&self) -> Option<Story> {
+        (self.open_at_s == 0).then(canary::story)
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(deed) = scene.deed else {

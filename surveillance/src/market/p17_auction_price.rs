@@ -32,6 +32,7 @@
 //! seconds' auction of random length never gave a minute to stand; the order's impact is measured when it
 //! goes, not all the while before.
 
+mod canary;
 mod clearing;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ use crate::desk::kept::kept;
 use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use clearing::{Clearing, Other};
 use engine_observer::Severity;
@@ -164,6 +166,10 @@ impl Pattern for AuctionPrice {
         "moved_against",
         "executed",
     ];
+
+    fn canary(&self) -> Option<Story> {
+        Some(canary::story())
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let phase = scene.market.phase;

@@ -147,7 +147,7 @@ impl Pattern for WashTrade {
     const CONDITIONS: &'static [&'static str] =
         &["same_owner", "reasons", "unintended_cross", "reported_cross"];
 
-    fn canary() -> Option<Story> {
+    fn canary(&self) -> Option<Story> {
         Some(canary::story())
     }
 

@@ -35,6 +35,7 @@
 //! misses.** Rings that let the price run; rings of more members than are looked for; rings whose rounds
 //! are farther apart than the latest 4,096 trades, or than seven days; trades of unknown parties.
 
+mod canary;
 mod graph;
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,7 @@ use crate::desk::kept::kept;
 use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
 use engine_observer::event::body::Attributes;
@@ -128,6 +130,10 @@ impl Pattern for WashRing {
     #[cfg(test)]
     const CONDITIONS: &'static [&'static str] =
         &["nodes", "rounds", "net_share", "inside_share", "round_trip_ticks"];
+
+    fn canary(&self) -> Option<Story> {
+        Some(canary::story())
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(deed) = scene.deed else { return };

@@ -217,7 +217,7 @@ impl Pattern for MatchedOrders {
         "auction",
     ];
 
-    fn canary() -> Option<Story> {
+    fn canary(&self) -> Option<Story> {
         Some(canary::story())
     }
 

@@ -146,7 +146,7 @@ impl Pattern for Painting {
         "auction",
     ];
 
-    fn canary() -> Option<Story> {
+    fn canary(&self) -> Option<Story> {
         Some(canary::story())
     }
 

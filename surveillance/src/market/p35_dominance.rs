@@ -29,6 +29,7 @@
 //! is not taken off, because the desk sees one instrument at a time; the day is looked at as far as prices
 //! are remembered (7,200 seconds with a quote).
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +39,7 @@ use crate::desk::ledger::toward;
 use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
 use engine_observer::event::{Nanos, OrderId, Price, Side};
@@ -190,6 +192,10 @@ impl Pattern for Dominance {
         "auction",
         "news",
     ];
+
+    fn canary(&self) -> Option<Story> {
+        Some(canary::story())
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         if !memory.pending.is_empty() {

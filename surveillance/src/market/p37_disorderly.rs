@@ -32,6 +32,7 @@
 //! switch that does not work: no event tells of them. A burst that falls on two seconds of the clock counts
 //! in each by itself.
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -42,6 +43,7 @@ use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
 use crate::desk::remembered::Remembered;
+use crate::desk::story::Story;
 use crate::desk::suspicion::Suspicion;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
@@ -146,6 +148,10 @@ impl Pattern for Disorderly {
         "halt_share",
         "halt_sigmas",
     ];
+
+    fn canary(&self) -> Option<Story> {
+        Some(canary::story())
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         match scene.deed {

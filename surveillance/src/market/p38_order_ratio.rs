@@ -22,6 +22,7 @@
 //! maxima; cancellations after a lost connection. **Known misses.** Quotes that the feed does not tell as
 //! orders; members with several persons here.
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +32,7 @@ use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
 use crate::desk::remembered::Remembered;
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::event::Nanos;
 use engine_observer::evidence::Limit::AtLeast;
@@ -91,6 +93,10 @@ impl Pattern for OrderRatio {
 
     #[cfg(test)]
     const CONDITIONS: &'static [&'static str] = &["messages", "of_maximum"];
+
+    fn canary(&self) -> Option<Story> {
+        Some(canary::story())
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(deed) = scene.deed else { return };

@@ -1,13 +1,9 @@
 //! The catalogue's cases, and near misses that each miss one condition.
 
+use super::canary::*;
 use super::*;
 use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
 use engine_observer::event::Side;
-
-const MARKER: u32 = 9;
-const OTHER: u32 = 201;
-/// When continuous trading ends.
-const CLOSE: u64 = Story::BEGIN + 100 * S;
 
 /// What happens before the close of the quiet market.
 fn story(tell: impl FnOnce(&mut Story)) -> Story {
@@ -15,21 +11,6 @@ fn story(tell: impl FnOnce(&mut Story)) -> Story {
     tell(&mut story);
     story.phase(CLOSE, Phase::Auction);
     story
-}
-
-/// Ten others trade so much together, at one price.
-fn others(story: &mut Story, at: u64, side: Side, price: i64, quantity: u64) {
-    for nth in 0..10 {
-        let order = story.enter(at, OTHER + nth, side, price, quantity / 10);
-        story.fill(at + MS, order, price, quantity / 10, OTHER + 10 + nth);
-    }
-}
-
-/// Buys so many levels of offers in the last second and a half.
-fn buy(story: &mut Story, levels: u64) {
-    for level in 0..levels {
-        story.sweep(CLOSE - 1_500 * MS + level * 100 * MS, MARKER, Side::Sell, Story::LEVEL);
-    }
 }
 
 #[test]

@@ -1,39 +1,12 @@
 //! The catalogue's cases, and near misses that each miss one condition.
 
+use super::canary::*;
 use super::*;
 use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
 use engine_observer::event::Side;
 
-const MARKER: u32 = 9;
-const OTHER: u32 = 201;
-/// When continuous trading begins anew, after an auction of a minute and a half.
-const OPEN: u64 = Story::BEGIN + 100 * S;
-
-/// What happens after the open.
-fn story_in(mut story: Story, tell: impl FnOnce(&mut Story)) -> Story {
-    story.phase(Story::BEGIN + 10 * S, Phase::Auction);
-    story.phase(OPEN, Phase::Continuous);
-    tell(&mut story);
-    story
-}
-
 fn story(tell: impl FnOnce(&mut Story)) -> Story {
     story_in(Story::quiet(), tell)
-}
-
-/// Ten others trade so much together, at one price.
-fn others(story: &mut Story, at: u64, side: Side, price: i64, quantity: u64) {
-    for nth in 0..10 {
-        let order = story.enter(at, OTHER + nth, side, price, quantity / 10);
-        story.fill(at + MS, order, price, quantity / 10, OTHER + 10 + nth);
-    }
-}
-
-/// Buys four levels of offers within half a minute.
-fn buy(story: &mut Story) {
-    for level in 0..4 {
-        story.sweep(OPEN + 5 * S + level * 5 * S, MARKER, Side::Sell, Story::LEVEL);
-    }
 }
 
 #[test]

@@ -1,38 +1,8 @@
 //! The catalogue's cases, and near misses that each miss one condition.
 
+use super::canary::*;
 use super::*;
 use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
-
-const MOVER: u32 = 9;
-const OTHER: u32 = 201;
-const BEGIN: u64 = 1_000 * S;
-/// When the auction ends: five minutes later.
-const END: u64 = BEGIN + 300 * S;
-
-/// An auction that would clear at 10 000, where 1,200 trade; with 240 more to buy at 10 090.
-fn auction(tell: impl FnOnce(&mut Story)) -> Story {
-    let mut story = Story::new();
-    story.phase(BEGIN - S, Phase::Auction);
-    for (nth, (price, quantity)) in
-        [(9_950, 1_000), (10_000, 400), (10_090, 400)].iter().enumerate()
-    {
-        story.enter(BEGIN + nth as u64, OTHER + nth as u32, Side::Sell, *price, *quantity);
-    }
-    story.enter(BEGIN + 5, OTHER + 3, Side::Buy, 10_200, 1_200);
-    story.enter(BEGIN + 6, OTHER + 4, Side::Buy, 9_990, 100);
-    tell(&mut story);
-    story.phase(END, Phase::Continuous);
-    let later = story.enter(END + 60 * S, OTHER, Side::Buy, 9_000, 1);
-    story.cancel(END + 61 * S, later);
-    story
-}
-
-/// A bid so long before the end, taken away so long before the end.
-fn lift(story: &mut Story, entered: u64, quantity: u64, gone: u64) -> OrderId {
-    let bid = story.enter(END - entered, MOVER, Side::Buy, 10_200, quantity);
-    story.cancel(END - gone, bid);
-    bid
-}
 
 #[test]
 fn a_sixth_of_the_volume_lifts_the_price_and_goes_six_seconds_before_the_end() {

@@ -1,28 +1,8 @@
 //! The catalogue's cases, and near misses that each miss one condition.
 
+use super::canary::*;
 use super::*;
 use crate::desk::check::{S, Story, each_condition_matters, survives};
-
-const T: u64 = Story::BEGIN;
-const MINUTE: u64 = 60 * S;
-const PRICE: i64 = Story::BID + 1;
-
-/// The seller's order waits for the buyer.
-fn sell(story: &mut Story, at: u64, seller: u32, buyer: u32, (price, quantity): (i64, u64)) {
-    let offer = story.enter(at, seller, Side::Sell, price, quantity);
-    story.fill(at + S, offer, price, quantity, buyer);
-}
-
-/// Members 11, 12, … pass it round, a quarter of an hour each time.
-fn ring(story: &mut Story, members: u32, rounds: u64, traded: impl Fn(u64, u32) -> (i64, u64)) {
-    for round in 0..rounds {
-        for member in 0..members {
-            let at = T + round * 15 * MINUTE + u64::from(member) * 20 * S;
-            let next = 11 + (member + 1) % members;
-            sell(story, at, 11 + member, next, traded(round, member));
-        }
-    }
-}
 
 fn told(tell: impl FnOnce(&mut Story)) -> Story {
     let mut story = Story::quiet();

@@ -1,49 +1,12 @@
 //! The catalogue's cases, and near misses that each miss one condition.
 
+use super::canary::*;
 use super::*;
 use crate::desk::check::{S, Story, each_condition_matters, survives};
 use crate::market::WashTrade;
 use engine_observer::event::body::Phase;
 
-const WHO: u32 = 9;
-const T: u64 = Story::BEGIN;
 const MINUTE: u64 = 60 * S;
-
-/// How somebody pushes a price.
-#[derive(Clone, Copy)]
-struct Push {
-    /// Trades of so many units each, five seconds apart.
-    trades: u64,
-    size: u64,
-    /// Traded by others meanwhile.
-    others: u64,
-    /// Whether the makers' offers come back where they were, half a minute later.
-    comes_back: bool,
-    /// What is sold again.
-    sold: u64,
-}
-
-const PUSH: Push = Push { trades: 10, size: 20, others: 100, comes_back: true, sold: 0 };
-
-/// Sweeps the offers; the price stays there, or comes back.
-fn push(story: &mut Story, push: Push) {
-    let others = push.trades.max(1);
-    for nth in 0..push.trades {
-        let at = T + nth * 5 * S;
-        story.sweep(at, WHO, Side::Sell, push.size);
-        let quantity = push.others * (nth + 1) / others - push.others * nth / others;
-        if quantity > 0 {
-            story.print(at + S, Side::Sell, Story::ASK, quantity, (31, 41));
-        }
-    }
-    let pushed = T + push.trades * 5 * S;
-    if push.comes_back {
-        story.stand(pushed + 30 * S, Side::Sell, 10);
-    }
-    if push.sold > 0 {
-        story.sweep(pushed + 10 * S, WHO, Side::Buy, push.sold);
-    }
-}
 
 fn pushed(how: Push) -> Story {
     let mut story = Story::quiet();

@@ -1,25 +1,15 @@
 //! The catalogue's cases, and near misses of each limit.
 
+use super::canary::*;
 use super::*;
 use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
 
-const WHO: u32 = 9;
 const OTHER: u32 = 10;
-const T: u64 = Story::BEGIN;
 
 fn told(tell: impl FnOnce(&mut Story)) -> Story {
     let mut story = Story::quiet();
     tell(&mut story);
     story
-}
-
-/// So many equal fills of somebody's orders within five seconds.
-fn fills(story: &mut Story, count: u64, by: u32) {
-    for nth in 0..count {
-        let at = T + nth * 5 * S / count;
-        let bid = story.enter(at, WHO, Side::Buy, Story::BID + 1, 3);
-        story.fill(at + 2 * MS, bid, Story::BID + 1, 3, by);
-    }
 }
 
 /// So many orders entered and taken away within a second.

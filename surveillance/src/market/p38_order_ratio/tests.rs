@@ -1,25 +1,10 @@
 //! Ratios below, near and beyond the maximum.
 
+use super::canary::*;
 use super::*;
 use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
 use engine_observer::event::Side;
 use engine_observer::event::body::Phase;
-
-const WHO: u32 = 9;
-const T: u64 = Story::BEGIN;
-
-/// Trades so often, then enters and takes away, a message each.
-fn quotes(story: &mut Story, trades: u64, messages: u64) {
-    for nth in 0..trades {
-        let bid = story.enter(T + nth * MS, WHO, Side::Buy, Story::BID, 10);
-        story.fill(T + nth * MS, bid, Story::BID, 10, 131);
-    }
-    for nth in 0..messages / 2 {
-        let at = T + S + nth * 10 * MS;
-        let bid = story.enter(at, WHO, Side::Buy, Story::BID - 2, 10);
-        story.cancel(at + MS, bid);
-    }
-}
 
 fn told(tell: impl FnOnce(&mut Story)) -> Story {
     let mut story = Story::quiet();
