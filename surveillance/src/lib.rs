@@ -243,7 +243,9 @@ mod tests {
         check(
             "P99",
             &[],
-            &expect![[r#"there is no "P99"; there are: P01, P02, P03, P04, P05, P06, P07, P10, P11, P12, P14, P15, P16, P17, P19, P20, P21, P22, P35, P37, P38, mean_threshold"#]],
+            &expect![[
+                r#"there is no "P99"; there are: P01, P02, P03, P04, P05, P06, P07, P10, P11, P12, P14, P15, P16, P17, P19, P20, P21, P22, P35, P37, P38, mean_threshold"#
+            ]],
         );
         check(
             "P06",
