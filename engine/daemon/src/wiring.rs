@@ -78,7 +78,12 @@ pub(crate) fn usual_strategies(roster: &mut Roster) {
 }
 
 /// The configuration of a replay without a file.
-pub(crate) fn usual_config(patterns: surveillance::Plan) -> Config {
+pub(crate) fn usual_config() -> Config {
+    config_of(surveillance::Plan::usual())
+}
+
+/// The same with other patterns.
+pub(crate) fn config_of(patterns: surveillance::Plan) -> Config {
     Config {
         machine: Machine::default(),
         feeds: Vec::new(),

@@ -52,6 +52,13 @@ pub(crate) struct Resting {
     pub(crate) quantity: u64,
 }
 
+impl Resting {
+    /// One of the orders is for so much now, and was for so much before.
+    fn change(&mut self, before: u64, now: u64) {
+        self.quantity = self.quantity.wrapping_sub(before).wrapping_add(now);
+    }
+}
+
 /// What somebody did, counted on.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Done {
@@ -135,16 +142,19 @@ impl Sub for Done {
     type Output = Self;
 
     fn sub(self, earlier: Self) -> Self {
-        let less = |one: [u64; 2], other: [u64; 2]| [one[0] - other[0], one[1] - other[1]];
+        // Sums of quantities with many places run over: what lies between two moments is right still.
+        let less = |one: u64, other: u64| one.wrapping_sub(other);
+        let both =
+            |one: [u64; 2], other: [u64; 2]| [less(one[0], other[0]), less(one[1], other[1])];
         Self {
             messages: self.messages - earlier.messages,
             entered: self.entered - earlier.entered,
-            entered_quantity: self.entered_quantity - earlier.entered_quantity,
+            entered_quantity: less(self.entered_quantity, earlier.entered_quantity),
             amended: self.amended - earlier.amended,
             cancelled: self.cancelled - earlier.cancelled,
-            cancelled_quantity: self.cancelled_quantity - earlier.cancelled_quantity,
-            taken: less(self.taken, earlier.taken),
-            given: less(self.given, earlier.given),
+            cancelled_quantity: less(self.cancelled_quantity, earlier.cancelled_quantity),
+            taken: both(self.taken, earlier.taken),
+            given: both(self.given, earlier.given),
             trades: self.trades - earlier.trades,
         }
     }
@@ -153,12 +163,12 @@ impl Sub for Done {
 impl Done {
     /// All that was traded on a side.
     pub(crate) fn traded(&self, side: Side) -> u64 {
-        self.taken[side as usize] + self.given[side as usize]
+        self.taken[side as usize].wrapping_add(self.given[side as usize])
     }
 
     /// All that was traded.
     pub(crate) fn volume(&self) -> u64 {
-        self.traded(Side::Buy) + self.traded(Side::Sell)
+        self.traded(Side::Buy).wrapping_add(self.traded(Side::Sell))
     }
 
     /// Bought less sold.
@@ -244,7 +254,7 @@ impl Ledger {
     /// What somebody holds when the day begins, in one more account.
     pub(crate) fn hold(&mut self, who: Who, quantity: i64, at: Nanos) {
         if let Some(account) = self.find_or_begin(who, at) {
-            account.position += quantity;
+            account.position = account.position.wrapping_add(quantity);
         }
     }
 
@@ -255,11 +265,11 @@ impl Ledger {
         account.done.count(deed.at, |done| {
             done.messages += 1;
             done.entered += 1;
-            done.entered_quantity += deed.quantity;
+            done.entered_quantity = done.entered_quantity.wrapping_add(deed.quantity);
         });
         let (Some(price), true) = (deed.price, deed.left > 0) else { return };
         account.resting[side].orders += 1;
-        account.resting[side].quantity += deed.left;
+        account.resting[side].change(0, deed.left);
         let live = Live {
             order: deed.order,
             side: deed.side,
@@ -289,7 +299,7 @@ impl Ledger {
         self.index.insert(deed.successor, cell);
         let Cell { live, person, .. } = &mut self.orders[cell as usize];
         let resting = &mut self.persons[*person as usize].resting[live.side as usize];
-        resting.quantity = resting.quantity + deed.left - live.quantity;
+        resting.change(live.quantity, deed.left);
         live.order = deed.successor;
         live.quantity = deed.left;
         live.price = deed.price.unwrap_or(live.price);
@@ -301,7 +311,7 @@ impl Ledger {
             account.done.count(deed.at, |done| {
                 done.messages += 1;
                 done.cancelled += 1;
-                done.cancelled_quantity += deed.quantity;
+                done.cancelled_quantity = done.cancelled_quantity.wrapping_add(deed.quantity);
             });
         }
         self.leave(deed.order);
@@ -311,17 +321,18 @@ impl Ledger {
         let own = deed.side as usize;
         if let Some(account) = deed.owner.and_then(|who| self.find_or_begin(who, deed.at)) {
             account.done.count(deed.at, |done| {
-                done.given[own] += deed.quantity;
+                done.given[own] = done.given[own].wrapping_add(deed.quantity);
                 done.trades += 1;
             });
-            account.position += toward(deed.side, deed.quantity);
+            account.position = account.position.wrapping_add(toward(deed.side, deed.quantity));
         }
         if let Some(account) = deed.aggressor.and_then(|who| self.find_or_begin(who, deed.at)) {
             account.done.count(deed.at, |done| {
-                done.taken[1 - own] += deed.quantity;
+                done.taken[1 - own] = done.taken[1 - own].wrapping_add(deed.quantity);
                 done.trades += 1;
             });
-            account.position += toward(deed.side.opposite(), deed.quantity);
+            account.position =
+                account.position.wrapping_add(toward(deed.side.opposite(), deed.quantity));
         }
         if deed.what == What::Print {
             return;
@@ -331,7 +342,7 @@ impl Ledger {
         } else if let Some(cell) = self.index.get(&deed.order) {
             let Cell { live, person, .. } = &mut self.orders[*cell as usize];
             let resting = &mut self.persons[*person as usize].resting[live.side as usize];
-            resting.quantity = resting.quantity + deed.left - live.quantity;
+            resting.change(live.quantity, deed.left);
             live.quantity = deed.left;
         }
     }
@@ -406,7 +417,7 @@ impl Ledger {
         } else {
             let resting = &mut self.persons[person as usize].resting[side];
             resting.orders -= 1;
-            resting.quantity -= live.quantity;
+            resting.change(live.quantity, 0);
             self.forgotten += 1;
             return;
         };
@@ -430,7 +441,7 @@ impl Ledger {
         let account = &mut self.persons[person as usize];
         let resting = &mut account.resting[live.side as usize];
         resting.orders -= 1;
-        resting.quantity -= live.quantity;
+        resting.change(live.quantity, 0);
         if previous == NIL {
             account.heads[live.side as usize] = next;
         } else {

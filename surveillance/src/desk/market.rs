@@ -129,9 +129,9 @@ impl Sub for Flow {
         Self {
             events: self.events - earlier.events,
             trades: self.trades - earlier.trades,
-            bought: self.bought - earlier.bought,
-            sold: self.sold - earlier.sold,
-            unsided: self.unsided - earlier.unsided,
+            bought: self.bought.wrapping_sub(earlier.bought),
+            sold: self.sold.wrapping_sub(earlier.sold),
+            unsided: self.unsided.wrapping_sub(earlier.unsided),
         }
     }
 }
@@ -139,7 +139,7 @@ impl Sub for Flow {
 impl Flow {
     /// All that traded.
     pub(crate) fn volume(&self) -> u64 {
-        self.bought + self.sold + self.unsided
+        self.bought.wrapping_add(self.sold).wrapping_add(self.unsided)
     }
 }
 
@@ -213,9 +213,9 @@ impl Market {
             if deed.is_trade() {
                 flow.trades += 1;
                 match deed.aggressor_side() {
-                    Some(Side::Buy) => flow.bought += deed.quantity,
-                    Some(Side::Sell) => flow.sold += deed.quantity,
-                    None => flow.unsided += deed.quantity,
+                    Some(Side::Buy) => flow.bought = flow.bought.wrapping_add(deed.quantity),
+                    Some(Side::Sell) => flow.sold = flow.sold.wrapping_add(deed.quantity),
+                    None => flow.unsided = flow.unsided.wrapping_add(deed.quantity),
                 }
             }
         });

@@ -1,6 +1,5 @@
 //! `tapewatch patterns`: what there is to find, and by which parameters.
 
-use crate::config::nearest;
 use crate::failure::Failure;
 use crate::output::print;
 use anyhow::anyhow;
@@ -24,9 +23,8 @@ pub(crate) fn run(arguments: &Patterns) -> Result<(), Failure> {
     if let Some(name) = &arguments.name {
         wanted.retain(|of| of == name);
         if wanted.is_empty() {
-            let hint = nearest(name, &names()).map(|word| format!("; did you mean `{word}`?"));
-            let (known, hint) = (names().join(", "), hint.unwrap_or_default());
-            let what = anyhow!("there is no pattern {name:?}; there are: {known}{hint}");
+            let known = names().join(", ");
+            let what = anyhow!("there is no pattern {name:?}; there are: {known}");
             return Err(Failure::usage(what));
         }
     }

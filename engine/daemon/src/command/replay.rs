@@ -30,8 +30,8 @@ pub(crate) fn run(arguments: Replay) -> Result<(), Failure> {
     }
     let mut config = match (config, usual) {
         (Some(path), _) => Config::read(&path)?,
-        (None, Some(path)) => wiring::usual_config(usual::known(Plan::usual(), &path)?),
-        (None, None) => wiring::usual_config(Plan::usual()),
+        (None, Some(path)) => wiring::config_of(usual::known(Plan::usual(), &path)?),
+        (None, None) => wiring::usual_config(),
     };
     config.feeds = files
         .into_iter()
