@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &AlertsExplain) -> Result<(), Failure> {
         (Some(path), _) => Config::read(path)?,
         // What its last run was set to.
         (None, Some(journal)) => Recorded::of(journal, u64::MAX)?.config()?,
-        (None, None) => wiring::usual_config(surveillance::Plan::usual()),
+        (None, None) => wiring::usual_config(),
     };
     let mut reel = Reel::of_files(files, input)?;
     let spec = Spec { bounds: config.bounds, ..config.machine.spec };

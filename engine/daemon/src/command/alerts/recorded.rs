@@ -86,7 +86,7 @@ impl Recorded {
     /// The configuration, if this version comes to the same parameters with it.
     pub(super) fn config(&self) -> Result<Config, Failure> {
         let mut config = match &*self.configuration {
-            "" => wiring::usual_config(surveillance::Plan::usual()),
+            "" => wiring::usual_config(),
             text => Config::of_text(&self.journal.join("configuration"), text)?,
         };
         if parameters_of(&config.roster) != self.parameters {
