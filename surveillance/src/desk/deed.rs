@@ -94,9 +94,24 @@ pub(crate) struct Deed {
 }
 
 impl Deed {
+    /// No quantity is taken for larger than this, 45 million at eight decimal places: so that sums of
+    /// thousands of them fit, whatever a feed tells.
+    pub(crate) const QUANTITY_MAX: u64 = 1 << 52;
+
     /// What the event says that somebody did; none if it is about something else, or no news.
     #[inline]
     pub(crate) fn of(view: &View<'_>, people: &People) -> Option<Deed> {
+        let mut deed = Self::read(view, people)?;
+        deed.quantity = deed.quantity.min(Self::QUANTITY_MAX);
+        deed.left = deed.left.min(Self::QUANTITY_MAX);
+        if let Some(was) = &mut deed.was {
+            was.quantity = was.quantity.min(Self::QUANTITY_MAX);
+        }
+        Some(deed)
+    }
+
+    #[inline]
+    fn read(view: &View<'_>, people: &People) -> Option<Deed> {
         let event = view.event;
         if event.flags.has(Flags::SNAPSHOT) {
             return None;

@@ -230,7 +230,7 @@ impl Layering {
                 && one.cancelled == 0
         });
         if let Some(same) = same {
-            same.filled += deed.quantity;
+            same.filled = same.filled.saturating_add(deed.quantity);
             same.last_fill_at = deed.at;
             return;
         }
@@ -306,7 +306,7 @@ impl Layering {
             return;
         };
         if deed.what == What::Fill {
-            pending.executed += deed.quantity;
+            pending.executed = pending.executed.saturating_add(deed.quantity);
             return;
         }
         layer.order = deed.successor;

@@ -203,7 +203,7 @@ impl Ladder {
             What::Enter => self.entered += 1,
             What::Amend => self.amended += 1,
             What::Cancel => self.cancelled += 1,
-            What::Fill => self.executed += deed.quantity,
+            What::Fill => self.executed = self.executed.saturating_add(deed.quantity),
             _ => {}
         }
     }

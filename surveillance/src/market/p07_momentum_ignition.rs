@@ -238,7 +238,7 @@ impl MomentumIgnition {
                 burst.grow(price, deed, scene);
                 is_part = true;
             } else {
-                burst.more += deed.quantity;
+                burst.more = burst.more.saturating_add(deed.quantity);
                 burst.more_taken += u64::from(trader.comes) * deed.quantity;
             }
         }
@@ -394,7 +394,7 @@ impl Burst {
     /// One more trade of the burst.
     fn grow(&mut self, price: Price, deed: &Deed, scene: &Scene<'_>) {
         self.last_at = deed.at;
-        self.quantity += deed.quantity;
+        self.quantity = self.quantity.saturating_add(deed.quantity);
         self.value += deed.quantity as f64 * price.0 as f64;
         self.flow_after = *scene.market.flow().total();
         let is_farther = match self.side {
@@ -411,7 +411,7 @@ impl Burst {
 
     /// One more trade of the harvest.
     fn reap(&mut self, price: Price, deed: &Deed) {
-        self.harvested += deed.quantity;
+        self.harvested = self.harvested.saturating_add(deed.quantity);
         self.harvest_value += deed.quantity as f64 * price.0 as f64;
         if self.harvest.len() < TRADES_MAX {
             self.harvest.push(Trade::of(deed));

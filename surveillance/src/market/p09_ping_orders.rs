@@ -199,7 +199,8 @@ impl PingOrders {
         let (person, side) = (who.person, deed.side.opposite());
         if !self.is_small(deed.quantity, scene) {
             if let Some(pinger) = memory.persons.get_mut(person.0) {
-                pinger.taken[side as usize] += deed.quantity;
+                pinger.taken[side as usize] =
+                    pinger.taken[side as usize].saturating_add(deed.quantity);
                 let taken = pinger.taken[side as usize];
                 self.follow(memory, person, (deed, side, taken), scene, bench);
             }

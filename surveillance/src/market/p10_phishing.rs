@@ -199,7 +199,8 @@ impl Phishing {
         let person = who.person;
         if let Some(fisher) = memory.persons.get_mut(person.0) {
             for reveal in fisher.reveals.iter_mut() {
-                reveal.taken[deed.side as usize] += deed.quantity;
+                reveal.taken[deed.side as usize] =
+                    reveal.taken[deed.side as usize].saturating_add(deed.quantity);
             }
             let taken = |reveal: &Reveal| reveal.taken[deed.side as usize];
             let side = deed.side.opposite();

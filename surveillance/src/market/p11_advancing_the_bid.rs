@@ -164,7 +164,7 @@ impl Pattern for AdvancingTheBid {
             if !trader.comes {
                 let steps = &mut climbs[trader.side as usize].steps;
                 if let Some(step) = steps.iter_mut().rev().find(|step| step.order == deed.order) {
-                    step.executed += deed.quantity;
+                    step.executed = step.executed.saturating_add(deed.quantity);
                 }
             }
             let side = trader.side.opposite();

@@ -211,7 +211,7 @@ impl InsideQuoteLure {
                     if lure.hit == 0 {
                         lure.jump = lure.moved_against(scene) / scene.market.sigma(1.0);
                     }
-                    lure.hit += deed.quantity;
+                    lure.hit = lure.hit.saturating_add(deed.quantity);
                     let least = lure.quantity as f64;
                     let may_matter = lure.hit as f64 >= self.hit_ratio_min * least
                         && lure.joined as f64 >= self.joined_ratio_min * least;
@@ -287,7 +287,7 @@ impl Lure {
     /// Something happens to the quote itself.
     fn change(&mut self, deed: &Deed) {
         match deed.what {
-            What::Fill => self.executed += deed.quantity,
+            What::Fill => self.executed = self.executed.saturating_add(deed.quantity),
             What::Amend => self.order = deed.successor,
             _ => self.is_gone = true,
         }

@@ -177,7 +177,7 @@ impl Pattern for FloorOrCeiling {
                 stand.take(deed, price);
                 own = Some(nth);
             } else if deed.what == What::Fill {
-                stand.others += deed.quantity;
+                stand.others = stand.others.saturating_add(deed.quantity);
             }
         }
         if let Some(nth) = own {
@@ -295,9 +295,9 @@ impl Stand {
     fn take(&mut self, deed: &Deed, price: Price) {
         self.last_at = deed.at;
         if deed.what == What::Fill {
-            self.absorbed += deed.quantity;
+            self.absorbed = self.absorbed.saturating_add(deed.quantity);
             if deed.attributes.has(Attributes::CLIENT) {
-                self.for_clients += deed.quantity;
+                self.for_clients = self.for_clients.saturating_add(deed.quantity);
             }
             // An iceberg renews what it shows by itself.
             let renews = deed.attributes.has(Attributes::ICEBERG) && deed.left > 0;

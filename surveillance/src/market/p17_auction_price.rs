@@ -232,7 +232,7 @@ impl AuctionPrice {
             let is_as_good =
                 if gone.side == Side::Buy { price >= gone.price } else { price <= gone.price };
             if gone.person == owner.person && gone.side == deed.side && is_as_good {
-                gone.replaced += deed.quantity;
+                gone.replaced = gone.replaced.saturating_add(deed.quantity);
                 return;
             }
         }

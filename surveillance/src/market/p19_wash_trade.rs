@@ -154,7 +154,7 @@ impl Pattern for WashTrade {
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(deed) = scene.deed else { return };
         memory.begin_day(deed.at.0 / DAY);
-        memory.volume += deed.quantity;
+        memory.volume = memory.volume.saturating_add(deed.quantity);
         memory.trades = memory.trades.saturating_add(1);
         if let Some((buyer, seller)) = deed.parties() {
             if buyer.person == seller.person {
@@ -217,7 +217,7 @@ impl Own {
         while self.days.front().is_some_and(|first| first.0 + MONTH_DAYS <= day) {
             self.days.pop_front();
         }
-        self.quantity += deed.quantity;
+        self.quantity = self.quantity.saturating_add(deed.quantity);
         if self.crosses.len() == CROSSES_MAX {
             self.crosses.pop_front();
         }
@@ -252,8 +252,8 @@ impl WashTrade {
         let own = memory.of.of(person, deed.at);
         let same = own.crosses.back_mut().filter(|last| deed.at.since(last.at) <= SAME_TRADE);
         if let Some(same) = same {
-            same.quantity += deed.quantity;
-            own.quantity += deed.quantity;
+            same.quantity = same.quantity.saturating_add(deed.quantity);
+            own.quantity = own.quantity.saturating_add(deed.quantity);
             if same.is_episode {
                 return;
             }

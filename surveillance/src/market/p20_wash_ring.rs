@@ -146,7 +146,7 @@ impl Pattern for WashRing {
                 && deed.at.since(last.at) <= SAME_TRADE
         });
         if let Some(same) = same {
-            same.quantity += deed.quantity;
+            same.quantity = same.quantity.saturating_add(deed.quantity);
             return;
         }
         if memory.trades.len() == TRADES_MAX {

@@ -256,7 +256,7 @@ fn rest(memory: &mut Memory, deed: &Deed) {
             && deed.at.since(pending.at) <= SAME_ORDER
             && deed.price == pending.price;
         if is_rest {
-            pending.coming += deed.quantity;
+            pending.coming = pending.coming.saturating_add(deed.quantity);
         }
     }
 }
@@ -298,10 +298,10 @@ impl MatchedOrders {
                 && deed.at.since(pending.at) <= SAME_ORDER;
             if is_same {
                 if !pending.knows_coming {
-                    pending.coming += deed.quantity;
+                    pending.coming = pending.coming.saturating_add(deed.quantity);
                 }
                 if pending.order == deed.order {
-                    pending.met += deed.quantity;
+                    pending.met = pending.met.saturating_add(deed.quantity);
                     return;
                 }
             }

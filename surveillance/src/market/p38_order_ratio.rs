@@ -105,7 +105,7 @@ impl Pattern for OrderRatio {
                 let session = memory.of.of(who.person, deed.at);
                 session.renew(deed);
                 session.trades += 1;
-                session.traded += deed.quantity;
+                session.traded = session.traded.saturating_add(deed.quantity);
             }
             return;
         }
@@ -116,7 +116,7 @@ impl Pattern for OrderRatio {
         let session = memory.of.of(owner.person, deed.at);
         session.renew(deed);
         session.messages += 1;
-        session.quantity += deed.quantity;
+        session.quantity = session.quantity.saturating_add(deed.quantity);
         let session = *session;
         let may_matter =
             session.messages >= u64::from(self.messages_min) && self.level(&session) > session.told;
