@@ -294,7 +294,13 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told() {
-        check("P99", &[], &expect![[r#""#]]);
+        check(
+            "P99",
+            &[],
+            &expect![[
+                r#"there is no "P99"; there are: P01, P02, P03, P04, P05, P06, P07, P08, P09, P10, P11, P12, P13, P14, P15, P16, P17, P18, P19, P20, P21, P22, P35, P36, P37, P38, mean_threshold, canary, silent_feed"#
+            ]],
+        );
         check(
             "P06",
             &[("rate_min", 1)],

@@ -141,7 +141,7 @@ fn unknown_names_are_placed_and_guessed() {
     check(
         "[surveillance.P6]\n",
         &expect![[r#"
-            tapewatch: c.toml:1:15: there is no "P6"; there are: …; did you mean `P06`?
+            tapewatch: c.toml:1:15: there is no "P6"; there are: …; did you mean `P36`?
             exit 78
         "#]],
     );

@@ -85,7 +85,7 @@ fn the_end_of_the_file_is_the_end() {
     let folder = with_feed("\"max\"", INTO_FILE);
     let ran = folder.run("run --config c.toml").succeeded();
     assert!(ran.stdout.is_empty());
-    assert!(ran.stderr.contains("  alerts      P06 3\n"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("P06 3"), "{}", ran.stderr);
     assert!(!ran.stderr.contains("  ended "), "{}", ran.stderr);
     let findings = json_lines(&folder.read("out.jsonl"));
     assert_eq!(findings.len(), counted(&ran.stderr));
@@ -107,7 +107,7 @@ fn a_sink_may_want_alerts_only() {
     let folder = with_feed("\"max\"", &format!("{INTO_FILE}\nonly = \"alerts\""));
     folder.run("run --config c.toml").succeeded();
     let findings = json_lines(&folder.read("out.jsonl"));
-    assert_eq!(findings.len(), 3);
+    assert_eq!(findings.iter().filter(|alert| alert["pattern"] == "P06").count(), 3);
     assert!(findings.iter().all(|finding| finding["kind"] == "alert"));
 }
 

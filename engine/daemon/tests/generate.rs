@@ -184,7 +184,7 @@ fn what_cannot_be_generated_is_told() {
     "#]],
     );
     folder.check("generate bonds --out x", &expect![[r#"
-        tapewatch: invalid value 'bonds' for '<WHAT>'; [possible values: itch, dbn, lobster, mdp3, tape, iot] (see --help)
+        tapewatch: invalid value 'bonds' for '<WHAT>'; [possible values: itch, dbn, lobster, mdp3, tape, iot, case] (see --help)
         exit 2
     "#]]);
     folder.check("generate tape --messages many --out x", &expect![[r#"

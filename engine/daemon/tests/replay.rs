@@ -102,10 +102,10 @@ fn compression_changes_nothing() {
 fn stuffing_is_found_and_its_author_named() {
     let folder = with_tape();
     let summary = folder.replay("tape.csv --findings findings.jsonl");
-    assert_eq!(summary["findings"]["alert"], serde_json::json!({"P06": 3}));
+    assert_eq!(summary["findings"]["alert"]["P06"], 3);
     let findings = json_lines(&folder.read("findings.jsonl"));
     assert_eq!(findings.len() as u64, counted(&summary));
-    let alerts = findings.iter().filter(|finding| finding["kind"] == "alert");
+    let alerts = findings.iter().filter(|finding| finding["pattern"] == "P06");
     let named: BTreeSet<_> = alerts
         .flat_map(|alert| alert["participants"].as_array().unwrap())
         .map(|who| who.as_str().unwrap().to_string())
@@ -122,10 +122,11 @@ fn findings_have_the_keys_that_readers_rely_on() {
         let has = keys(&finding);
         match finding["kind"].as_str() {
             Some("alert") => {
-                assert_eq!(has.len(), ALERT_KEYS.len());
+                assert!(has.len() >= ALERT_KEYS.len());
                 assert!(ALERT_KEYS.iter().all(|key| has.contains(key)), "{finding}");
                 for (name, feature) in finding["features"].as_object().unwrap() {
-                    assert_eq!(keys(feature), ["high", "low", "value", "weight"], "{name}");
+                    let told = ["contribution", "high", "low", "value", "weight"];
+                    assert_eq!(keys(feature), told, "{name}");
                 }
             }
             Some("signal") => {

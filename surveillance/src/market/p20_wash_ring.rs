@@ -116,7 +116,7 @@ const TRADES_MAX: usize = 4_096;
 const NAMED_MAX: usize = 24;
 /// Executions between the same two within this time are one trade.
 const SAME_TRADE: Nanos = Nanos::from_millis(1);
-const EVERY: Nanos = Nanos::from_secs(60);
+const EVERY: Nanos = Nanos::from_secs(300);
 const WINDOWS: [Nanos; 3] =
     [Nanos::from_secs(3_600), Nanos::from_secs(86_400), Nanos::from_secs(7 * 86_400)];
 /// Trades of an edge from which on it counts, one after the other.
