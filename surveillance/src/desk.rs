@@ -57,7 +57,7 @@ use std::sync::Arc;
 use usual::{Known, KnownOf, Scales, Usual};
 
 /// Patterns that look at order books together.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Desk {
     seats: Vec<Arc<dyn Seat>>,
     /// By what happened: who wants to see it.
@@ -80,18 +80,6 @@ pub struct DeskBounds {
 impl Default for DeskBounds {
     fn default() -> Self {
         Self { persons_max: 4_096, orders_max: 1 << 20 }
-    }
-}
-
-impl Default for Desk {
-    fn default() -> Self {
-        Self {
-            seats: Vec::new(),
-            interested: Default::default(),
-            bounds: DeskBounds::default(),
-            known: None,
-            ignored: None,
-        }
     }
 }
 

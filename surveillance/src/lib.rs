@@ -51,11 +51,14 @@ pub struct Plan {
     silent_feed: Option<SilentFeed>,
 }
 
+/// Reads a pattern's parameters and gives it a seat.
+type Read<D, E> = fn(&mut Desk, D) -> Result<(), Refused<E>>;
+
 /// One of the desk's patterns.
 struct Entry<'de, D: Deserializer<'de>> {
     name: &'static str,
     parameters: &'static [Parameter],
-    read: fn(&mut Desk, D) -> Result<(), Refused<D::Error>>,
+    read: Read<D, <D as Deserializer<'de>>::Error>,
     usual: fn(&mut Desk),
     of: std::marker::PhantomData<&'de ()>,
 }

@@ -191,7 +191,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Says of a suspicion only, to the one who asks, what does not hold.
-    pub(crate) fn pass_over(&mut self, suspicion: Suspicion) {
+    pub(crate) fn pass_over(&mut self, suspicion: &Suspicion) {
         self.out.consider(suspicion.alert);
     }
 

@@ -292,7 +292,7 @@ impl Story {
         let mut events = self.events();
         let times = || events.iter().map(|event| event.event_at.0);
         let lead = Self::BEGIN - times().find(|at| *at >= S).unwrap_or(Self::BEGIN);
-        let last = times().last().unwrap_or(Self::BEGIN);
+        let last = times().next_back().unwrap_or(Self::BEGIN);
         let day = time.0 / DAY_NS * DAY_NS;
         let latest =
             (day + DAY_NS).saturating_sub(last.saturating_sub(Self::BEGIN) + Self::SETTLES);

@@ -286,7 +286,7 @@ impl WashRing {
         case.needs("inside_share", inside_share, AtLeast(share_min));
         case.needs("round_trip_ticks", ticks, AtMost(self.round_trip_ticks_max));
         if !case.holds() {
-            bench.pass_over(case);
+            bench.pass_over(&case);
             return false;
         }
 

@@ -403,7 +403,7 @@ impl MatchedOrders {
             case.unless_that("auction", pending.is_auction),
         ];
         if !is_match.into_iter().all(|holds| holds) {
-            return bench.pass_over(case);
+            return bench.pass_over(&case);
         }
         let pair = memory.pairs.of(both, pending.at);
         let since = pending.at.0.saturating_sub(self.remembered_days * DAY);

@@ -278,7 +278,7 @@ impl Painting {
         case.unless_excused("busy_market", others.trades_before, usual);
         case.unless_that("auction", !scene.market.is_continuous());
         if !case.holds() {
-            bench.pass_over(case);
+            bench.pass_over(&case);
             return false;
         }
 

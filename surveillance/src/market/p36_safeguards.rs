@@ -266,7 +266,7 @@ impl Safeguards {
         case.needs("sum_ratio", sum, AtLeast(self.sum_ratio_min));
         case.unless_excused("refills", refills, AtMost(self.refills_max));
         if !case.holds() {
-            return bench.pass_over(case);
+            return bench.pass_over(&case);
         }
         let first_at = pieces.first().map_or(scene.now, |first| first.at);
         let took = scene.now.since(first_at).0 as f64 / 1e6;

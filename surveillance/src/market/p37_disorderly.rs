@@ -332,7 +332,7 @@ impl Disorderly {
         bench: &mut Bench<'_>,
     ) {
         if !case.holds() {
-            return bench.pass_over(case);
+            return bench.pass_over(&case);
         }
         let told_at = &mut memory.of.of(person, scene.now).told_at[trouble as usize];
         let quiet = Nanos::from_secs(self.quiet_s);

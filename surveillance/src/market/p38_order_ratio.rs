@@ -175,7 +175,7 @@ impl OrderRatio {
         case.needs("of_maximum", self.of_maximum(&session), AtLeast(needed));
         // Told already, unless it has become worse.
         if !case.holds() || level.max(1) <= session.told {
-            return bench.pass_over(case);
+            return bench.pass_over(&case);
         }
         memory.of.of(person, deed.at).told = level.max(1);
         case.weighs("of_maximum", self.of_maximum(&session), 0.0, 1.0);
