@@ -7,11 +7,13 @@
 //! | `silent_feed` | [`silent_feed`] | feeds that tell nothing | feeds |
 //! | `mean_threshold` | [`iot::mean_threshold`] | means out of bounds or out of the ordinary | devices |
 //!
-//! A pattern is a plain value whose public fields are its parameters ([`Idea`]); [`add_to`] makes one
+//! A pattern is a plain value whose public fields are its parameters ([`Idea`]); [`Plan::add`] makes one
 //! from its name and whatever holds the parameters. A further pattern is a file here, a row in the table,
-//! its name in [`names`] and an arm in [`add_to`]. What several patterns need stands beside them:
+//! its name in [`names`] and an entry of [`Plan`]. What several patterns need stands beside them:
 //! `window` (sums over the last seconds), `baseline` (what is usual), `recent` (a bounded table).
 #![forbid(unsafe_code)]
+// A pattern's file is read by people who look behind what is public.
+#![allow(rustdoc::private_intra_doc_links)]
 
 mod about;
 mod baseline;

@@ -116,7 +116,7 @@ pub(crate) fn write(
     serde_json::to_writer(to, &line).map_err(io::Error::from)
 }
 
-/// An alert as [`write`] writes it, with these names.
+/// An alert as [`write()`] writes it, with these names.
 pub(crate) fn text(finding: &Finding, alert: &Alert, names: &Directory) -> String {
     let line = Line { finding, alert: Some(alert), names };
     serde_json::to_string(&line).expect("an alert is numbers, names and words")

@@ -97,12 +97,12 @@ fn a_killed_daemon_goes_on_from_a_checkpoint() {
 #[test]
 fn a_stopped_daemon_goes_on_where_it_was_stopped() {
     let folder = with_tape(150_000);
-    let undisturbed = folder.replay("tape.csv --findings all.jsonl");
     folder.write(
         "c.toml",
         "[[feed]]\npath = \"tape.csv\"\nspeed = \"max\"\n[journal]\nfolder = \"j\"\ncheckpoint_events = 0\n\
-         [[sink]]\nkind = \"jsonl\"\npath = \"out.jsonl\"\n",
+         [surveillance.P06]\n[[sink]]\nkind = \"jsonl\"\npath = \"out.jsonl\"\n",
     );
+    let undisturbed = folder.replay("tape.csv --config c.toml --findings all.jsonl");
     let mut stopped = 0;
     let ended = loop {
         let mut running = folder.begin("run --config c.toml");

@@ -1,6 +1,6 @@
 //! P19, wash trade of one owner: a trade after which everything belongs to whom it belonged before.
 //!
-//! **What.** Buyer and seller are the same person ([`People`](crate::People): the account, and the
+//! **What.** Buyer and seller are the same person ([`People`](crate::desk::people::People): the account, and the
 //! accounts declared to be the same owner's). One such trade is an episode if there is a reason not to
 //! take it for an accident:
 //! - it is large for this market ([`size_ratio_min`](WashTrade::size_ratio_min) times the quantity that
