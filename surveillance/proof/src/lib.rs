@@ -1,9 +1,9 @@
 //! The proof of the surveillance: labelled abuse woven into a recorded flow, and scores.
 //!
 //! Read in this order: a [`Survey`] takes a first look at a base flow; the [`Weaver`] gives its events on
-//! with [campaigns](campaign) of injected orders among them, as a market with these orders in it would
+//! with campaigns of injected orders among them, as a market with these orders in it would
 //! have gone ([`floor`]); a [`Case`](scenario::Case) is what the catalogue of patterns calls a positive or
-//! a near miss, written as an `async` function over a [`Desk`](desk::Desk); a [`Label`](label::Label) says
+//! a near miss, written as an `async` function over a [`Desk`](desk::Desk); a [`Label`] says
 //! afterwards what was done, by whom and when.
 //!
 //! Nothing here knows a detector, and no detector is looked at: cases are made from the catalogue's words,
