@@ -5,7 +5,7 @@
 //! | [`deed`] | an event as somebody's doing |
 //! | [`market`], [`bars`], [`sizes`] | what is usual and what is going on in an instrument |
 //! | [`ledger`] | what each person has resting, holds and did |
-//! | [`people`], [`each`] | which accounts are one person; something about each of them |
+//! | [`people`] | which accounts are one person |
 //! | [`pattern`] | what a pattern is, what it is shown, and where it speaks |
 //! | [`suspicion`] | conditions, excuses, strengths and orders of an episode |
 //! | [`shelf`], [`chance`] | bounded tables, and how likely chance alone is |
@@ -23,7 +23,6 @@ pub(crate) mod chance;
 #[cfg(test)]
 pub(crate) mod check;
 pub(crate) mod deed;
-pub(crate) mod each;
 pub(crate) mod kept;
 pub mod learner;
 pub(crate) mod ledger;

@@ -31,6 +31,17 @@ impl<K: Key, V: Default, const MAX: usize> Remembered<K, V, MAX> {
         self.of.get(&key).map(|(_, value)| value)
     }
 
+    /// The same, to be changed.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, key: K) -> Option<&mut V> {
+        self.of.get_mut(&key).map(|(_, value)| value)
+    }
+
+    /// Nothing is remembered under this key any more.
+    pub(crate) fn remove(&mut self, key: K) -> Option<V> {
+        self.of.remove(&key).map(|(_, value)| value)
+    }
+
     /// What is remembered, or a new memory.
     #[inline]
     pub(crate) fn of(&mut self, key: K, at: Nanos) -> &mut V {

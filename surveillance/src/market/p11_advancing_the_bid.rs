@@ -40,11 +40,11 @@ mod tests;
 
 use crate::desk::bars::Bars;
 use crate::desk::deed::{Deed, What};
-use crate::desk::each::Each;
 use crate::desk::kept::kept;
 use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
+use crate::desk::remembered::Remembered;
 use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
@@ -91,7 +91,7 @@ parameters! {
 #[derive(Default)]
 pub(crate) struct Memory {
     /// By side, of each person.
-    climbs: Each<[Climb; 2]>,
+    climbs: Remembered<Person, [Climb; 2], 1_024>,
     /// By side, everybody's improvements.
     improvements: [Bars<u64>; 2],
     /// By side, the best price that trades last swept away.
@@ -199,7 +199,7 @@ impl AdvancingTheBid {
             let is_back = if side == Side::Buy { price <= swept } else { price >= swept };
             is_back && deed.at.since(at) <= Nanos::from_secs(self.restore_s)
         });
-        let steps = &mut memory.climbs.at(who.person, deed.at)[side as usize].steps;
+        let steps = &mut memory.climbs.of(who.person, deed.at)[side as usize].steps;
         let window = Nanos::from_secs(self.window_s);
         while steps.front().is_some_and(|step| deed.at.since(step.at) > window) {
             steps.pop_front();

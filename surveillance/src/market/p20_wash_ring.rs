@@ -20,7 +20,7 @@
 //! **Excused.** Makers, as above. Members who are one person are not a ring but P19. An auction's trades
 //! are not looked at: there nobody chooses whom they meet.
 //!
-//! **When.** By the minute, while trades come. What was told is taken out of the graph.
+//! **When.** Every five minutes, while trades come: by the minute it cost more than all other patterns. What was told is taken out of the graph.
 //!
 //! **Score.** Rounds, share inside, how flat, how level the prices, how unlikely.
 //!
