@@ -220,7 +220,12 @@ impl Market {
             }
         });
         match deed.what {
-            What::Enter => self.orders.count(deed.quantity),
+            What::Enter => {
+                self.orders.count(deed.quantity);
+                if let Some(price) = deed.price {
+                    self.learn_tick(price);
+                }
+            }
             What::Fill | What::Print => {
                 self.trades.count(deed.quantity);
                 if let Some(price) = deed.price {
@@ -248,15 +253,19 @@ impl Market {
             self.best = [touch.of(Side::Buy), touch.of(Side::Sell)].map(|best| Some(best?.price));
             if let Some(definition) = book.definition().filter(|of| of.tick.0 > 0) {
                 (self.tick, self.knows_tick) = (definition.tick.0.unsigned_abs(), true);
-            } else if !self.knows_tick
-                && let Some(spread) = self.spread.filter(|of| *of > 0)
-            {
-                self.tick = gcd(self.tick, spread.unsigned_abs());
-                let moved = view.change.before().mid2().zip(self.mid2);
-                // Twice the mid is both prices added up: it moves by whole ticks.
-                let moved = moved.map_or(0, |(before, after)| before.abs_diff(after));
-                self.tick = gcd(self.tick, moved);
             }
+            for price in self.best.into_iter().flatten() {
+                self.learn_tick(price);
+            }
+        }
+    }
+
+    /// Where nobody tells the tick, it is what all prices are multiples of.
+    #[inline]
+    fn learn_tick(&mut self, price: Price) {
+        let price = price.0.unsigned_abs();
+        if !self.knows_tick && (self.tick == 0 || !price.is_multiple_of(self.tick)) {
+            self.tick = gcd(self.tick, price);
         }
     }
 
