@@ -1,6 +1,6 @@
 //! What is usual and what is going on in one instrument at one venue.
 
-use super::bars::Bars;
+use super::bars::{Bars, first_not_before};
 use super::deed::{Deed, What};
 use super::kept::kept;
 use super::sizes::{Quantiles, Sizes};
@@ -385,7 +385,7 @@ impl Market {
         if self.mids.front().is_none_or(|first| first.second > second + 1) {
             return None;
         }
-        let next = self.mids.partition_point(|mid| mid.second <= second);
+        let next = first_not_before(self.mids.len(), |place| self.mids[place].second <= second);
         let mid2 = self.mids.get(next).map(|mid| mid.before2).or(self.mid2)?;
         Some(mid2 as f64 / 2.0)
     }
@@ -393,7 +393,7 @@ impl Market {
     /// The lowest and the highest middle of the seconds from this moment on, and now.
     pub(crate) fn range_since(&self, from: Nanos) -> Option<(f64, f64)> {
         let second = from.0 / SECOND;
-        let first = self.mids.partition_point(|mid| mid.second <= second);
+        let first = first_not_before(self.mids.len(), |place| self.mids[place].second <= second);
         let mids = self.mids.range(first..).map(|mid| mid.before2).chain(self.mid2);
         let (low, high) =
             mids.fold((i64::MAX, i64::MIN), |(low, high), mid| (low.min(mid), high.max(mid)));
