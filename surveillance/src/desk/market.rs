@@ -253,10 +253,9 @@ impl Market {
             {
                 self.tick = gcd(self.tick, spread.unsigned_abs());
                 let moved = view.change.before().mid2().zip(self.mid2);
+                // Twice the mid is both prices added up: it moves by whole ticks.
                 let moved = moved.map_or(0, |(before, after)| before.abs_diff(after));
-                if moved > 0 && moved.is_multiple_of(2) {
-                    self.tick = gcd(self.tick, moved / 2);
-                }
+                self.tick = gcd(self.tick, moved);
             }
         }
     }
@@ -503,6 +502,9 @@ fn gcd(one: u64, other: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use engine_observer::book::{Books, Bounds};
+    use engine_observer::event::body::Order;
+    use engine_observer::event::{Event, Flags, OrderId, Quantity, SubjectId};
 
     fn market(mids: &[(u64, i64)]) -> Market {
         let mut market = Market::default();
@@ -520,6 +522,27 @@ mod tests {
         assert!((moves - 4.0 * Market::OF_MEAN_MOVE).abs() < 0.01, "{moves}");
         let still: Vec<_> = (0..1_000).map(|s| (s, 100)).collect();
         assert_eq!(market(&still).sigma(100.0), 0.5, "half a tick");
+    }
+
+    #[test]
+    fn the_tick_is_learned_where_nobody_tells_it() {
+        let (mut books, mut market) = (Books::new(Bounds::default()), Market::default());
+        let quotes = [
+            (Side::Buy, 10_000),
+            (Side::Sell, 10_050),
+            (Side::Buy, 10_025),
+            (Side::Sell, 10_125),
+            (Side::Buy, 9_950),
+        ];
+        for (nth, (side, price)) in quotes.into_iter().enumerate() {
+            let order = Order::new(OrderId(nth as u64 + 1), Price(price), Quantity(1));
+            let event = Event::new(SubjectId(0), Nanos::from_secs(nth as u64), order);
+            let event = event.with_flags(Flags::of(side));
+            let change = books.apply(&event);
+            let view = View { event: &event, change: &change, book: None, now: event.event_at };
+            market.follow_book(&books.book(SubjectId(0)).unwrap(), &view, event.event_at);
+        }
+        assert_eq!(market.tick(), 25);
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //!   [`messages_per_s_max`](Disorderly::messages_per_s_max);
 //! - the same fill (side and quantity) comes again and again: more than
 //!   [`identical_fills_max`](Disorderly::identical_fills_max) times in five seconds, executions within a
-//!   millisecond counted once;
+//!   millisecond counted once, and so are all that one resting order has in a row: whoever comes repeats
+//!   themselves, not who was there;
 //! - the person's orders meet one another: more than [`self_trades_max`](Disorderly::self_trades_max)
 //!   times in five seconds;
 //! - the position in the instrument goes beyond [`position_max`](Disorderly::position_max), where a limit
@@ -48,7 +49,7 @@ use crate::desk::suspicion::Suspicion;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
 use engine_observer::event::body::Phase;
-use engine_observer::event::{Nanos, Side};
+use engine_observer::event::{Nanos, OrderId, Side};
 use engine_observer::evidence::Limit::AtLeast;
 use engine_observer::evidence::Part;
 
@@ -90,6 +91,8 @@ struct State {
     fills: Vec<Run>,
     own: Recent,
     last_fill_at: Nanos,
+    /// The resting order that others came to last.
+    met: Option<OrderId>,
     told_at: [Option<Nanos>; KINDS],
 }
 
@@ -109,7 +112,7 @@ struct Recent {
 }
 
 kept!(Memory { of, phase, tally });
-kept!(State { fills, own, last_fill_at, told_at });
+kept!(State { fills, own, last_fill_at, met, told_at });
 kept!(Run { side, quantity, recent });
 kept!(Recent { second, counts });
 
@@ -242,9 +245,15 @@ impl Disorderly {
     ) {
         let is_asked = bench.is_asked(person);
         let state = memory.of.of(person, deed.at);
-        let is_another =
-            state.last_fill_at == Nanos(0) || deed.at.since(state.last_fill_at) > SAME_TRADE;
+        let rested = side == deed.side && !is_own;
+        let is_first = state.last_fill_at == Nanos(0);
+        let is_another = is_first
+            || deed.at.since(state.last_fill_at) > SAME_TRADE
+                && !(rested && state.met == Some(deed.order));
         state.last_fill_at = deed.at;
+        if rested {
+            state.met = Some(deed.order);
+        }
         if is_another {
             let crosses = if is_own { state.own.count(deed.at) } else { 0 };
             let fills = state.fill(side, deed);
