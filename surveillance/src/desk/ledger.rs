@@ -41,6 +41,8 @@ pub(crate) struct Account {
     done: Bars<Done>,
     pub(crate) first_at: Nanos,
     pub(crate) last_at: Nanos,
+    /// When the person last came and traded.
+    came_at: Nanos,
     /// By side: the latest order that rests.
     heads: [u32; 2],
 }
@@ -75,6 +77,8 @@ pub(crate) struct Done {
     pub(crate) given: [u64; 2],
     /// Trades of either kind.
     pub(crate) trades: u64,
+    /// Moments at which one came and traded: an order that meets many others is one.
+    pub(crate) comings: u64,
 }
 
 /// An order that rests.
@@ -122,6 +126,7 @@ kept!(Done {
     taken,
     given,
     trades,
+    comings,
 });
 kept!(Live {
     order,
@@ -135,7 +140,7 @@ kept!(Live {
     account,
     attributes,
 });
-kept!(Account { person, accounts, resting, position, done, first_at, last_at, heads });
+kept!(Account { person, accounts, resting, position, done, first_at, last_at, came_at, heads });
 kept!(Cell { live, person, previous, next });
 
 impl Sub for Done {
@@ -156,6 +161,7 @@ impl Sub for Done {
             taken: both(self.taken, earlier.taken),
             given: both(self.given, earlier.given),
             trades: self.trades - earlier.trades,
+            comings: self.comings - earlier.comings,
         }
     }
 }
@@ -327,9 +333,12 @@ impl Ledger {
             account.position = account.position.wrapping_add(toward(deed.side, deed.quantity));
         }
         if let Some(account) = deed.aggressor.and_then(|who| self.find_or_begin(who, deed.at)) {
+            let is_anew = account.came_at != deed.at;
+            account.came_at = deed.at;
             account.done.count(deed.at, |done| {
                 done.taken[1 - own] = done.taken[1 - own].wrapping_add(deed.quantity);
                 done.trades += 1;
+                done.comings += u64::from(is_anew);
             });
             account.position =
                 account.position.wrapping_add(toward(deed.side.opposite(), deed.quantity));
@@ -384,6 +393,7 @@ impl Ledger {
             done: Bars::default(),
             first_at: at,
             last_at: at,
+            came_at: Nanos(0),
             heads: [NIL; 2],
         };
         let place = if self.persons.len() < self.persons_max {

@@ -443,6 +443,11 @@ impl Market {
         self.expected.map_or(self.events_per_s, |usual| usual.events_per_s)
     }
 
+    /// Quantity that trades in a usual second: now or at this time of day, whichever is more.
+    pub(crate) fn volume_per_s(&self) -> f64 {
+        self.expected.map_or(self.volume_per_s, |usual| usual.volume_per_s.max(self.volume_per_s))
+    }
+
     /// This moment in both clocks.
     pub(crate) fn moment(&self, at: Nanos) -> Moment {
         Moment { at, events: self.flow.total().events }
