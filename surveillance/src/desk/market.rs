@@ -245,19 +245,25 @@ impl Market {
             let touch = book.touch();
             self.mid2 = touch.mid2();
             self.spread = touch.spread();
+            let was = self.best;
             self.best = [touch.of(Side::Buy), touch.of(Side::Sell)].map(|best| Some(best?.price));
             if let Some(definition) = book.definition().filter(|of| of.tick.0 > 0) {
                 (self.tick, self.knows_tick) = (definition.tick.0.unsigned_abs(), true);
-            } else if !self.knows_tick
-                && let Some(spread) = self.spread.filter(|of| *of > 0)
-            {
-                self.tick = gcd(self.tick, spread.unsigned_abs());
-                let moved = view.change.before().mid2().zip(self.mid2);
-                let moved = moved.map_or(0, |(before, after)| before.abs_diff(after));
-                if moved > 0 && moved.is_multiple_of(2) {
-                    self.tick = gcd(self.tick, moved / 2);
-                }
+            } else if !self.knows_tick {
+                self.learn_tick(was);
             }
+        }
+    }
+
+    /// Prices are whole numbers of ticks, so spreads and what a best price moves by are, too. The mid is
+    /// not: it moves by half a tick where one side does.
+    #[inline]
+    fn learn_tick(&mut self, was: [Option<Price>; 2]) {
+        let Some(spread) = self.spread.filter(|of| *of > 0) else { return };
+        self.tick = gcd(self.tick, spread.unsigned_abs());
+        for (before, after) in was.into_iter().zip(self.best) {
+            let moved = before.zip(after).map_or(0, |(was, is)| was.0.abs_diff(is.0));
+            self.tick = gcd(self.tick, moved);
         }
     }
 
@@ -525,6 +531,19 @@ mod tests {
         assert!((moves - 4.0 * Market::OF_MEAN_MOVE).abs() < 0.01, "{moves}");
         let still: Vec<_> = (0..1_000).map(|s| (s, 100)).collect();
         assert_eq!(market(&still).sigma(100.0), 0.5, "half a tick");
+    }
+
+    #[test]
+    fn a_tick_is_what_prices_and_not_mids_are_whole_numbers_of() {
+        let mut market = Market::default();
+        let mut was = [None; 2];
+        for (bid, offer) in [(1_000, 1_050), (1_000, 1_075), (1_025, 1_075), (1_025, 1_050)] {
+            market.best = [Some(Price(bid)), Some(Price(offer))];
+            market.spread = Some(offer - bid);
+            market.learn_tick(was);
+            was = market.best;
+        }
+        assert_eq!(market.tick(), 25);
     }
 
     #[test]
