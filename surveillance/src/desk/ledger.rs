@@ -48,6 +48,8 @@ pub(crate) struct Account {
     done: Bars<Done>,
     pub(crate) first_at: Nanos,
     pub(crate) last_at: Nanos,
+    /// When the person last came and traded.
+    came_at: Nanos,
     /// By side: the latest order that rests.
     heads: [u32; 2],
 }
@@ -77,6 +79,8 @@ pub(crate) struct Done {
     pub(crate) taken: [u64; 2],
     /// By side, as the one who was there.
     pub(crate) given: [u64; 2],
+    /// Moments at which one came and traded: an order that meets many others is one.
+    pub(crate) comings: u64,
 }
 
 /// An order that rests.
@@ -115,7 +119,7 @@ const NIL: u32 = u32::MAX;
 const NOBODY: [(Person, u32); 2] = [(Person(0), NIL); 2];
 
 kept!(Resting { orders, quantity });
-kept!(Done { messages, trades, taken, given });
+kept!(Done { messages, trades, taken, given, comings });
 kept!(Live {
     order,
     side,
@@ -139,6 +143,7 @@ kept!(Account {
     done,
     first_at,
     last_at,
+    came_at,
     heads,
 });
 kept!(Cell { live, person, previous, next });
@@ -156,6 +161,7 @@ impl Sub for Done {
             trades: self.trades - earlier.trades,
             taken: both(self.taken, earlier.taken),
             given: both(self.given, earlier.given),
+            comings: self.comings - earlier.comings,
         }
     }
 }
@@ -337,9 +343,12 @@ impl Ledger {
             account.position = account.position.wrapping_add(toward(deed.side, deed.quantity));
         }
         if let Some(account) = deed.aggressor.and_then(|who| self.find_or_begin(who, deed.at)) {
+            let is_anew = account.came_at != deed.at;
+            account.came_at = deed.at;
             account.done.count(deed.at, |done| {
                 done.taken[1 - own] = done.taken[1 - own].wrapping_add(deed.quantity);
                 done.trades += 1;
+                done.comings += u64::from(is_anew);
             });
             account.position =
                 account.position.wrapping_add(toward(deed.side.opposite(), deed.quantity));
@@ -399,6 +408,7 @@ impl Ledger {
             done: Bars::default(),
             first_at: at,
             last_at: at,
+            came_at: Nanos(0),
             heads: [NIL; 2],
         };
         let place = if self.persons.len() < self.persons_max {

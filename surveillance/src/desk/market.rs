@@ -245,18 +245,25 @@ impl Market {
             let touch = book.touch();
             self.mid2 = touch.mid2();
             self.spread = touch.spread();
+            let was = self.best;
             self.best = [touch.of(Side::Buy), touch.of(Side::Sell)].map(|best| Some(best?.price));
             if let Some(definition) = book.definition().filter(|of| of.tick.0 > 0) {
                 (self.tick, self.knows_tick) = (definition.tick.0.unsigned_abs(), true);
-            } else if !self.knows_tick
-                && let Some(spread) = self.spread.filter(|of| *of > 0)
-            {
-                self.tick = gcd(self.tick, spread.unsigned_abs());
-                let moved = view.change.before().mid2().zip(self.mid2);
-                // Twice the mid is both prices added up: it moves by whole ticks.
-                let moved = moved.map_or(0, |(before, after)| before.abs_diff(after));
-                self.tick = gcd(self.tick, moved);
+            } else if !self.knows_tick {
+                self.learn_tick(was);
             }
+        }
+    }
+
+    /// Prices are whole numbers of ticks, so spreads and what a best price moves by are, too. The mid is
+    /// not: it moves by half a tick where one side does.
+    #[inline]
+    fn learn_tick(&mut self, was: [Option<Price>; 2]) {
+        let Some(spread) = self.spread.filter(|of| *of > 0) else { return };
+        self.tick = gcd(self.tick, spread.unsigned_abs());
+        for (before, after) in was.into_iter().zip(self.best) {
+            let moved = before.zip(after).map_or(0, |(was, is)| was.0.abs_diff(is.0));
+            self.tick = gcd(self.tick, moved);
         }
     }
 
@@ -442,6 +449,11 @@ impl Market {
         self.expected.map_or(self.events_per_s, |usual| usual.events_per_s)
     }
 
+    /// Quantity that trades in a usual second: now or at this time of day, whichever is more.
+    pub(crate) fn volume_per_s(&self) -> f64 {
+        self.expected.map_or(self.volume_per_s, |usual| usual.volume_per_s.max(self.volume_per_s))
+    }
+
     /// This moment in both clocks.
     pub(crate) fn moment(&self, at: Nanos) -> Moment {
         Moment { at, events: self.flow.total().events }
@@ -502,9 +514,6 @@ fn gcd(one: u64, other: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine_observer::book::{Books, Bounds};
-    use engine_observer::event::body::Order;
-    use engine_observer::event::{Event, Flags, OrderId, Quantity, SubjectId};
 
     fn market(mids: &[(u64, i64)]) -> Market {
         let mut market = Market::default();
@@ -525,22 +534,14 @@ mod tests {
     }
 
     #[test]
-    fn the_tick_is_learned_where_nobody_tells_it() {
-        let (mut books, mut market) = (Books::new(Bounds::default()), Market::default());
-        let quotes = [
-            (Side::Buy, 10_000),
-            (Side::Sell, 10_050),
-            (Side::Buy, 10_025),
-            (Side::Sell, 10_125),
-            (Side::Buy, 9_950),
-        ];
-        for (nth, (side, price)) in quotes.into_iter().enumerate() {
-            let order = Order::new(OrderId(nth as u64 + 1), Price(price), Quantity(1));
-            let event = Event::new(SubjectId(0), Nanos::from_secs(nth as u64), order);
-            let event = event.with_flags(Flags::of(side));
-            let change = books.apply(&event);
-            let view = View { event: &event, change: &change, book: None, now: event.event_at };
-            market.follow_book(&books.book(SubjectId(0)).unwrap(), &view, event.event_at);
+    fn a_tick_is_what_prices_and_not_mids_are_whole_numbers_of() {
+        let mut market = Market::default();
+        let mut was = [None; 2];
+        for (bid, offer) in [(1_000, 1_050), (1_000, 1_075), (1_025, 1_075), (1_025, 1_050)] {
+            market.best = [Some(Price(bid)), Some(Price(offer))];
+            market.spread = Some(offer - bid);
+            market.learn_tick(was);
+            was = market.best;
         }
         assert_eq!(market.tick(), 25);
     }
