@@ -45,6 +45,8 @@ impl Stage {
     /// One in which hardly anything trades.
     pub const THIN: Stage =
         Stage { per_second: 0.12, half_spread: 5.0, orders: 24, sigma_ticks: 0.02, ..Self::USUAL };
+    /// A call auction, to which many come with what they think it is worth.
+    pub const AUCTION: Stage = Stage { per_second: 2.0, orders: 600, ..Self::USUAL.with_session() };
     /// One without anybody.
     pub const EMPTY: Stage = Stage { per_second: 0.0, orders: 0, warm_s: 0, ..Self::USUAL };
 
@@ -65,6 +67,8 @@ pub struct Mood {
     pub buyers: Cell<f64>,
     /// How many times wider than usual the crowd quotes.
     pub width: Cell<f64>,
+    /// How many ticks farther than that it quotes on average, if more than usual.
+    pub reach: Cell<f64>,
 }
 
 impl Mood {
@@ -75,6 +79,7 @@ impl Mood {
             pace: Cell::new(1.0),
             buyers: Cell::new(0.5),
             width: Cell::new(1.0),
+            reach: Cell::new(0.0),
         }
     }
 }
@@ -161,11 +166,12 @@ fn quote(desk: &Desk, stage: Stage, mood: &Mood, orders: &mut Vec<OrderId>) {
     let side = match gaps {
         [true, false] if desk.happens(0.7) => Side::Buy,
         [false, true] if desk.happens(0.7) => Side::Sell,
+        _ if mood.reach.get() > 0.0 && desk.happens(0.8) => lighter(desk, orders),
         _ => desk.side(),
     };
     let behind = match gaps[side as usize] && desk.happens(0.8) {
         true => desk.between(0.0, NEAR_TICKS),
-        false => -desk.between(1e-6, 1.0).ln() * (2.5 + stage.half_spread),
+        false => -desk.between(1e-6, 1.0).ln() * mood.reach.get().max(2.5 + stage.half_spread),
     };
     let off = (near + behind) * desk.tick() as f64;
     let price = match side {
@@ -173,9 +179,20 @@ fn quote(desk: &Desk, stage: Stage, mood: &Mood, orders: &mut Vec<OrderId>) {
         Side::Sell => mood.fair.get() + off,
     };
     let price = desk.on_grid(Price(price.round() as i64));
-    let size = desk.size(desk.between(0.02, 0.99));
+    // Where opinions differ widely, no single order decides between them.
+    let most = if mood.reach.get() > 0.0 { 0.9 } else { 0.99 };
+    let size = desk.size(desk.between(0.02, most));
     let who = somebody(desk, side);
     orders.push(desk.enter_as(who, side, price, size, Attributes::NONE));
+}
+
+/// The side on which the crowd has less: in an auction that draws others to it.
+fn lighter(desk: &Desk, orders: &[OrderId]) -> Side {
+    let own = orders.iter().filter_map(|id| desk.order(*id));
+    let (bids, all) = own.fold((0, 0), |(bids, all), own| {
+        (bids + if own.side == Side::Buy { own.remaining } else { 0 }, all + own.remaining)
+    });
+    if bids * 2 < all { Side::Buy } else { Side::Sell }
 }
 
 /// Somebody of the crowd takes an order back: of three, the one that is farthest from the fair price.

@@ -220,7 +220,12 @@ impl Market {
             }
         });
         match deed.what {
-            What::Enter => self.orders.count(deed.quantity),
+            What::Enter => {
+                self.orders.count(deed.quantity);
+                if let Some(price) = deed.price {
+                    self.learn_tick(price);
+                }
+            }
             What::Fill | What::Print => {
                 self.trades.count(deed.quantity);
                 if let Some(price) = deed.price {
@@ -245,25 +250,22 @@ impl Market {
             let touch = book.touch();
             self.mid2 = touch.mid2();
             self.spread = touch.spread();
-            let was = self.best;
             self.best = [touch.of(Side::Buy), touch.of(Side::Sell)].map(|best| Some(best?.price));
             if let Some(definition) = book.definition().filter(|of| of.tick.0 > 0) {
                 (self.tick, self.knows_tick) = (definition.tick.0.unsigned_abs(), true);
-            } else if !self.knows_tick {
-                self.learn_tick(was);
+            }
+            for price in self.best.into_iter().flatten() {
+                self.learn_tick(price);
             }
         }
     }
 
-    /// Prices are whole numbers of ticks, so spreads and what a best price moves by are, too. The mid is
-    /// not: it moves by half a tick where one side does.
+    /// Where nobody tells the tick, it is what all prices are multiples of.
     #[inline]
-    fn learn_tick(&mut self, was: [Option<Price>; 2]) {
-        let Some(spread) = self.spread.filter(|of| *of > 0) else { return };
-        self.tick = gcd(self.tick, spread.unsigned_abs());
-        for (before, after) in was.into_iter().zip(self.best) {
-            let moved = before.zip(after).map_or(0, |(was, is)| was.0.abs_diff(is.0));
-            self.tick = gcd(self.tick, moved);
+    fn learn_tick(&mut self, price: Price) {
+        let price = price.0.unsigned_abs();
+        if !self.knows_tick && (self.tick == 0 || !price.is_multiple_of(self.tick)) {
+            self.tick = gcd(self.tick, price);
         }
     }
 
@@ -536,12 +538,8 @@ mod tests {
     #[test]
     fn a_tick_is_what_prices_and_not_mids_are_whole_numbers_of() {
         let mut market = Market::default();
-        let mut was = [None; 2];
-        for (bid, offer) in [(1_000, 1_050), (1_000, 1_075), (1_025, 1_075), (1_025, 1_050)] {
-            market.best = [Some(Price(bid)), Some(Price(offer))];
-            market.spread = Some(offer - bid);
-            market.learn_tick(was);
-            was = market.best;
+        for price in [1_000, 1_050, 1_075, 1_025, 1_050] {
+            market.learn_tick(Price(price));
         }
         assert_eq!(market.tick(), 25);
     }
