@@ -4,7 +4,8 @@
 //! **What.** A flash: a displayed order that is large ([`size_q90_min`](NoIntention::size_q90_min)), that
 //! others had to see (it changed the touch, or is [`depth_share_min`](NoIntention::depth_share_min) of what
 //! others show near it), and that goes soon ([`life_max_s`](NoIntention::life_max_s)) and nearly untraded
-//! ([`flash_executed_max`](NoIntention::flash_executed_max)). Immediate orders are none. It is an episode
+//! ([`flash_executed_max`](NoIntention::flash_executed_max)). An order goes when it is taken away, retreats
+//! or is cut to half; one that is amended otherwise is there still. Immediate orders are none. It is an episode
 //! if within [`window_s`](NoIntention::window_s)
 //! - one person's flashes are many ([`flashes_min`](NoIntention::flashes_min)),
 //! - they are many times what the person's resting orders traded
@@ -181,10 +182,7 @@ impl Pattern for NoIntention {
         let Some(deed) = scene.deed else { return };
         match deed.what {
             What::Enter => self.show(memory, deed, scene),
-            What::Amend => {
-                self.leave(memory, deed, scene, bench);
-                self.show(memory, deed, scene);
-            }
+            What::Amend => self.amend(memory, deed, scene, bench),
             What::Cancel => self.leave(memory, deed, scene, bench),
             What::Fill => {
                 Self::reach(memory, deed, scene);
@@ -236,6 +234,20 @@ impl NoIntention {
         let ticks_behind = scene.market.ticks_behind(deed.side, price, best).max(0) as u64;
         let (seq, at, quantity) = (deed.seq, deed.at, deed.left);
         memory.shown.put(deed.successor, Shown { seq, at, quantity, mid2, ticks_behind });
+    }
+
+    /// An order is amended: it goes if it retreats or is cut to half. What advances or shrinks a little is
+    /// there still, and has been since it was first shown; what retreats follows the market, or not.
+    fn amend(&self, memory: &mut Memory, deed: &Deed, scene: &Scene<'_>, bench: &mut Bench<'_>) {
+        let (Some(was), Some(price)) = (deed.was, deed.price) else { return };
+        let retreats = scene.market.ticks_behind(deed.side, price, was.price) > 0;
+        if retreats || deed.left <= was.quantity / 2 {
+            self.leave(memory, deed, scene, bench);
+        } else if let Some(shown) = memory.shown.take(deed.order) {
+            memory.shown.put(deed.successor, shown);
+        } else {
+            self.show(memory, deed, scene);
+        }
     }
 
     /// An order goes: was it a flash?
