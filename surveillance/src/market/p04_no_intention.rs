@@ -1,7 +1,8 @@
 //! P04, orders with no intention to execute: large orders that show for a moment, again and again, and move
 //! the price without ever trading. No fill on the other side is needed.
 //!
-//! **What.** A flash: a displayed order that is large ([`size_q90_min`](NoIntention::size_q90_min)), that
+//! **What.** A flash: a displayed order that is large ([`size_q90_min`](NoIntention::size_q90_min), or
+//! [`size_q50_min`](NoIntention::size_q50_min) where a day has many large ones), that
 //! others had to see (it changed the touch, or is [`depth_share_min`](NoIntention::depth_share_min) of what
 //! others show near it), and that goes soon ([`life_max_s`](NoIntention::life_max_s)) and nearly untraded
 //! ([`flash_executed_max`](NoIntention::flash_executed_max)). An order goes when it is taken away, retreats
@@ -64,6 +65,8 @@ parameters! {
     pub struct NoIntention = "P04" {
         /// A large order, in orders larger than nine of ten.
         size_q90_min: f64 = 1.0, 0.01..=1000.0, "×", Judgement;
+        /// The same in median orders, where that is less: what few large orders came before does not hide it.
+        size_q50_min: f64 = 5.0, 0.01..=10000.0, "×", Judgement;
         /// The order as a share of what others show near the touch, where it does not change the touch.
         depth_share_min: f64 = 0.1, 0.001..=100.0, "", Judgement;
         /// How long it may stand.
@@ -209,7 +212,9 @@ impl NoIntention {
     /// An order enters: is it large, and seen?
     fn show(&self, memory: &mut Memory, deed: &Deed, scene: &Scene<'_>) {
         let Some(sizes) = scene.market.order_sizes() else { return };
-        if (deed.left as f64) < self.size_q90_min * sizes.q90 as f64 || deed.left == 0 {
+        let large = self.size_q90_min * sizes.q90 as f64;
+        let large = large.min(self.size_q50_min * sizes.q50.max(1) as f64);
+        if (deed.left as f64) < large || deed.left == 0 {
             return;
         }
         let (Some(owner), Some(price), Some(book)) = (deed.owner, deed.price, scene.book) else {
