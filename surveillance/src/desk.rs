@@ -363,7 +363,7 @@ impl Seating {
 }
 
 impl Snapshot for Instrument {
-    const VERSION: u16 = 2;
+    const VERSION: u16 = 3;
 
     fn save(&self, to: &mut Writer) {
         self.name.keep(to);

@@ -81,7 +81,12 @@ async fn ignition(desk: &Desk, twist: Twist) -> Outcome {
             return Outcome::Void;
         }
     } else {
-        desk.pause_between(20 * SECOND, 50 * SECOND).await;
+        let pause = desk.whole(20 * SECOND, 50 * SECOND);
+        desk.pause(pause).await;
+        // The flow itself may go the same way.
+        if desk.volume(pause) > bought {
+            return Outcome::Void;
+        }
     }
     // Harvest: what was bought, and more, is sold to those who came late.
     let mut left = (bought as f64 * desk.between(1.25, 1.6) * desk.severity.max(0.45)) as u64;

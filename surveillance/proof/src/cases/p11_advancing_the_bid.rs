@@ -51,13 +51,13 @@ async fn advance(desk: &Desk) -> Outcome {
         desk.until(rest, |desk| desk.filled(order) > 0).await;
         desk.cancel(order);
         filled += desk.filled(order);
-        if filled as f64 * 10.0 > size as f64 * wanted as f64 {
+        if filled as f64 * 20.0 > size as f64 * wanted as f64 {
             return Outcome::Void;
         }
         let stood = stands.clamp(100 * MILLI, 8 * SECOND);
         desk.pause_between(apart / 3, (apart * 5 / 4).saturating_sub(stood).max(apart / 3)).await;
     }
-    if done < wanted || filled * 12 > entered {
+    if done < wanted || filled * 20 > entered {
         return Outcome::Void;
     }
     desk.clear_up();
