@@ -45,6 +45,8 @@ pub(crate) struct Market {
     move_1s: f64,
     /// How many seconds it was learned from, up to its span.
     learned_s: f64,
+    /// Whether the latest second began in a market that trades and does not cross.
+    is_sound: bool,
     /// Spreads over time, to tell a usual one.
     spread_mean: f64,
     orders: Sizes,
@@ -110,6 +112,7 @@ kept!(Market {
     mids,
     move_1s,
     learned_s,
+    is_sound,
     spread_mean,
     orders,
     trades,
@@ -174,6 +177,7 @@ impl Default for Market {
             mids: VecDeque::new(),
             move_1s: 0.0,
             learned_s: 0.0,
+            is_sound: false,
             spread_mean: 0.0,
             orders: Sizes::default(),
             trades: Sizes::default(),
@@ -271,7 +275,14 @@ impl Market {
 
     /// A second begins, in which the mid stands here.
     pub(crate) fn begin_second(&mut self, second: u64, mid2: i64) {
-        if let Some(last) = self.mids.back().copied() {
+        // Where orders stand across each other the middle says nothing yet, and the first one after that is
+        // no move from it.
+        let is_sound = self.is_continuous() && self.spread.is_none_or(|spread| spread > 0);
+        let was_sound = std::mem::replace(&mut self.is_sound, is_sound);
+        if let Some(last) = self.mids.back().copied()
+            && is_sound
+            && was_sound
+        {
             let elapsed = (second - last.second) as f64;
             let passed = elapsed.min(Self::PAUSE_S);
             // Over the whole pause: what changes over night is no move of a minute.
@@ -550,6 +561,23 @@ mod tests {
         days.extend((86_400..87_000).map(|s| (s, 400 + (s as i64 % 2))));
         let moves = market(&days).sigma(1.0) / Market::OF_MEAN_MOVE;
         assert!((moves - 1.0).abs() < 0.05, "{moves}");
+    }
+
+    #[test]
+    fn nothing_is_learned_where_the_book_crosses_or_nothing_trades() {
+        let mut market = Market::default();
+        let pass = |market: &mut Market, seconds: std::ops::Range<u64>, swing: i64| {
+            seconds.for_each(|s| market.begin_second(s, 2_000 + swing * (s as i64 % 2)));
+        };
+        market.enter(Phase::PreOpen, Nanos(0));
+        pass(&mut market, 0..600, 400);
+        market.enter(Phase::Continuous, Nanos(600 * SECOND));
+        market.spread = Some(-5);
+        pass(&mut market, 600..1_200, 400);
+        assert_eq!(market.learned_s(), 0.0);
+        market.spread = Some(5);
+        pass(&mut market, 1_200..1_800, 4);
+        assert_eq!((market.learned_s(), market.move_1s), (599.0, 2.0));
     }
 
     #[test]
