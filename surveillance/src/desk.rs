@@ -253,12 +253,11 @@ impl Observer for Desk {
             change: None,
             ignored: self.ignored,
         };
+        let mut bench = Bench::new(out, people, notes, self.ignored.is_some());
         for seating in minds.iter_mut() {
             if seating.due.is_some_and(|own| own <= due) {
                 seating.due = None;
-                seating.turn((self, people, notes), out, |mind, bench| {
-                    mind.on_time(&scene, bench);
-                });
+                seating.turn(&mut bench, |mind, bench| mind.on_time(&scene, bench));
             }
         }
         minds.iter().filter_map(|seating| seating.due).for_each(|due| out.wake_at(due));
@@ -310,8 +309,9 @@ impl Desk {
             change: Some(view.change),
             ignored: self.ignored,
         };
+        let mut bench = Bench::new(out, people, notes, self.ignored.is_some());
         for place in &self.interested[what as usize] {
-            minds[*place].turn((self, people, notes), out, |mind, bench| mind.see(&scene, bench));
+            minds[*place].turn(&mut bench, |mind, bench| mind.see(&scene, bench));
         }
     }
 }
@@ -347,23 +347,17 @@ impl Instrument {
 impl Seating {
     /// Lets a pattern look, and notes when it wants to be woken.
     #[inline]
-    fn turn(
-        &mut self,
-        (desk, people, notes): (&Desk, &People, &mut Notes),
-        out: &mut Outbox,
-        look: impl FnOnce(&mut Box<dyn Mind>, &mut Bench<'_>),
-    ) {
-        let mut bench = Bench::new(out, people, notes, desk.ignored.is_some());
-        look(&mut self.mind, &mut bench);
-        if let Some(due) = bench.wake {
+    fn turn(&mut self, bench: &mut Bench<'_>, look: impl FnOnce(&mut dyn Mind, &mut Bench<'_>)) {
+        look(&mut *self.mind, bench);
+        if let Some(due) = bench.wake.take() {
             self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
-            out.wake_at(due);
+            bench.out.wake_at(due);
         }
     }
 }
 
 impl Snapshot for Instrument {
-    const VERSION: u16 = 2;
+    const VERSION: u16 = 3;
 
     fn save(&self, to: &mut Writer) {
         self.name.keep(to);

@@ -1,6 +1,6 @@
 //! What is usual and what is going on in one instrument at one venue.
 
-use super::bars::Bars;
+use super::bars::{Bars, first_not_before};
 use super::deed::{Deed, What};
 use super::kept::kept;
 use super::sizes::{Quantiles, Sizes};
@@ -45,6 +45,8 @@ pub(crate) struct Market {
     move_1s: f64,
     /// How many seconds it was learned from, up to its span.
     learned_s: f64,
+    /// Whether the latest second began in a market that trades and does not cross.
+    is_sound: bool,
     /// Spreads over time, to tell a usual one.
     spread_mean: f64,
     orders: Sizes,
@@ -110,6 +112,7 @@ kept!(Market {
     mids,
     move_1s,
     learned_s,
+    is_sound,
     spread_mean,
     orders,
     trades,
@@ -174,6 +177,7 @@ impl Default for Market {
             mids: VecDeque::new(),
             move_1s: 0.0,
             learned_s: 0.0,
+            is_sound: false,
             spread_mean: 0.0,
             orders: Sizes::default(),
             trades: Sizes::default(),
@@ -271,7 +275,14 @@ impl Market {
 
     /// A second begins, in which the mid stands here.
     pub(crate) fn begin_second(&mut self, second: u64, mid2: i64) {
-        if let Some(last) = self.mids.back().copied() {
+        // Where orders stand across each other the middle says nothing yet, and the first one after that is
+        // no move from it.
+        let is_sound = self.is_continuous() && self.spread.is_none_or(|spread| spread > 0);
+        let was_sound = std::mem::replace(&mut self.is_sound, is_sound);
+        if let Some(last) = self.mids.back().copied()
+            && is_sound
+            && was_sound
+        {
             let elapsed = (second - last.second) as f64;
             let passed = elapsed.min(Self::PAUSE_S);
             // Over the whole pause: what changes over night is no move of a minute.
@@ -393,7 +404,7 @@ impl Market {
         if self.mids.front().is_none_or(|first| first.second > second + 1) {
             return None;
         }
-        let next = self.mids.partition_point(|mid| mid.second <= second);
+        let next = first_not_before(self.mids.len(), |place| self.mids[place].second <= second);
         let mid2 = self.mids.get(next).map(|mid| mid.before2).or(self.mid2)?;
         Some(mid2 as f64 / 2.0)
     }
@@ -401,7 +412,7 @@ impl Market {
     /// The lowest and the highest middle of the seconds from this moment on, and now.
     pub(crate) fn range_since(&self, from: Nanos) -> Option<(f64, f64)> {
         let second = from.0 / SECOND;
-        let first = self.mids.partition_point(|mid| mid.second <= second);
+        let first = first_not_before(self.mids.len(), |place| self.mids[place].second <= second);
         let mids = self.mids.range(first..).map(|mid| mid.before2).chain(self.mid2);
         let (low, high) =
             mids.fold((i64::MAX, i64::MIN), |(low, high), mid| (low.min(mid), high.max(mid)));
@@ -449,6 +460,11 @@ impl Market {
     /// Messages and trades in a usual second: of this time of day, if that is known.
     pub(crate) fn events_per_s(&self) -> f64 {
         self.expected.map_or(self.events_per_s, |usual| usual.events_per_s)
+    }
+
+    /// Quantity that trades in a usual second: now or at this time of day, whichever is more.
+    pub(crate) fn volume_per_s(&self) -> f64 {
+        self.expected.map_or(self.volume_per_s, |usual| usual.volume_per_s.max(self.volume_per_s))
     }
 
     /// This moment in both clocks.
@@ -511,9 +527,6 @@ fn gcd(one: u64, other: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine_observer::book::{Books, Bounds};
-    use engine_observer::event::body::Order;
-    use engine_observer::event::{Event, Flags, OrderId, Quantity, SubjectId};
 
     fn market(mids: &[(u64, i64)]) -> Market {
         let mut market = Market::default();
@@ -534,22 +547,10 @@ mod tests {
     }
 
     #[test]
-    fn the_tick_is_learned_where_nobody_tells_it() {
-        let (mut books, mut market) = (Books::new(Bounds::default()), Market::default());
-        let quotes = [
-            (Side::Buy, 10_000),
-            (Side::Sell, 10_050),
-            (Side::Buy, 10_025),
-            (Side::Sell, 10_125),
-            (Side::Buy, 9_950),
-        ];
-        for (nth, (side, price)) in quotes.into_iter().enumerate() {
-            let order = Order::new(OrderId(nth as u64 + 1), Price(price), Quantity(1));
-            let event = Event::new(SubjectId(0), Nanos::from_secs(nth as u64), order);
-            let event = event.with_flags(Flags::of(side));
-            let change = books.apply(&event);
-            let view = View { event: &event, change: &change, book: None, now: event.event_at };
-            market.follow_book(&books.book(SubjectId(0)).unwrap(), &view, event.event_at);
+    fn a_tick_is_what_prices_and_not_mids_are_whole_numbers_of() {
+        let mut market = Market::default();
+        for price in [1_000, 1_050, 1_075, 1_025, 1_050] {
+            market.learn_tick(Price(price));
         }
         assert_eq!(market.tick(), 25);
     }
@@ -560,6 +561,23 @@ mod tests {
         days.extend((86_400..87_000).map(|s| (s, 400 + (s as i64 % 2))));
         let moves = market(&days).sigma(1.0) / Market::OF_MEAN_MOVE;
         assert!((moves - 1.0).abs() < 0.05, "{moves}");
+    }
+
+    #[test]
+    fn nothing_is_learned_where_the_book_crosses_or_nothing_trades() {
+        let mut market = Market::default();
+        let pass = |market: &mut Market, seconds: std::ops::Range<u64>, swing: i64| {
+            seconds.for_each(|s| market.begin_second(s, 2_000 + swing * (s as i64 % 2)));
+        };
+        market.enter(Phase::PreOpen, Nanos(0));
+        pass(&mut market, 0..600, 400);
+        market.enter(Phase::Continuous, Nanos(600 * SECOND));
+        market.spread = Some(-5);
+        pass(&mut market, 600..1_200, 400);
+        assert_eq!(market.learned_s(), 0.0);
+        market.spread = Some(5);
+        pass(&mut market, 1_200..1_800, 4);
+        assert_eq!((market.learned_s(), market.move_1s), (599.0, 2.0));
     }
 
     #[test]

@@ -12,7 +12,8 @@
 //!   away and one that enters instead count as one amendment),
 //! - it hardly trades ([`executed_share_max`](DynamicLayering::executed_share_max)),
 //! - and its owner meanwhile trades the other way
-//!   ([`net_q90_min`](DynamicLayering::net_q90_min) times a large order, bought less sold).
+//!   ([`net_q90_min`](DynamicLayering::net_q90_min) times a large trade, bought less sold). What was traded
+//!   is held against what trades: a ladder's own orders, which are large and many, do not raise that bar.
 //!
 //! The ladder is looked at with its owner's deeds, at most once a second; in between it is taken to stand
 //! as it stood. It ends when its orders are fewer for longer than a second, or elsewhere for twelve.
@@ -70,7 +71,7 @@ parameters! {
         amends_per_min_min: f64 = 10.0, 0.1..=1000000.0, "/min", Judgement;
         /// How much of it may trade.
         executed_share_max: f64 = 0.01, 0.0..=1.0, "", Judgement;
-        /// Bought less sold the other way, in orders larger than nine of ten.
+        /// Bought less sold the other way, in trades larger than nine of ten.
         net_q90_min: f64 = 1.0, 0.01..=10000.0, "×", Judgement;
         /// The imbalance of the person's own orders under which they are two-sided.
         ladder_imbalance_max: f64 = 0.3, 0.0..=1.0, "", Judgement;
@@ -331,7 +332,8 @@ impl DynamicLayering {
         let Some(account) = scene.ledger.of(person) else { return false };
         let net = account.done().since(ladder.begun_at).net() as f64;
         let opposite = if deed.side == Side::Sell { net } else { -net };
-        let large = scene.market.order_sizes().map_or(f64::INFINITY, |sizes| sizes.q90 as f64);
+        let sizes = scene.market.trade_sizes().or(scene.market.order_sizes());
+        let large = sizes.map_or(f64::INFINITY, |sizes| sizes.q90 as f64);
         if opposite < self.net_q90_min * large && !bench.is_asked(person) {
             return false;
         }

@@ -1,10 +1,12 @@
 //! P04, orders with no intention to execute: large orders that show for a moment, again and again, and move
 //! the price without ever trading. No fill on the other side is needed.
 //!
-//! **What.** A flash: a displayed order that is large ([`size_q90_min`](NoIntention::size_q90_min)), that
+//! **What.** A flash: a displayed order that is large ([`size_q90_min`](NoIntention::size_q90_min), or
+//! [`size_q50_min`](NoIntention::size_q50_min) where a day has many large ones), that
 //! others had to see (it changed the touch, or is [`depth_share_min`](NoIntention::depth_share_min) of what
 //! others show near it), and that goes soon ([`life_max_s`](NoIntention::life_max_s)) and nearly untraded
-//! ([`flash_executed_max`](NoIntention::flash_executed_max)). Immediate orders are none. It is an episode
+//! ([`flash_executed_max`](NoIntention::flash_executed_max)). An order goes when it is taken away, retreats
+//! or is cut to half; one that is amended otherwise is there still. Immediate orders are none. It is an episode
 //! if within [`window_s`](NoIntention::window_s)
 //! - one person's flashes are many ([`flashes_min`](NoIntention::flashes_min)),
 //! - they are many times what the person's resting orders traded
@@ -63,6 +65,8 @@ parameters! {
     pub struct NoIntention = "P04" {
         /// A large order, in orders larger than nine of ten.
         size_q90_min: f64 = 1.0, 0.01..=1000.0, "×", Judgement;
+        /// The same in median orders, where that is less: what few large orders came before does not hide it.
+        size_q50_min: f64 = 5.0, 0.01..=10000.0, "×", Judgement;
         /// The order as a share of what others show near the touch, where it does not change the touch.
         depth_share_min: f64 = 0.1, 0.001..=100.0, "", Judgement;
         /// How long it may stand.
@@ -181,10 +185,7 @@ impl Pattern for NoIntention {
         let Some(deed) = scene.deed else { return };
         match deed.what {
             What::Enter => self.show(memory, deed, scene),
-            What::Amend => {
-                self.leave(memory, deed, scene, bench);
-                self.show(memory, deed, scene);
-            }
+            What::Amend => self.amend(memory, deed, scene, bench),
             What::Cancel => self.leave(memory, deed, scene, bench),
             What::Fill => {
                 Self::reach(memory, deed, scene);
@@ -211,7 +212,9 @@ impl NoIntention {
     /// An order enters: is it large, and seen?
     fn show(&self, memory: &mut Memory, deed: &Deed, scene: &Scene<'_>) {
         let Some(sizes) = scene.market.order_sizes() else { return };
-        if (deed.left as f64) < self.size_q90_min * sizes.q90 as f64 || deed.left == 0 {
+        let large = self.size_q90_min * sizes.q90 as f64;
+        let large = large.min(self.size_q50_min * sizes.q50.max(1) as f64);
+        if (deed.left as f64) < large || deed.left == 0 {
             return;
         }
         let (Some(owner), Some(price), Some(book)) = (deed.owner, deed.price, scene.book) else {
@@ -236,6 +239,20 @@ impl NoIntention {
         let ticks_behind = scene.market.ticks_behind(deed.side, price, best).max(0) as u64;
         let (seq, at, quantity) = (deed.seq, deed.at, deed.left);
         memory.shown.put(deed.successor, Shown { seq, at, quantity, mid2, ticks_behind });
+    }
+
+    /// An order is amended: it goes if it retreats or is cut to half. What advances or shrinks a little is
+    /// there still, and has been since it was first shown; what retreats follows the market, or not.
+    fn amend(&self, memory: &mut Memory, deed: &Deed, scene: &Scene<'_>, bench: &mut Bench<'_>) {
+        let (Some(was), Some(price)) = (deed.was, deed.price) else { return };
+        let retreats = scene.market.ticks_behind(deed.side, price, was.price) > 0;
+        if retreats || deed.left <= was.quantity / 2 {
+            self.leave(memory, deed, scene, bench);
+        } else if let Some(shown) = memory.shown.take(deed.order) {
+            memory.shown.put(deed.successor, shown);
+        } else {
+            self.show(memory, deed, scene);
+        }
     }
 
     /// An order goes: was it a flash?
@@ -305,6 +322,11 @@ impl NoIntention {
             flash.has_moved || goes(flash.side, (later * 2.0) as i64)
         });
         let moved = moved.count() as u32;
+        let moved_share = f64::from(moved) / count as f64;
+        let may_be = ratio >= self.flashed_ratio_min && moved_share >= self.moved_share_min;
+        if !may_be && !bench.is_asked(person) {
+            return;
+        }
         let usual = usual_ways(scene.market, (from, scene.now), look);
         let buys = flashes.iter().filter(|flash| flash.side == Side::Buy).count();
         let sells = count - buys;
@@ -319,7 +341,6 @@ impl NoIntention {
             1.0 - (-f64::from(trades) / seconds * life).exp()
         };
         let fill_chance = flashes.iter().map(fill_chance).sum::<f64>() / count as f64;
-        let moved_share = f64::from(moved) / count as f64;
 
         let mut case = bench.suspect(scene, person, Severity::Medium);
         case.needs("flashes", count as f64, AtLeast(f64::from(self.flashes_min)));

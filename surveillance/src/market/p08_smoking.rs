@@ -8,7 +8,9 @@
 //! - there were enough approaches ([`approaches_min`](Smoking::approaches_min)),
 //! - most of them met a quote that had faded ([`fade_rate_min`](Smoking::fade_rate_min)),
 //! - far more than with others' quotes ([`above_peers_min`](Smoking::above_peers_min), the median of
-//!   all with [`peer_approaches_min`](Smoking::peer_approaches_min)),
+//!   all with [`peer_approaches_min`](Smoking::peer_approaches_min), or all others together where these
+//!   are fewer than five; fades that are explained do not count against others, and who had an episode
+//!   is no measure for them),
 //! - and slow comers far more often than fast ones ([`speed_gap_min`](Smoking::speed_gap_min)).
 //!
 //! All of it is measured on the order book alone: an order's arrival is its trade, so both spans of the
@@ -116,6 +118,8 @@ struct Quoting {
     explained: u32,
     /// How much worse the trades were, in ticks, of all that faded.
     worse_ticks: f64,
+    /// Had an episode: no measure for others any more.
+    is_found: bool,
     /// The latest honoured approach: by whom, when.
     honoured_last: Option<(u64, Nanos)>,
     cases: Last<Case, CASES_MAX>,
@@ -132,7 +136,7 @@ struct Case {
 }
 
 kept!(Faded { person, order, seq, at, entered, side, price, quantity, is_explained });
-kept!(Quoting { faded, honoured, explained, worse_ticks, honoured_last, cases });
+kept!(Quoting { faded, honoured, explained, worse_ticks, is_found, honoured_last, cases });
 kept!(Case { quote, seq, order, price, quantity });
 
 /// Quotes that faded a moment ago; the first gives way.
@@ -141,6 +145,8 @@ const FADED_MAX: usize = 128;
 const TOUCHES_MAX: usize = 128;
 /// Persons whose quotes are followed; the one approached longest ago gives way.
 const PERSONS_MAX: usize = 512;
+/// Peers from which on their median says something.
+const PEERS_MIN: usize = 5;
 /// Cases of a person that are named, the latest.
 const CASES_MAX: usize = 12;
 /// From so many approaches on, half of them are forgotten.
@@ -307,6 +313,27 @@ impl Smoking {
         messages / minutes.max(1.0) >= self.fast_messages_per_min
     }
 
+    /// How often others' quotes fade for no reason: the median of those who were approached often, or the
+    /// rate of all together where these are too few for one.
+    fn peers(&self, memory: &Memory, person: Person) -> f64 {
+        let others = memory.persons.entries();
+        let others = others.filter(|(own, other)| *own != person.0 && !other.is_found);
+        let (mut rates, mut faded, mut approaches) = (Vec::new(), 0, 0);
+        for (_, other) in others {
+            let unexplained = other.faded().saturating_sub(other.explained);
+            faded += unexplained;
+            approaches += other.approaches();
+            if other.approaches() >= self.peer_approaches_min {
+                rates.push(f64::from(unexplained) / f64::from(other.approaches().max(1)));
+            }
+        }
+        rates.sort_unstable_by(f64::total_cmp);
+        match rates.len() {
+            0..PEERS_MIN => f64::from(faded) / f64::from(approaches.max(1)),
+            many => rates[many / 2],
+        }
+    }
+
     fn judge(&self, memory: &mut Memory, person: Person, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(quoting) = memory.persons.get(person.0) else { return };
         let (approaches, rate) = (quoting.approaches(), quoting.rate());
@@ -314,14 +341,7 @@ impl Smoking {
         if !is_enough && !bench.is_asked(person) {
             return;
         }
-        let peer_min = self.peer_approaches_min;
-        let peers = memory
-            .persons
-            .entries()
-            .filter(|(own, peer)| *own != person.0 && peer.approaches() >= peer_min);
-        let mut rates: Vec<f64> = peers.map(|(_, peer)| peer.rate()).collect();
-        rates.sort_unstable_by(f64::total_cmp);
-        let peers = rates.get(rates.len() / 2).copied().unwrap_or(0.0);
+        let peers = self.peers(memory, person);
         let knows_fast = quoting.faded[1] + quoting.honoured[1] >= self.fast_approaches_min;
         let fast = if knows_fast { quoting.rate_of(true) } else { peers };
         let speed_gap = quoting.rate_of(false) - fast;
@@ -351,7 +371,8 @@ impl Smoking {
         let repeats =
             Repeats { least: self.episodes_min, at_once: false, score_min: self.score_min };
         if bench.settle(case, scene, &mut memory.tally, repeats) {
-            memory.persons.take(person.0);
+            let found = Quoting { is_found: true, ..Quoting::default() };
+            memory.persons.put(person.0, found);
         }
     }
 }

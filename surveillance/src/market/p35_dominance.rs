@@ -3,21 +3,27 @@
 //! **What.** Somebody comes and trades. Looked at are the last minute, ten minutes, hour and day. Within
 //! one of them
 //! - the person's trades are a share of all volume ([`share_min_1m`](Dominance::share_min_1m) and its
-//!   kin), in [`own_trades_min`](Dominance::own_trades_min) trades of
-//!   [`trades_min`](Dominance::trades_min) or more,
+//!   kin). All is what traded, or what usually trades in such a time, whichever is more: most of next to
+//!   nothing is nothing. The person came to trade often ([`own_trades_min`](Dominance::own_trades_min);
+//!   one order that meets many others is one coming, and alone a block), among
+//!   [`trades_min`](Dominance::trades_min) trades or more,
 //! - and the mid moved in their direction: [`impact_sigmas_min`](Dominance::impact_sigmas_min) usual moves
-//!   of such a time, and [`impact_ticks_min`](Dominance::impact_ticks_min).
+//!   of such a time, of which none is less than half the usual spread, because so far the mid bounces
+//!   anyway, and [`impact_ticks_min`](Dominance::impact_ticks_min).
 //!
-//! It is an episode if in as much time again [`reversal_min`](Dominance::reversal_min) of the move is
-//! undone, or of what the person had bought or sold.
+//! The push lasts as long as the person goes on to have that share in that direction. It is an episode if
+//! [`reversal_min`](Dominance::reversal_min) of what the person had bought or sold is undone in as much time
+//! again; or if that much of the whole move is undone when as much time has passed. That the mid was back
+//! for a moment, or while the push went on, is no reversal.
 //!
 //! **Excused.** An auction within the time; a headline within it
 //! ([`news_before_s`](Dominance::news_before_s) earlier counts too); a pattern with a name that had an
 //! episode about the person in the same time: its number is in the evidence, and its alert says more.
 //! Blocks and negotiated trades come as prints, and open nothing.
 //!
-//! **When.** [`settle_s`](Dominance::settle_s) after the reversal, because a pattern with a name may
-//! speak first.
+//! **When.** [`settle_s`](Dominance::settle_s) after the position's reversal, because a pattern with a name
+//! may speak first; a window after the push where the price alone came back. The first window that is
+//! decided speaks for the others of the same push.
 //!
 //! **Score.** Share, impact, how much was undone of the move, and of the position.
 //!
@@ -58,10 +64,10 @@ parameters! {
         share_min_1h: f64 = 0.3, 0.01..=1.0, "", Judgement;
         /// Of a day.
         share_min_1d: f64 = 0.2, 0.01..=1.0, "", Judgement;
-        /// The person's trades within the time.
-        own_trades_min: u32 = 5, 1..=10000, "", Judgement;
+        /// How often the person came to trade within the time.
+        own_trades_min: u32 = 8, 1..=10000, "", Judgement;
         /// Everybody's.
-        trades_min: u32 = 8, 1..=10000, "", Judgement;
+        trades_min: u32 = 20, 1..=10000, "", Judgement;
         /// How far the mid moved, in usual moves of such a time.
         impact_sigmas_min: f64 = 2.0, 0.1..=100.0, "σ", Judgement;
         /// The same in ticks.
@@ -98,7 +104,7 @@ struct Pending {
     from: Nanos,
     from_seq: u64,
     from_mid: f64,
-    /// When all held last.
+    /// When the person last pushed.
     held_at: Nanos,
     share: f64,
     own_trades: u64,
@@ -234,11 +240,14 @@ impl Dominance {
         let market = scene.market;
         let from = Nanos(scene.now.0.checked_sub(span(window).0)?);
         let done = scene.ledger.of(person)?.done().since(from);
-        if done.trades < u64::from(self.own_trades_min) && !is_asked {
+        if done.comings < u64::from(self.own_trades_min) && !is_asked {
             return None;
         }
         let (mid, from_mid) = (market.mid()?, market.mid_at(from)?);
         let flow = market.flow().since(from);
+        let seconds = WINDOWS_S[window] as f64;
+        let volume = (flow.volume() as f64).max(market.volume_per_s() * seconds).max(1.0);
+        let usual_move = market.sigma(seconds).max(market.usual_spread() / 2.0);
         let net = done.net();
         let side = if net > 0 { Side::Buy } else { Side::Sell };
         let moved = (mid - from_mid) * toward(side, 1) as f64;
@@ -246,10 +255,10 @@ impl Dominance {
             side,
             from,
             from_mid,
-            share: (done.volume() as f64 / flow.volume().max(1) as f64).min(1.0),
-            own_trades: done.trades,
+            share: (done.volume() as f64 / volume).min(1.0),
+            own_trades: done.comings,
             trades: flow.trades,
-            sigmas: moved / market.sigma(WINDOWS_S[window] as f64),
+            sigmas: moved / usual_move,
             ticks: moved / market.tick() as f64,
             built: net.unsigned_abs(),
         })
@@ -270,12 +279,19 @@ impl Dominance {
         for window in 0..WINDOWS_S.len() {
             let Some(measure) = self.measure((person, is_asked), window, scene) else { continue };
             let holds = self.holds(&measure, window);
-            if !holds && !is_asked {
-                continue;
-            }
             let place = memory.pending.iter().position(|one| {
                 (one.person, one.window) == (person, window) && one.decided_at.is_none()
             });
+            // Who moved the price goes on pushing as long as the share is theirs.
+            let goes_on = place.is_some_and(|place| {
+                let side = memory.pending[place].side;
+                (measure.side, deed.side) == (side, side.opposite())
+                    && measure.share >= self.share_min(window)
+            });
+            let is_for_asking = is_asked && place.is_none_or(|place| memory.pending[place].is_idle);
+            if !holds && !goes_on && !is_for_asking {
+                continue;
+            }
             let place = match place {
                 Some(place) if holds && memory.pending[place].is_idle => {
                     memory.pending[place] = Pending::new(person, window, &measure, !holds, scene);
@@ -318,8 +334,7 @@ impl Dominance {
                 let undone = one.position_peak.saturating_sub(position);
                 one.own_undone = one.own_undone.max(undone as f64 / one.built.max(1) as f64);
             }
-            let is_undone = one.undone.max(one.own_undone) >= self.reversal_min;
-            if is_undone && one.decided_at.is_none() {
+            if one.own_undone >= self.reversal_min && one.decided_at.is_none() {
                 let due = scene.now + Nanos::from_secs(self.settle_s);
                 one.decided_at = Some(due);
                 bench.wake_at(due);
@@ -335,8 +350,14 @@ impl Dominance {
                 continue;
             }
             let one = memory.pending.remove(place);
-            if is_decided || bench.is_asked(one.person) {
-                self.judge(&one, &mut memory.tally, scene, bench);
+            let is_undone = one.undone.max(one.own_undone) >= self.reversal_min;
+            if (is_undone || bench.is_asked(one.person))
+                && self.judge(&one, &mut memory.tally, scene, bench)
+            {
+                let is_same =
+                    |other: &Pending| (other.person, other.side) == (one.person, one.side);
+                memory.pending.retain(|other| !is_same(other));
+                place = 0;
             }
         }
         let due =
@@ -348,7 +369,13 @@ impl Dominance {
         }
     }
 
-    fn judge(&self, one: &Pending, tally: &mut Tally, scene: &Scene<'_>, bench: &mut Bench<'_>) {
+    fn judge(
+        &self,
+        one: &Pending,
+        tally: &mut Tally,
+        scene: &Scene<'_>,
+        bench: &mut Bench<'_>,
+    ) -> bool {
         let mut case = bench.suspect(scene, one.person, Severity::Medium);
         let share_min = self.share_min(one.window);
         case.needs("share", one.share, AtLeast(share_min));
@@ -376,7 +403,7 @@ impl Dominance {
         }
         let repeats =
             Repeats { least: self.episodes_min, at_once: false, score_min: self.score_min };
-        bench.settle(case, scene, tally, repeats);
+        bench.settle(case, scene, tally, repeats)
     }
 }
 

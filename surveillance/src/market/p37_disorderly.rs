@@ -308,6 +308,12 @@ impl Disorderly {
         self.settle(memory, (person, Trouble::Halt), case, scene, bench);
     }
 
+    /// Whether this was told of the person a moment ago.
+    fn was_told(&self, state: &State, trouble: Trouble, now: Nanos) -> bool {
+        let quiet = Nanos::from_secs(self.quiet_s);
+        state.told_at[trouble as usize].is_some_and(|told| now.since(told) < quiet)
+    }
+
     fn judge(
         &self,
         memory: &mut Memory,
@@ -316,6 +322,11 @@ impl Disorderly {
         scene: &Scene<'_>,
         bench: &mut Bench<'_>,
     ) {
+        let is_told =
+            memory.of.get(who.0).is_some_and(|state| self.was_told(state, who.1, scene.now));
+        if is_told && !bench.is_asked(who.0) {
+            return;
+        }
         let mut case = bench.suspect(scene, who.0, Severity::High);
         case.needs(name, value, AtLeast(limit + 1.0));
         let from = Nanos(scene.now.0.saturating_sub((SPAN_S - 1) * 1_000_000_000));
@@ -343,12 +354,11 @@ impl Disorderly {
         if !case.holds() {
             return bench.pass_over(&case);
         }
-        let told_at = &mut memory.of.of(person, scene.now).told_at[trouble as usize];
-        let quiet = Nanos::from_secs(self.quiet_s);
-        if told_at.is_some_and(|told| scene.now.since(told) < quiet) {
+        let state = memory.of.of(person, scene.now);
+        if self.was_told(state, trouble, scene.now) {
             return;
         }
-        *told_at = Some(scene.now);
+        state.told_at[trouble as usize] = Some(scene.now);
         let repeats =
             Repeats { least: self.episodes_min, at_once: false, score_min: self.score_min };
         bench.settle(case, scene, &mut memory.tally, repeats);

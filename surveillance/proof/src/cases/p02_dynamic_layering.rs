@@ -67,6 +67,25 @@ impl Ladder {
         desk.amend(id, desk.behind(self.side, best, off), quantity);
     }
 
+    /// Others come and trade through to it, until so much of it is gone.
+    async fn meet(&self, desk: &Desk, quantity: f64) {
+        for number in 0..30 {
+            let left = quantity - self.traded(desk) as f64;
+            let first = self.orders.iter().find_map(|(id, _)| {
+                desk.order(*id).filter(|own| own.remaining > 0).map(|own| own.price)
+            });
+            let Some(first) = first.filter(|_| left > 0.0) else { return };
+            let before = desk.see(|book| {
+                let better = book.levels(self.side).take_while(|level| level.price != first);
+                better.map(|level| level.quantity.0).sum::<u64>()
+            });
+            let who = desk.other(number * 13 + 3);
+            let through = before.unwrap_or(0) + desk.lots(left);
+            desk.sweep(who, self.side.opposite(), first, through);
+            desk.pause_between(50 * MILLI, 300 * MILLI).await;
+        }
+    }
+
     fn traded(&self, desk: &Desk) -> u64 {
         self.orders.iter().map(|(id, _)| desk.filled(*id)).sum()
     }
@@ -102,6 +121,8 @@ async fn ladder(desk: &Desk, twist: Twist) -> Outcome {
     let mut wanted = desk.size(0.9) as f64 * desk.between(2.4, 4.0) * desk.severity;
     let bite = wanted / 6.0;
     let mut bites_at = desk.now() + Nanos(20 * SECOND);
+    // Long before the ladder would have lasted long enough.
+    let mut trades_at = desk.now() + Nanos((desk.between(30.0, 90.0) * SECOND as f64) as u64);
     while desk.now() < ends {
         let pause = (apart as f64 * desk.between(0.7, 1.3)) as u64;
         let pause = pause.min(ends.0.saturating_sub(desk.now().0)).max(1);
@@ -110,6 +131,10 @@ async fn ladder(desk: &Desk, twist: Twist) -> Outcome {
         } else {
             ladder.stay(desk, pause).await;
             ladder.stir(desk);
+        }
+        if twist == Twist::Trades && desk.now() >= trades_at {
+            trades_at = Nanos(u64::MAX);
+            ladder.meet(desk, all * desk.between(0.06, 0.12)).await;
         }
         if wanted > 0.0 && desk.now() >= bites_at {
             if let Some(far) = desk.best(way.opposite()) {
@@ -120,18 +145,12 @@ async fn ladder(desk: &Desk, twist: Twist) -> Outcome {
             bites_at = desk.now() + Nanos((desk.between(5.0, 15.0) * SECOND as f64) as u64);
         }
     }
-    if twist == Twist::Trades {
-        let limit = desk.best(side).map(|best| desk.behind(side, best, from + levels));
-        let Some(limit) = limit else { return Outcome::Void };
-        for number in 0..30 {
-            if ladder.traded(desk) as f64 >= all * 0.1 {
-                break;
-            }
-            let who = desk.other(number * 13 + 3);
-            desk.sweep(who, side.opposite(), limit, desk.lots(depth as f64 / 8.0));
-            desk.pause_between(50 * MILLI, 300 * MILLI).await;
-        }
-    } else if ladder.traded(desk) as f64 > all * 0.009 || wanted > desk.size(0.9) as f64 * 0.2 {
+    let traded = ladder.traded(desk) as f64;
+    let is_right = match twist {
+        Twist::Trades => traded > all * 0.03,
+        _ => traded <= all * 0.009 && wanted <= desk.size(0.9) as f64 * 0.2,
+    };
+    if !is_right {
         return Outcome::Void;
     }
     for (id, _) in &ladder.orders {

@@ -22,19 +22,21 @@ const COUNT: u64 = 8;
 async fn flashes(desk: &Desk) -> Outcome {
     let side = desk.side();
     let count = (desk.between(18.0, 24.0) * desk.severity).round() as u64;
-    let (mut shown, mut decided, mut voids) = (0, None, 0);
+    let (mut shown, mut moved, mut decided, mut voids) = (0, 0, None, 0);
     while shown < count.max(1) {
         let Some(best) = desk.best(side) else { return Outcome::Void };
         let inside = desk.spread() > Some(1);
+        let Some(mid2) = mid2_of(desk) else { return Outcome::Void };
         let depth = desk.depth(side) as f64;
         let quantity = (desk.size(0.9) as f64).max(desk.size(0.5) as f64 * 5.0);
         let quantity = desk.lots(quantity.max(depth * 0.25) * desk.between(1.0, 1.3));
         let order =
             desk.enter(side, desk.behind(side, best, if inside { -1 } else { 0 }), quantity);
         desk.pause_between(60 * MILLI, 150 * MILLI).await;
-        follow(desk, side, shown as usize).await;
+        follow(desk, side, shown as usize, inside).await;
         desk.pause_between(60 * MILLI, 200 * MILLI).await;
         desk.cancel(order);
+        let went = mid2_of(desk).map_or(0, |now| now - mid2);
         if desk.filled(order) * 50 > quantity {
             // It was hit: such a one does not count.
             voids += 1;
@@ -43,17 +45,28 @@ async fn flashes(desk: &Desk) -> Outcome {
             }
         } else {
             shown += 1;
+            moved += u64::from(if side == Side::Buy { went > 0 } else { went < 0 });
             if shown == COUNT {
                 decided = Some(desk.now());
             }
         }
         desk.pause_between(15 * SECOND, 70 * SECOND).await;
     }
+    // Nobody was misled where the price did not go along.
+    if (moved as f64) < shown as f64 * 0.65 {
+        return Outcome::Void;
+    }
     Outcome::Done(decided.unwrap_or(desk.now()))
 }
 
-/// Somebody believes what he sees: he takes the best offer, or joins.
-async fn follow(desk: &Desk, side: Side, number: usize) {
+/// Twice the mid.
+fn mid2_of(desk: &Desk) -> Option<i64> {
+    desk.touch().map(|(bid, ask)| bid.0 + ask.0)
+}
+
+/// Somebody believes what he sees: he takes the best offer, or joins where that is a better price. Where
+/// it is none, the offers are many, and several take them.
+async fn follow(desk: &Desk, side: Side, number: usize, inside: bool) {
     if !desk.happens(0.9) {
         return;
     }
@@ -62,6 +75,12 @@ async fn follow(desk: &Desk, side: Side, number: usize) {
     let level = desk.at_level(side.opposite(), far);
     if level <= desk.size(0.9) * 2 {
         desk.sweep(who, side, far, level);
+    } else if !inside {
+        for part in 0..3 {
+            let who = desk.other(number * 31 + desk.whole(0, 4096) as usize);
+            let left = desk.at_level(side.opposite(), far);
+            desk.sweep(who, side, far, left.div_ceil(3 - part));
+        }
     } else if let Some(best) = desk.best(side).filter(|best| *best != far) {
         desk.enter_as(who, side, best, desk.lots(desk.size(0.4) as f64), Attributes::NONE);
     }

@@ -21,6 +21,9 @@ pub(super) const CASES: &[Case] = &[
     Case::near_miss("P07", "news_before", |desk| Box::pin(ignition(desk, Twist::News))).times(1, 1),
 ];
 
+/// Through how many prices the ignition goes at least.
+const LEVELS: u32 = 3;
+
 #[derive(Clone, Copy, PartialEq)]
 enum Twist {
     None,
@@ -48,15 +51,24 @@ async fn ignition(desk: &Desk, twist: Twist) -> Outcome {
     // Ignition: several levels in a few seconds.
     let (mut bought, mut paid) = (0u64, 0i128);
     let wanted = (desk.size(0.9) as f64 * desk.between(2.4, 4.0) * desk.severity) as u64;
-    for _ in 0..desk.whole(4, 6) {
+    let (mut levels, mut last) = (0, None);
+    let sigma = desk.sigma(60 * SECOND).max(desk.tick() as f64 / 2.0);
+    let steps = desk.whole(4, 6);
+    for step in 0..12 {
+        if step >= steps && levels >= LEVELS {
+            break;
+        }
         let Some(far) = desk.best(other) else { return Outcome::Void };
+        if last.replace(far).is_none_or(|last| is_improved(side, far, last)) {
+            levels += 1;
+        }
         let take = desk.at_level(other, far).min(wanted.max(desk.size(0.5)) * 2);
         let had = desk.sweep(desk.me(), side, far, take);
         (bought, paid) = (bought + had, paid + i128::from(far.0) * i128::from(had));
         requote(desk, side, bought as usize);
         desk.pause_between(300 * MILLI, 1800 * MILLI).await;
     }
-    if bought == 0 {
+    if bought == 0 || levels < LEVELS {
         return Outcome::Void;
     }
     let average = paid as f64 / bought as f64;
@@ -64,9 +76,17 @@ async fn ignition(desk: &Desk, twist: Twist) -> Outcome {
         return keep_buying(desk, side, bought).await;
     }
     if twist != Twist::NobodyFollows {
-        follow(desk, side, bought, start).await;
+        let came = follow(desk, side, bought, start).await;
+        if came < bought as f64 * 2.1 && twist == Twist::None {
+            return Outcome::Void;
+        }
     } else {
-        desk.pause_between(20 * SECOND, 50 * SECOND).await;
+        let pause = desk.whole(20 * SECOND, 50 * SECOND);
+        desk.pause(pause).await;
+        // The flow itself may go the same way.
+        if desk.volume(pause) > bought {
+            return Outcome::Void;
+        }
     }
     // Harvest: what was bought, and more, is sold to those who came late.
     let mut left = (bought as f64 * desk.between(1.25, 1.6) * desk.severity.max(0.45)) as u64;
@@ -92,10 +112,13 @@ async fn ignition(desk: &Desk, twist: Twist) -> Outcome {
         }
         desk.pause_between(400 * MILLI, 3 * SECOND).await;
     }
-    let needed = bought as f64 * 0.55 * desk.severity.min(1.0);
+    // Half of it, half a tick better, three usual moves from the start: less is no harvest.
+    let needed = bought as f64 * 0.55;
     let better = sold > 0 && {
-        let average_sold = got as f64 / sold as f64;
-        if side == Side::Buy { average_sold > average } else { average_sold < average }
+        let toward = if side == Side::Buy { 1.0 } else { -1.0 };
+        let sold_at = got as f64 / sold as f64;
+        toward * (sold_at - average) >= 0.55 * desk.tick() as f64
+            && toward * (sold_at - start) >= 3.3 * sigma
     };
     if twist == Twist::None && ((sold as f64) < needed || !better) {
         return Outcome::Void;
@@ -134,20 +157,23 @@ fn is_improved(side: Side, price: Price, best: Price) -> bool {
 }
 
 /// Others trade the same way: at least twice the ignition's quantity, and until the price has moved far.
-async fn follow(desk: &Desk, side: Side, bought: u64, start: f64) {
+/// Gives how much.
+async fn follow(desk: &Desk, side: Side, bought: u64, start: f64) -> f64 {
     let other = side.opposite();
     let wanted = bought as f64 * desk.between(4.5, 6.0) * desk.severity;
-    let far_enough = desk.sigma(60 * SECOND).max(desk.tick() as f64) * 7.0 * desk.severity;
+    let usual = desk.sigma(60 * SECOND).max(desk.tick() as f64);
+    // Three usual moves and a margin, because the harvest is spread over the way back.
+    let far_enough = usual * (3.0 + 4.0 * desk.severity);
     let ends = desk.now() + Nanos(50 * SECOND);
     let mut came = 0.0;
     let mut number = 0;
     while desk.now() < ends {
-        let Some((bid, ask)) = desk.touch() else { return };
+        let Some((bid, ask)) = desk.touch() else { return came };
         let moved = ((bid.0 + ask.0) as f64 / 2.0 - start).abs();
         if came >= wanted && moved >= far_enough {
-            return;
+            return came;
         }
-        let Some(far) = desk.best(other) else { return };
+        let Some(far) = desk.best(other) else { return came };
         let bite = desk.at_level(other, far).max(desk.lots(wanted / 12.0));
         number += 1;
         let who = desk.other(number * 19 + desk.whole(0, 997) as usize);
@@ -155,6 +181,7 @@ async fn follow(desk: &Desk, side: Side, bought: u64, start: f64) {
         requote(desk, side, number);
         desk.pause_between(500 * MILLI, 2500 * MILLI).await;
     }
+    came
 }
 
 async fn keep_buying(desk: &Desk, side: Side, bought: u64) -> Outcome {

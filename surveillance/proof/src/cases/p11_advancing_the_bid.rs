@@ -51,17 +51,17 @@ async fn advance(desk: &Desk) -> Outcome {
         desk.until(rest, |desk| desk.filled(order) > 0).await;
         desk.cancel(order);
         filled += desk.filled(order);
-        if filled as f64 * 10.0 > size as f64 * wanted as f64 {
+        if filled as f64 * 20.0 > size as f64 * wanted as f64 {
             return Outcome::Void;
         }
         let stood = stands.clamp(100 * MILLI, 8 * SECOND);
         desk.pause_between(apart / 3, (apart * 5 / 4).saturating_sub(stood).max(apart / 3)).await;
     }
-    if done < wanted || filled * 10 > entered {
+    if done < wanted || filled * 20 > entered {
         return Outcome::Void;
     }
     desk.clear_up();
-    let mut sale = desk.size(0.9) as f64 * desk.between(2.4, 3.5) * desk.severity;
+    let mut sale = desk.size(0.9) as f64 * desk.between(2.8, 3.8) * desk.severity;
     desk.pause_between(2 * SECOND, 20 * SECOND).await;
     for _ in 0..12 {
         let Some(best) = desk.best(side).filter(|_| sale >= 1.0) else { break };

@@ -34,6 +34,31 @@ fn orders_behind_the_touch_count_where_they_are_large() {
     assert!(tell(little).alerts(NoIntention::default()).is_empty());
 }
 
+#[test]
+fn an_order_that_is_amended_goes_only_if_it_retreats() {
+    let amended = |amend: &dyn Fn(&mut Story, u64, OrderId, u64)| {
+        let mut story = Story::quiet();
+        let bid = story.enter(T - 50 * S, FLASHER, Side::Buy, Story::BID - 9, 70);
+        for nth in 0..12 {
+            let at = T + nth * 100 * S;
+            let joins = story.enter(at + 200 * MS, FOLLOWER, Side::Buy, Story::BID + 1, 5);
+            story.cancel(at + 5 * S, joins);
+            amend(&mut story, at, bid, nth);
+        }
+        story.suspects(NoIntention::default())
+    };
+    let shows_and_retreats = amended(&|story, at, bid, _| {
+        story.amend(at, bid, Story::BID + 1, 70);
+        story.amend(at + 300 * MS, bid, Story::BID - 9, 70);
+    });
+    assert_eq!(shows_and_retreats, [FLASHER]);
+    let shrinks_in_its_place = amended(&|story, at, bid, nth| {
+        story.amend(at, bid, Story::BID + 1, 70 - 2 * nth);
+        story.amend(at + 300 * MS, bid, Story::BID + 1, 69 - 2 * nth);
+    });
+    assert_eq!(shrinks_in_its_place, [0; 0]);
+}
+
 /// Somebody else's bid comes and goes above the best one every four seconds.
 fn restless() -> Story {
     let mut story = Story::quiet();

@@ -34,6 +34,41 @@ fn the_price_alone_or_the_position_alone_may_turn() {
 }
 
 #[test]
+fn a_price_that_is_back_while_the_push_goes_on_is_no_reversal() {
+    let mut story = pushed(Push { comes_back: false, ..PUSH });
+    // Half a minute later the offers stand where they stood, and are swept again as far and farther.
+    story.stand(T + 80 * S, Side::Sell, 10);
+    for nth in 0..7 {
+        story.sweep(T + 85 * S + nth * 5 * S, WHO, Side::Sell, 50);
+    }
+    assert_eq!(story.suspects(Dominance::default()), [0; 0]);
+}
+
+#[test]
+fn one_order_that_meets_many_is_one_coming() {
+    let mut story = Story::calm();
+    for nth in 0..18 {
+        story.print(T - (nth + 1) * S, Side::Sell, Story::ASK, 1, (31, 41));
+    }
+    story.sweep(T, WHO, Side::Sell, 200);
+    story.stand(T + 30 * S, Side::Sell, 10);
+    assert_eq!(story.suspects(Dominance::default()), [0; 0]);
+}
+
+#[test]
+fn most_of_next_to_nothing_is_nothing() {
+    let busy_before = |each: u64| {
+        let mut story = Story::calm();
+        for minute in 1..=20 {
+            story.print(T - minute * MINUTE, Side::Sell, Story::ASK, each, (31, 41));
+        }
+        push(&mut story, Push { sold: 100, ..PUSH });
+        story.suspects(Dominance::default())
+    };
+    assert_eq!((busy_before(10), busy_before(2_000)), (vec![WHO], vec![]));
+}
+
+#[test]
 fn a_pattern_with_a_name_says_more() {
     let mut story = pushed(PUSH);
     let offer = story.enter(T + 61 * S, WHO, Side::Sell, Story::ASK, 30);
@@ -57,15 +92,15 @@ fn near_misses_stay_below_and_each_condition_matters() {
     let near_misses = [
         ("a dominant buyer, and the price stays up", pushed(Push { comes_back: false, ..PUSH })),
         ("a tenth of all", pushed(Push { others: 2_000, ..PUSH })),
-        ("four large trades among small ones", {
+        ("five large trades among small ones", {
             let mut thin = thin_market();
-            (0..8).for_each(|nth| thin.print(T + nth * S, Side::Sell, Story::ASK, 1, (31, 41)));
-            sweep_thin(&mut thin, T, 4);
+            others_trade(&mut thin, 18);
+            sweep_thin(&mut thin, T, 5);
             thin
         }),
-        ("six trades are all there is", {
+        ("ten trades are all there is", {
             let mut thin = thin_market();
-            sweep_thin(&mut thin, T, 6);
+            sweep_thin(&mut thin, T, 10);
             thin
         }),
         ("the price hardly moves", pushed(Push { size: 6, others: 20, ..PUSH })),
@@ -76,6 +111,7 @@ fn near_misses_stay_below_and_each_condition_matters() {
                 let better = thin.enter(at, 104, Side::Buy, Story::BID + 1, 1);
                 thin.cancel(at + S, better);
             }
+            others_trade(&mut thin, 18);
             sweep_thin(&mut thin, T, 8);
             thin
         }),
@@ -90,7 +126,19 @@ fn near_misses_stay_below_and_each_condition_matters() {
             story.phase(T - 10 * S, Phase::Continuous);
             story
         }),
-        ("one tick", pushed(Push { trades: 8, size: 12, others: 40, ..PUSH })),
+        ("a tick and a half, where the spread is one", {
+            let mut thin = thin_market_from(Story::ASK - 1);
+            others_trade(&mut thin, 18);
+            for nth in 0..9 {
+                let level = nth / 3;
+                let price = Story::ASK + level as i64;
+                thin.fill(T + nth * 5 * S, OrderId(2 + level), price, 10, WHO);
+            }
+            (0..3).for_each(|level| {
+                thin.enter(T + 60 * S, 102, Side::Sell, Story::ASK + level, 30);
+            });
+            thin
+        }),
     ];
     each_condition_matters(&Dominance::default(), &near_misses);
 }
@@ -112,6 +160,11 @@ fn thin_market_from(bid: i64) -> Story {
         story.cancel(T - 3_600 * S + second * S + S / 2, order);
     }
     story
+}
+
+/// So many trades of a unit, among others, just before.
+fn others_trade(story: &mut Story, trades: u64) {
+    (1..=trades).for_each(|nth| story.print(T - nth * S, Side::Sell, Story::ASK, 1, (31, 41)));
 }
 
 /// Takes one level after the other; then they are there again.
