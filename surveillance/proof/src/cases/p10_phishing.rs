@@ -1,21 +1,26 @@
 //! P10, phishing: a small trade reveals what another hides, and an order exploits it.
 //!
-//! The iceberg's owner is an injected account: it shows a part, refills it, and works the rest off
-//! through the bids.
+//! It happens on a stage, whose price follows: the iceberg's owner shows a part, refills it, and works the
+//! rest off through the bids, where others join, and what the crowd takes to be fair goes along.
 
 use crate::desk::{Desk, MILLI, Outcome, SECOND};
 use crate::scenario::Case;
+use crate::stage::Stage;
 use engine_event::body::Attributes;
-use engine_event::{Price, Side};
+use engine_event::{Nanos, Price, Side};
 
 pub(super) const CASES: &[Case] = &[
     Case::positive("P10", "iceberg_revealed_and_front_run", |desk| {
         Box::pin(phish(desk, Then::Sell))
     })
+    .on(Stage::USUAL)
     .times(4, 6),
     Case::near_miss("P10", "buys_more_from_it", |desk| Box::pin(phish(desk, Then::BuyMore)))
+        .on(Stage::USUAL)
         .times(4, 6),
-    Case::near_miss("P10", "no_follow_up", |desk| Box::pin(phish(desk, Then::Nothing))).times(4, 6),
+    Case::near_miss("P10", "no_follow_up", |desk| Box::pin(phish(desk, Then::Nothing)))
+        .on(Stage::USUAL)
+        .times(4, 6),
 ];
 
 /// What follows the discovery of a large seller (or, mirrored, of a large buyer).
@@ -32,8 +37,9 @@ async fn phish(desk: &Desk, then: Then) -> Outcome {
     // The iceberg is on this side; whoever knows of it trades the same way first.
     let side = desk.side();
     let other = side.opposite();
-    let owner = desk.other(desk.whole(0, 4096) as usize);
+    let owner = desk.anybody();
     let shown = desk.lots(desk.size(0.3) as f64);
+    let usual = usual_spread(desk).await;
     let room = |desk: &Desk| desk.is_open() && desk.spread() > Some(1);
     if !desk.until(60 * SECOND, room).await {
         return Outcome::Void;
@@ -76,8 +82,18 @@ async fn phish(desk: &Desk, then: Then) -> Outcome {
             }
             desk.done()
         }
-        Then::Sell => front_run(desk, (side, owner), large).await,
+        Then::Sell => front_run(desk, (side, owner), large, usual).await,
     }
+}
+
+/// The mean of a while's spreads, in price units.
+async fn usual_spread(desk: &Desk) -> f64 {
+    let mut sum = 0.0;
+    for _ in 0..12 {
+        desk.pause(SECOND).await;
+        sum += desk.spread().unwrap_or(1).max(1) as f64;
+    }
+    sum / 12.0 * desk.tick() as f64
 }
 
 /// Sells before the owner of the iceberg does, lets him press the price, and buys back.
@@ -85,6 +101,7 @@ async fn front_run(
     desk: &Desk,
     (side, owner): (Side, engine_event::ParticipantId),
     large: u64,
+    usual: f64,
 ) -> Outcome {
     let other = side.opposite();
     let Some(near) = desk.best(other) else { return Outcome::Void };
@@ -99,25 +116,24 @@ async fn front_run(
         }
     }
     let decided = desk.now();
-    let cheap_enough = desk.behind(other, near, desk.whole(2, 4) as i64);
-    for _ in 0..30 {
-        desk.pause_between(300 * MILLI, 1500 * MILLI).await;
-        let far_enough = |far: Price| match side {
-            Side::Sell => far <= cheap_enough,
-            Side::Buy => far >= cheap_enough,
-        };
-        if desk.best(side).is_some_and(far_enough) {
-            break;
-        }
-        // He takes what is bid and offers more just above the next bid.
+    // The seller who was found presses the price by some usual spreads, within half a minute.
+    let mood = desk.mood();
+    let presses = usual * desk.between(2.6, 3.4) * desk.severity;
+    let sign = if side == Side::Sell { -1.0 } else { 1.0 };
+    let steps = desk.whole(18, 26);
+    for _ in 0..steps {
+        mood.fair.set(mood.fair.get() + sign * presses / steps as f64);
+        desk.pause_between(600 * MILLI, 1600 * MILLI).await;
+        // What is bid beyond what it is worth by now is taken, by him and by others who see it go.
         let Some(best) = desk.best(other) else { return Outcome::Void };
-        desk.sweep(owner, side, best, desk.at_level(other, best));
-        if let Some(best) = desk.best(other) {
-            let size = desk.lots(desk.size(0.9) as f64 * 2.0);
-            let price = desk.behind(other, best, -1);
-            desk.enter_as(owner, side, price, size, Attributes::ICEBERG);
+        let is_dear = (best.0 as f64 - mood.fair.get()) * sign <= 0.0;
+        if is_dear || desk.happens(0.3) {
+            let who = if desk.happens(0.2) { owner } else { desk.anybody() };
+            desk.sweep(who, side, best, desk.at_level(other, best));
         }
     }
+    // Bought back after a minute, cheaper by then.
+    desk.until_time(decided + Nanos(desk.whole(62, 75) * SECOND)).await;
     let Some(cheap) = desk.best(side) else { return Outcome::Void };
     let gains = if side == Side::Sell { cheap < near } else { cheap > near };
     if !gains {
@@ -128,6 +144,5 @@ async fn front_run(
         desk.sweep(desk.me(), other, cheap, desk.lots(large as f64 / 4.0));
         desk.pause_between(SECOND, 3 * SECOND).await;
     }
-    desk.pause_between(20 * SECOND, 40 * SECOND).await;
     Outcome::Done(decided)
 }
