@@ -5,7 +5,7 @@
 //! | [`deed`] | an event as somebody's doing |
 //! | [`market`], [`bars`], [`sizes`] | what is usual and what is going on in an instrument |
 //! | [`ledger`] | what each person has resting, holds and did |
-//! | [`people`] | which accounts are one person |
+//! | [`people`], [`links`] | which accounts are one person, as declared; who acts with whom, as inferred |
 //! | [`pattern`] | what a pattern is, what it is shown, and where it speaks |
 //! | [`suspicion`] | conditions, excuses, strengths and orders of an episode |
 //! | [`shelf`], [`chance`] | bounded tables, and how likely chance alone is |
@@ -26,6 +26,7 @@ pub(crate) mod deed;
 pub(crate) mod kept;
 pub mod learner;
 pub(crate) mod ledger;
+pub(crate) mod links;
 pub(crate) mod market;
 pub(crate) mod notes;
 pub mod parameters;
@@ -48,6 +49,7 @@ use engine_observer::event::{
 use engine_observer::{Interest, Observer, Outbox, Parameters, View};
 use kept::Kept;
 use ledger::Ledger;
+use links::Links;
 use market::Market;
 use notes::Notes;
 use pattern::{Bench, Mind, Pattern, Scene, Seat, Seated};
@@ -148,6 +150,7 @@ pub struct Instrument {
     market: Market,
     ledger: Ledger,
     notes: Notes,
+    links: Links,
     minds: Vec<Seating>,
 }
 
@@ -206,6 +209,7 @@ impl Observer for Desk {
             market: Market::default(),
             ledger: Ledger::new(self.bounds.persons_max, self.bounds.orders_max),
             notes: Notes::default(),
+            links: Links::default(),
             minds: self.seats.iter().map(seating).collect(),
         }
     }
@@ -241,7 +245,7 @@ impl Observer for Desk {
     }
 
     fn on_time(&self, instrument: &mut Instrument, due: Nanos, out: &mut Outbox) {
-        let Instrument { people, market, ledger, notes, minds, .. } = instrument;
+        let Instrument { people, market, ledger, notes, links, minds, .. } = instrument;
         let scene = Scene {
             what: What::Phase,
             deed: None,
@@ -253,7 +257,8 @@ impl Observer for Desk {
             change: None,
             ignored: self.ignored,
         };
-        let mut bench = Bench::new(out, people, notes, self.ignored.is_some());
+        let known = (&*people, notes, links);
+        let mut bench = Bench::new(out, known, self.ignored.is_some());
         for seating in minds.iter_mut() {
             if seating.due.is_some_and(|own| own <= due) {
                 seating.due = None;
@@ -297,7 +302,7 @@ impl Desk {
         (what, deed): (What, Option<&Deed>),
         out: &mut Outbox,
     ) {
-        let Instrument { people, market, ledger, notes, minds, .. } = instrument;
+        let Instrument { people, market, ledger, notes, links, minds, .. } = instrument;
         let scene = Scene {
             what,
             deed,
@@ -309,7 +314,8 @@ impl Desk {
             change: Some(view.change),
             ignored: self.ignored,
         };
-        let mut bench = Bench::new(out, people, notes, self.ignored.is_some());
+        let known = (&*people, notes, links);
+        let mut bench = Bench::new(out, known, self.ignored.is_some());
         for place in &self.interested[what as usize] {
             minds[*place].turn(&mut bench, |mind, bench| mind.see(&scene, bench));
         }
@@ -357,7 +363,7 @@ impl Seating {
 }
 
 impl Snapshot for Instrument {
-    const VERSION: u16 = 3;
+    const VERSION: u16 = 4;
 
     fn save(&self, to: &mut Writer) {
         self.name.keep(to);
@@ -366,6 +372,7 @@ impl Snapshot for Instrument {
         self.market.keep(to);
         self.ledger.keep(to);
         self.notes.keep(to);
+        self.links.keep(to);
         to.list(&self.minds, |to, seating| {
             seating.due.keep(to);
             to.versioned(Self::VERSION, |to| seating.mind.keep(to));
@@ -380,6 +387,7 @@ impl Snapshot for Instrument {
         self.market = Market::restore(from)?;
         self.ledger = Ledger::restore(from)?;
         self.notes = Notes::restore(from)?;
+        self.links = Links::restore(from)?;
         let mut minds = self.minds.iter_mut();
         from.list(|from| {
             let at = from.position();
