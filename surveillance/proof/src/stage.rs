@@ -211,7 +211,7 @@ fn withdraw(desk: &Desk, mood: &Mood, orders: &mut Vec<OrderId>) {
 fn come(desk: &Desk, mood: &Mood, orders: &mut Vec<OrderId>) {
     let side = if desk.happens(mood.buyers.get()) { Side::Buy } else { Side::Sell };
     let Some(far) = desk.best(side.opposite()) else { return };
-    let size = desk.size(desk.between(0.02, 0.9));
+    let size = desk.size(desk.between(0.02, 0.75));
     let level = desk.at_level(side.opposite(), far);
     let who = somebody(desk, side);
     let id = desk.enter_as(who, side, far, size.min(level.max(1)), Attributes::NONE);

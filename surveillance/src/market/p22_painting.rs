@@ -3,7 +3,7 @@
 //! **What.** Within [`window_s`](Painting::window_s) a person (all accounts that are declared to be
 //! theirs)
 //! - makes many small trades ([`prints_min`](Painting::prints_min), each no larger than three of four
-//!   trades are),
+//!   trades are, or orders, as long as few have traded),
 //! - which are a share of all trades ([`prints_share_min`](Painting::prints_share_min)),
 //! - most of them ticks in one direction ([`ticks_share_min`](Painting::ticks_share_min)): at a price
 //!   above the last other price, or all below,
@@ -155,7 +155,8 @@ impl Pattern for Painting {
         let tick = memory.ticks.take(deed);
         let (owner, aggressor) =
             (deed.owner.map(|who| who.person), deed.aggressor.map(|who| who.person));
-        let is_small = scene.market.trade_sizes().is_some_and(|sizes| deed.quantity <= sizes.q25);
+        let sizes = scene.market.trade_sizes().or(scene.market.order_sizes());
+        let is_small = sizes.is_some_and(|sizes| deed.quantity <= sizes.q25);
         let other = aggressor.filter(|aggressor| Some(*aggressor) != owner);
         for person in owner.into_iter().chain(other) {
             if is_small {
@@ -334,7 +335,10 @@ fn others(person: Person, (from, own): (Nanos, u64), scene: &Scene<'_>) -> Other
         return Others { z: 0.0, trades_before: 0.0 };
     }
     let trades_before = trades_before * USUAL_MINUTES as f64 / minutes.len() as f64;
-    let (median, deviation) = spread_of(&mut minutes);
+    // A minute of a thin market has a usual trade more or less.
+    let sizes = scene.market.trade_sizes().or(scene.market.order_sizes());
+    let least = sizes.map_or(1, |sizes| sizes.q50.max(1)) as f64;
+    let (median, deviation) = spread_of(&mut minutes, least);
     let passed = scene.now.since(from).0.max(MINUTE) as f64 / MINUTE as f64;
     let now = (between(from, Nanos::END).0 + own as f64).max(0.0) / passed;
     Others { z: (now - median) / deviation, trades_before }
@@ -349,8 +353,8 @@ struct Others {
 }
 
 /// The median, and a standard deviation by the median of what differs from it: at least a tenth of it,
-/// and 1.
-fn spread_of(values: &mut [f64]) -> (f64, f64) {
+/// and `least`.
+fn spread_of(values: &mut [f64], least: f64) -> (f64, f64) {
     let median = |values: &mut [f64]| {
         values.sort_unstable_by(f64::total_cmp);
         values.get(values.len() / 2).copied().unwrap_or(0.0)
@@ -358,5 +362,5 @@ fn spread_of(values: &mut [f64]) -> (f64, f64) {
     let middle = median(values);
     values.iter_mut().for_each(|value| *value = (*value - middle).abs());
     let deviation = median(values) * 1.4826;
-    (middle, deviation.max(middle / 10.0).max(1.0))
+    (middle, deviation.max(middle / 10.0).max(least))
 }

@@ -58,7 +58,7 @@ async fn push(desk: &Desk, side: Side, ends: Nanos) -> Option<Nanos> {
     let usual = (desk.volume(1500 * SECOND) as f64 / 25.0).max(desk.size(0.9) as f64);
     let each = desk.lots(usual * desk.between(1.5, 2.0) * desk.severity / 15.0);
     let sigma = desk.sigma(60 * SECOND).max(desk.tick() as f64);
-    let push = desk.between(5.0, 6.5) * sigma * desk.severity;
+    let push = desk.between(6.5, 8.0) * sigma * desk.severity;
     let (began, start) = (desk.now(), desk.best(side.opposite())?);
     let fair = mood.fair.get();
     let mut decided = began;

@@ -82,6 +82,18 @@ fn the_largest_order_stands_in_for_a_limit_at_one_price() {
 }
 
 #[test]
+fn what_stands_at_first_is_allowed_too() {
+    let seen_late = |standing: u64| {
+        let mut story = Story::quiet();
+        story.stand(T - S, Side::Sell, standing);
+        (0..6).for_each(|nth| _ = story.enter(T + nth * MS, WHO, Side::Buy, PRICE - 1, 400));
+        story
+    };
+    assert_eq!(seen_late(10).suspects(Safeguards::default()), [WHO]);
+    assert_eq!(seen_late(4_000).suspects(Safeguards::default()), []);
+}
+
+#[test]
 fn all_together_are_several_times_the_limit() {
     let two_are_enough = Safeguards { orders_min: 2, ..limited() };
     let alerts = |count| told(|story| pieces(story, count, 990, MS)).alerts(two_are_enough.clone());
