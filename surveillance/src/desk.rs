@@ -15,7 +15,7 @@
 //! | [`remembered`] | a bounded table of what is remembered about somebody |
 //!
 //! An instrument is followed from the first event on that names somebody: what nobody can be named for
-//! costs a look at the event and no more.
+//! costs a look at the event and no more, unless a pattern asks for it.
 
 pub(crate) mod bars;
 pub(crate) mod chance;
@@ -64,6 +64,8 @@ pub struct Desk {
     /// By what happened: who wants to see it.
     interested: [Vec<usize>; What::COUNT],
     bounds: DeskBounds,
+    /// Whether a pattern looks at orders of unknown owners.
+    is_anonymous: bool,
     /// What is usual by what earlier days have shown.
     known: Option<Arc<Known>>,
     ignored: Option<&'static str>,
@@ -94,6 +96,7 @@ impl Desk {
         for what in seat.wants() {
             self.interested[*what as usize].push(self.seats.len());
         }
+        self.is_anonymous |= seat.is_anonymous();
         self.seats.push(Arc::new(seat));
     }
 
@@ -106,7 +109,8 @@ impl Desk {
     pub(crate) fn with_one(&self, seat: &Arc<dyn Seat>) -> Self {
         let mut interested: [Vec<usize>; What::COUNT] = Default::default();
         seat.wants().iter().for_each(|what| interested[*what as usize].push(0));
-        Self { seats: vec![seat.clone()], interested, ..self.clone() }
+        let is_anonymous = seat.is_anonymous();
+        Self { seats: vec![seat.clone()], interested, is_anonymous, ..self.clone() }
     }
 
     fn known_hash(&self) -> Option<u64> {
@@ -207,7 +211,7 @@ impl Observer for Desk {
             own: None,
             people: People::default(),
             market: Market::default(),
-            ledger: Ledger::new(self.bounds.persons_max, self.bounds.orders_max),
+            ledger: Ledger::new(&self.bounds, self.is_anonymous),
             notes: Notes::default(),
             links: Links::default(),
             minds: self.seats.iter().map(seating).collect(),
@@ -274,7 +278,7 @@ impl Desk {
     fn watch(&self, instrument: &mut Instrument, view: &View<'_>, out: &mut Outbox) {
         let Some(deed) = Deed::of(view, &instrument.people) else { return };
         let names_nobody = deed.owner.is_none() && deed.aggressor.is_none();
-        if names_nobody && instrument.ledger.is_empty() {
+        if names_nobody && instrument.ledger.is_empty() && !self.is_anonymous {
             return;
         }
         if instrument.market.begun_at() == Nanos(0)

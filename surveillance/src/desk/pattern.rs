@@ -29,6 +29,12 @@ pub(crate) trait Pattern: Parameterised {
     #[cfg(test)]
     const CONDITIONS: &'static [&'static str];
 
+    /// Whether it also looks at orders of which nobody says whose they are: the ledger then keeps them as
+    /// [`Person::NOBODY`]'s.
+    fn is_anonymous(&self) -> bool {
+        false
+    }
+
     /// An episode in a market of its own that must raise an alert by the default parameters, within a day:
     /// shown to the pattern now and then, to see whether it still answers. None where parameters say that
     /// it looks at one time of the day only.
@@ -225,6 +231,8 @@ impl<'a> Bench<'a> {
 pub(crate) trait Seat: Send + Sync {
     fn name(&self) -> &'static str;
     fn wants(&self) -> &'static [What];
+    /// See [`Pattern::is_anonymous`].
+    fn is_anonymous(&self) -> bool;
     fn parameters(&self) -> Parameters;
     /// What it must answer: see [`Pattern::canary`].
     fn canary(&self) -> Option<Story>;
@@ -270,6 +278,10 @@ impl<P: Pattern> Seat for Seated<P> {
 
     fn wants(&self) -> &'static [What] {
         P::WANTS
+    }
+
+    fn is_anonymous(&self) -> bool {
+        self.sets.usual.pattern.is_anonymous()
     }
 
     fn parameters(&self) -> Parameters {

@@ -29,7 +29,8 @@ impl Suspicion {
         alert.first_seq = scene.seq;
         alert.degraded = Degraded::BOOK
             .when(scene.market.is_stale)
-            .and(Degraded::MEMORY.when(scene.ledger.forgotten > 0));
+            .and(Degraded::MEMORY.when(scene.ledger.forgotten > 0))
+            .and(Degraded::IDENTITY.when(person == Person::NOBODY));
         accounts.into_iter().flatten().for_each(|account| _ = alert.participants.push(*account));
         Self { alert, person, confidence: 1.0, holds: true, ignored: scene.ignored }
     }
