@@ -5,7 +5,7 @@
 //! | [`deed`] | an event as somebody's doing |
 //! | [`market`], [`bars`], [`sizes`] | what is usual and what is going on in an instrument |
 //! | [`ledger`] | what each person has resting, holds and did |
-//! | [`people`] | which accounts are one person |
+//! | [`people`], [`links`] | which accounts are one person, as declared; who acts with whom, as inferred |
 //! | [`pattern`] | what a pattern is, what it is shown, and where it speaks |
 //! | [`suspicion`] | conditions, excuses, strengths and orders of an episode |
 //! | [`shelf`], [`chance`] | bounded tables, and how likely chance alone is |
@@ -15,7 +15,7 @@
 //! | [`remembered`] | a bounded table of what is remembered about somebody |
 //!
 //! An instrument is followed from the first event on that names somebody: what nobody can be named for
-//! costs a look at the event and no more.
+//! costs a look at the event and no more, unless a pattern asks for it.
 
 pub(crate) mod bars;
 pub(crate) mod chance;
@@ -26,6 +26,7 @@ pub(crate) mod deed;
 pub(crate) mod kept;
 pub mod learner;
 pub(crate) mod ledger;
+pub(crate) mod links;
 pub(crate) mod market;
 pub(crate) mod notes;
 pub mod parameters;
@@ -48,6 +49,7 @@ use engine_observer::event::{
 use engine_observer::{Interest, Observer, Outbox, Parameters, View};
 use kept::Kept;
 use ledger::Ledger;
+use links::Links;
 use market::Market;
 use notes::Notes;
 use pattern::{Bench, Mind, Pattern, Scene, Seat, Seated};
@@ -62,6 +64,8 @@ pub struct Desk {
     /// By what happened: who wants to see it.
     interested: [Vec<usize>; What::COUNT],
     bounds: DeskBounds,
+    /// Whether a pattern looks at orders of unknown owners.
+    is_anonymous: bool,
     /// What is usual by what earlier days have shown.
     known: Option<Arc<Known>>,
     ignored: Option<&'static str>,
@@ -92,6 +96,7 @@ impl Desk {
         for what in seat.wants() {
             self.interested[*what as usize].push(self.seats.len());
         }
+        self.is_anonymous |= seat.is_anonymous();
         self.seats.push(Arc::new(seat));
     }
 
@@ -104,7 +109,8 @@ impl Desk {
     pub(crate) fn with_one(&self, seat: &Arc<dyn Seat>) -> Self {
         let mut interested: [Vec<usize>; What::COUNT] = Default::default();
         seat.wants().iter().for_each(|what| interested[*what as usize].push(0));
-        Self { seats: vec![seat.clone()], interested, ..self.clone() }
+        let is_anonymous = seat.is_anonymous();
+        Self { seats: vec![seat.clone()], interested, is_anonymous, ..self.clone() }
     }
 
     fn known_hash(&self) -> Option<u64> {
@@ -148,6 +154,7 @@ pub struct Instrument {
     market: Market,
     ledger: Ledger,
     notes: Notes,
+    links: Links,
     minds: Vec<Seating>,
 }
 
@@ -204,8 +211,9 @@ impl Observer for Desk {
             own: None,
             people: People::default(),
             market: Market::default(),
-            ledger: Ledger::new(self.bounds.persons_max, self.bounds.orders_max),
+            ledger: Ledger::new(&self.bounds, self.is_anonymous),
             notes: Notes::default(),
+            links: Links::default(),
             minds: self.seats.iter().map(seating).collect(),
         }
     }
@@ -241,7 +249,7 @@ impl Observer for Desk {
     }
 
     fn on_time(&self, instrument: &mut Instrument, due: Nanos, out: &mut Outbox) {
-        let Instrument { people, market, ledger, notes, minds, .. } = instrument;
+        let Instrument { people, market, ledger, notes, links, minds, .. } = instrument;
         let scene = Scene {
             what: What::Phase,
             deed: None,
@@ -253,7 +261,8 @@ impl Observer for Desk {
             change: None,
             ignored: self.ignored,
         };
-        let mut bench = Bench::new(out, people, notes, self.ignored.is_some());
+        let known = (&*people, notes, links);
+        let mut bench = Bench::new(out, known, self.ignored.is_some());
         for seating in minds.iter_mut() {
             if seating.due.is_some_and(|own| own <= due) {
                 seating.due = None;
@@ -269,7 +278,7 @@ impl Desk {
     fn watch(&self, instrument: &mut Instrument, view: &View<'_>, out: &mut Outbox) {
         let Some(deed) = Deed::of(view, &instrument.people) else { return };
         let names_nobody = deed.owner.is_none() && deed.aggressor.is_none();
-        if names_nobody && instrument.ledger.is_empty() {
+        if names_nobody && instrument.ledger.is_empty() && !self.is_anonymous {
             return;
         }
         if instrument.market.begun_at() == Nanos(0)
@@ -297,7 +306,7 @@ impl Desk {
         (what, deed): (What, Option<&Deed>),
         out: &mut Outbox,
     ) {
-        let Instrument { people, market, ledger, notes, minds, .. } = instrument;
+        let Instrument { people, market, ledger, notes, links, minds, .. } = instrument;
         let scene = Scene {
             what,
             deed,
@@ -309,7 +318,8 @@ impl Desk {
             change: Some(view.change),
             ignored: self.ignored,
         };
-        let mut bench = Bench::new(out, people, notes, self.ignored.is_some());
+        let known = (&*people, notes, links);
+        let mut bench = Bench::new(out, known, self.ignored.is_some());
         for place in &self.interested[what as usize] {
             minds[*place].turn(&mut bench, |mind, bench| mind.see(&scene, bench));
         }
@@ -357,7 +367,7 @@ impl Seating {
 }
 
 impl Snapshot for Instrument {
-    const VERSION: u16 = 3;
+    const VERSION: u16 = 4;
 
     fn save(&self, to: &mut Writer) {
         self.name.keep(to);
@@ -366,6 +376,7 @@ impl Snapshot for Instrument {
         self.market.keep(to);
         self.ledger.keep(to);
         self.notes.keep(to);
+        self.links.keep(to);
         to.list(&self.minds, |to, seating| {
             seating.due.keep(to);
             to.versioned(Self::VERSION, |to| seating.mind.keep(to));
@@ -380,6 +391,7 @@ impl Snapshot for Instrument {
         self.market = Market::restore(from)?;
         self.ledger = Ledger::restore(from)?;
         self.notes = Notes::restore(from)?;
+        self.links = Links::restore(from)?;
         let mut minds = self.minds.iter_mut();
         from.list(|from| {
             let at = from.position();

@@ -5,6 +5,7 @@ use engine_observer::View;
 use engine_observer::book::Resting;
 use engine_observer::event::body::{Attributes, Execution, Order, Print, Replacement};
 use engine_observer::event::{Event, Flags, Kind, Nanos, OrderId, ParticipantId, Price, Side};
+use std::num::NonZeroU32;
 
 /// What kind of thing happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -242,6 +243,10 @@ impl Was {
 }
 
 impl Who {
+    /// The owner of orders of which nobody says whose they are.
+    pub(crate) const NOBODY: Who =
+        Who { person: Person::NOBODY, account: ParticipantId(NonZeroU32::MAX) };
+
     #[inline]
     fn of(account: ParticipantId, people: &People) -> Self {
         Self { person: people.of(account), account }

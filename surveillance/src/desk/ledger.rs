@@ -1,6 +1,7 @@
 //! The person's ledger: what each has resting, holds, entered, cancelled and traded in one instrument.
 //! Kept once, for all patterns.
 
+use super::DeskBounds;
 use super::bars::Bars;
 use super::deed::{Deed, What, Who};
 use super::kept::{Kept, kept};
@@ -25,6 +26,8 @@ pub(crate) struct Ledger {
     index: FxHashMap<OrderId, u32>,
     persons_max: usize,
     orders_max: usize,
+    /// Whether orders of unknown owners are kept, as nobody's.
+    is_anonymous: bool,
     /// Persons that were forgotten, and orders that found no room.
     pub(crate) forgotten: u64,
 }
@@ -207,8 +210,9 @@ impl Account {
 }
 
 impl Ledger {
-    /// An empty ledger for at most so many persons and orders.
-    pub(crate) fn new(persons_max: usize, orders_max: usize) -> Self {
+    /// An empty ledger.
+    pub(crate) fn new(bounds: &DeskBounds, is_anonymous: bool) -> Self {
+        let DeskBounds { persons_max, orders_max } = *bounds;
         Self {
             persons: Vec::new(),
             places: FxHashMap::default(),
@@ -218,6 +222,7 @@ impl Ledger {
             index: FxHashMap::default(),
             persons_max,
             orders_max,
+            is_anonymous,
             forgotten: 0,
         }
     }
@@ -242,9 +247,15 @@ impl Ledger {
         }
     }
 
-    /// All who were here.
+    /// All who were here and are known.
     pub(crate) fn persons(&self) -> impl Iterator<Item = &Account> {
-        self.persons.iter()
+        self.persons.iter().filter(|account| account.person != Person::NOBODY)
+    }
+
+    /// Whose order it is that somebody does something to.
+    #[inline]
+    fn owner(&self, deed: &Deed) -> Option<Who> {
+        deed.owner.or(self.is_anonymous.then_some(Who::NOBODY))
     }
 
     /// Somebody's orders on a side, the latest to enter first. A handful for most; a walk over all of a
@@ -284,7 +295,7 @@ impl Ledger {
     }
 
     fn enter(&mut self, deed: &Deed) {
-        let Some(who) = deed.owner else { return };
+        let Some(who) = self.owner(deed) else { return };
         let side = deed.side as usize;
         let Some(account) = self.find_or_begin(who, deed.at) else { return };
         account.done.count(deed.at, |done| done.messages += 1);
@@ -310,7 +321,7 @@ impl Ledger {
 
     fn amend(&mut self, deed: &Deed) {
         let cell = self.index.remove(&deed.order);
-        let who = deed.owner;
+        let who = self.owner(deed);
         if let Some(account) = who.and_then(|who| self.find_or_begin(who, deed.at)) {
             account.done.count(deed.at, |done| done.messages += 1);
         }
@@ -326,7 +337,8 @@ impl Ledger {
     }
 
     fn cancel(&mut self, deed: &Deed) {
-        if let Some(account) = deed.owner.and_then(|who| self.find_or_begin(who, deed.at)) {
+        let who = self.owner(deed);
+        if let Some(account) = who.and_then(|who| self.find_or_begin(who, deed.at)) {
             account.done.count(deed.at, |done| done.messages += 1);
             account.cancelled_quantity = account.cancelled_quantity.wrapping_add(deed.quantity);
         }
@@ -335,7 +347,8 @@ impl Ledger {
 
     fn trade(&mut self, deed: &Deed) {
         let own = deed.side as usize;
-        if let Some(account) = deed.owner.and_then(|who| self.find_or_begin(who, deed.at)) {
+        let who = self.owner(deed);
+        if let Some(account) = who.and_then(|who| self.find_or_begin(who, deed.at)) {
             account.done.count(deed.at, |done| {
                 done.given[own] = done.given[own].wrapping_add(deed.quantity);
                 done.trades += 1;
@@ -399,7 +412,7 @@ impl Ledger {
         let person = who.person;
         let account = Account {
             person,
-            accounts: vec![who.account],
+            accounts: if person == Person::NOBODY { Vec::new() } else { vec![who.account] },
             last_account: who.account,
             resting: [Resting::default(); 2],
             position: 0,
@@ -502,6 +515,7 @@ impl Kept for Ledger {
         self.index.keep(to);
         self.persons_max.keep(to);
         self.orders_max.keep(to);
+        self.is_anonymous.keep(to);
         self.forgotten.keep(to);
     }
 
@@ -516,6 +530,7 @@ impl Kept for Ledger {
             index: Kept::restore(from)?,
             persons_max: Kept::restore(from)?,
             orders_max: Kept::restore(from)?,
+            is_anonymous: Kept::restore(from)?,
             forgotten: Kept::restore(from)?,
         };
         let (persons, orders) = (ledger.persons.len() as u32, ledger.orders.len() as u32);
@@ -569,7 +584,7 @@ mod tests {
         fn what_rests_is_what_entered_and_did_not_leave(
             doings in prop::collection::vec((0..4u8, 0..12u64, 1..4u32, any::<bool>(), 1..50u64), 0..200)
         ) {
-            let mut ledger = Ledger::new(8, 64);
+            let mut ledger = Ledger::new(&DeskBounds { persons_max: 8, orders_max: 64 }, false);
             let mut simple: BTreeMap<u64, (u32, Side, u64)> = BTreeMap::new();
             for (act, order, owner, buys, quantity) in doings {
                 let side = if buys { Side::Buy } else { Side::Sell };
@@ -623,7 +638,7 @@ mod tests {
 
     #[test]
     fn both_sides_of_a_trade_move_positions() {
-        let mut ledger = Ledger::new(8, 8);
+        let mut ledger = Ledger::new(&DeskBounds { persons_max: 8, orders_max: 8 }, false);
         ledger.take(&deed(What::Enter, 1, 1, Side::Buy, 50));
         let fill = Deed { quantity: 20, ..deed(What::Fill, 1, 1, Side::Buy, 30) };
         ledger.take(&Deed { aggressor: Some(who(2)), ..fill });
@@ -634,7 +649,7 @@ mod tests {
 
     #[test]
     fn persons_and_orders_have_their_bounds() {
-        let mut ledger = Ledger::new(2, 2);
+        let mut ledger = Ledger::new(&DeskBounds { persons_max: 2, orders_max: 2 }, false);
         ledger.take(&deed(What::Enter, 1, 1, Side::Buy, 5));
         ledger.take(&deed(What::Cancel, 9, 2, Side::Buy, 0));
         ledger.take(&deed(What::Enter, 3, 3, Side::Buy, 5));

@@ -9,6 +9,12 @@ use rustc_hash::FxHashMap;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Person(pub(crate) u32);
 
+impl Person {
+    /// Nobody in particular: who stands for all unknown owners together where a pattern asks for them. No
+    /// account has this number.
+    pub(crate) const NOBODY: Person = Person(0);
+}
+
 impl Kept for Person {
     fn keep(&self, to: &mut Writer) {
         to.u32(self.0);

@@ -21,6 +21,10 @@
 //! alert from the third episode of the day on, or at once where the orders outweigh everybody's
 //! ([`dominance_at_once`](Layering::dominance_at_once)).
 //!
+//! **Degraded.** `identity`: where nobody says whose orders are, and [`anonymous`](Layering::anonymous)
+//! asks for it, all unknown owners are one; then only large orders count as layers, one episode is never
+//! enough, and the alert is of low severity and names nobody.
+//!
 //! **Score.** Size ratio, dominance, how soon the orders went, at how many levels they stood, how far the
 //! mid moved towards the fill, and whether the filled order hid its size while the others showed theirs.
 //! The least score is low: the conditions decide, the score ranks. A case of the catalogue (17 lots
@@ -40,6 +44,7 @@ mod tests;
 
 use crate::desk::deed::{Deed, What};
 use crate::desk::kept::kept;
+use crate::desk::ledger::{Live, Resting};
 use crate::desk::market::Moment;
 use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
@@ -78,6 +83,9 @@ parameters! {
         jump_sigmas_max: f64 = 3.0, 0.5..=100.0, "σ", Judgement;
         /// How long to wait whether the filled side follows.
         settle_ms: u64 = 500, 0..=10000, "ms", Judgement;
+        /// Whether orders are looked at, too, of which nobody says whose they are (1), or not (0): what
+        /// vanishes after a fill is then held against all that is large and young, whoever's it is.
+        anonymous: u32 = 0, 0..=1, "", Judgement;
         /// Episodes of a day that raise an alert.
         episodes_min: u32 = 3, 1..=1000, "", Published;
         /// The score under which there is no episode.
@@ -163,6 +171,8 @@ kept!(Layer { order, seq, price, quantity, entered_at });
 const PENDING_MAX: usize = 64;
 /// Orders of each that are followed; the ones that entered last.
 const LAYERS_MAX: usize = 32;
+/// Of one side's orders so many are looked at, the latest.
+const LOOKED_AT_MAX: usize = 256;
 /// Fills within this time are one.
 const SAME_FILL: Nanos = Nanos::from_secs(1);
 
@@ -182,22 +192,30 @@ impl Pattern for Layering {
         "jump_against",
     ];
 
+    fn is_anonymous(&self) -> bool {
+        self.anonymous > 0
+    }
+
     fn canary(&self) -> Option<Story> {
         Some(canary::story())
     }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(deed) = scene.deed else { return };
-        let Some(owner) = deed.owner else { return };
+        let person = match deed.owner {
+            Some(owner) => owner.person,
+            None if self.anonymous > 0 => Person::NOBODY,
+            None => return,
+        };
         if !memory.pending.is_empty() {
             self.expire(memory, scene, bench);
-            for pending in memory.pending.iter_mut().filter(|one| one.person == owner.person) {
+            for pending in memory.pending.iter_mut().filter(|one| one.person == person) {
                 self.follow(pending, deed, scene, bench);
             }
             self.decide(memory, scene, bench);
         }
         if deed.what == What::Fill && scene.market.is_continuous() {
-            self.begin(memory, owner.person, deed, scene, bench);
+            self.begin(memory, person, deed, scene, bench);
         }
     }
 
@@ -205,6 +223,11 @@ impl Pattern for Layering {
         self.decide(memory, scene, bench);
         self.expire(memory, scene, bench);
     }
+}
+
+/// What is large, where nobody says whose it is.
+fn large(scene: &Scene<'_>) -> u64 {
+    scene.market.order_sizes().map_or(u64::MAX, |sizes| sizes.q90.max(1))
 }
 
 impl Layering {
@@ -237,9 +260,11 @@ impl Layering {
         let (Some(book), Some(best)) = (scene.book, scene.market.best_of(other)) else { return };
         let age_max = Nanos::from_secs(self.layers_age_max_s);
         let mut layers = Vec::new();
-        for live in scene.ledger.orders_of(person, other) {
+        // Of nobody in particular only what is large may be a layer: the rest is the market's own flow.
+        let least = if person == Person::NOBODY { large(scene) } else { 0 };
+        for live in scene.ledger.orders_of(person, other).take(LOOKED_AT_MAX) {
             let is_near = live.price.0.abs_diff(best.0) <= scene.market.near() as u64;
-            let is_young = deed.at.since(live.entered_at) <= age_max;
+            let is_young = deed.at.since(live.entered_at) <= age_max && live.quantity >= least;
             if is_near && is_young && live.is_displayed() && layers.len() < LAYERS_MAX {
                 layers.push(Layer {
                     order: live.order,
@@ -251,14 +276,18 @@ impl Layering {
             }
         }
         let shown: u64 = layers.iter().map(|layer| layer.quantity).sum();
-        let own: u64 = scene
-            .ledger
-            .orders_of(person, other)
-            .filter(|live| live.price.0.abs_diff(best.0) <= scene.market.near() as u64)
-            .map(|live| live.quantity)
-            .sum();
-        let same_side =
-            scene.ledger.of(person).map_or(0, |account| account.resting_on(deed.side).quantity);
+        let is_near = |live: &&Live| live.price.0.abs_diff(best.0) <= scene.market.near() as u64;
+        let (own, same_side) = if person == Person::NOBODY {
+            let young = |live: &&Live| deed.at.since(live.entered_at) <= age_max;
+            let same = scene.ledger.orders_of(person, deed.side).take(LOOKED_AT_MAX);
+            let same = same.filter(|live| young(live) && live.quantity >= least);
+            (shown, same.map(|live| live.quantity).sum())
+        } else {
+            let own = scene.ledger.orders_of(person, other).filter(is_near);
+            let same =
+                scene.ledger.of(person).map_or(Resting::default(), |of| of.resting_on(deed.side));
+            (own.map(|live| live.quantity).sum(), same.quantity)
+        };
         let (before, shown_other) = ((same_side + deed.quantity) as f64, own as f64);
         if memory.pending.len() == PENDING_MAX {
             memory.pending.pop_front();
@@ -299,6 +328,10 @@ impl Layering {
             _ => 0,
         };
         if deed.side == pending.side {
+            let is_small = deed.was.is_none_or(|was| was.quantity < large(scene));
+            if pending.person == Person::NOBODY && is_small {
+                return;
+            }
             pending.same_side_cancelled += taken_away;
             return;
         }
@@ -364,7 +397,9 @@ impl Layering {
         let dominance = pending.shown as f64 / pending.others.max(1) as f64;
         let cancelled = pending.cancelled as f64 / shown;
         let same_side = pending.same_side_cancelled as f64 / (pending.same_side.max(1)) as f64;
-        let mut case = bench.suspect(scene, pending.person, Severity::High);
+        let is_somebody = pending.person != Person::NOBODY;
+        let severity = if is_somebody { Severity::High } else { Severity::Low };
+        let mut case = bench.suspect(scene, pending.person, severity);
         case.needs("size_ratio", size_ratio, AtLeast(self.size_ratio_min));
         case.needs("dominance", dominance, AtLeast(self.dominance_min));
         case.needs("cancelled_share", cancelled, AtLeast(self.cancelled_share_min));
@@ -407,7 +442,7 @@ impl Layering {
         }
         let repeats = Repeats {
             least: self.episodes_min,
-            at_once: dominance >= self.dominance_at_once,
+            at_once: dominance >= self.dominance_at_once && is_somebody,
             score_min: self.score_min,
         };
         bench.settle(case, scene, tally, repeats);

@@ -27,6 +27,9 @@
 //!
 //! **When.** [`look_s`](NoIntention::look_s) after the flash that completes it. Flashes count once.
 //!
+//! **Degraded.** `identity`: where nobody says whose orders are, and [`anonymous`](NoIntention::anonymous)
+//! asks for it; the alert is of low severity and names nobody.
+//!
 //! **Score.** How many, how large, how short, how often the mid followed, and how unlikely that is. The
 //! least score is low, because the conditions decide: half of the catalogue's sizes would not reach 60.
 //!
@@ -87,6 +90,9 @@ parameters! {
         look_s: u64 = 1, 0..=60, "s", Judgement;
         /// The mean chance that an order would trade where it stood.
         fill_chance_max: f64 = 0.05, 0.0..=1.0, "", Judgement;
+        /// Whether orders are looked at, too, of which nobody says whose they are (1), or not (0): those of
+        /// one side and size are then taken for one person's.
+        anonymous: u32 = 0, 0..=1, "", Judgement;
         /// Episodes of a day that raise an alert.
         episodes_min: u32 = 1, 1..=1000, "", Judgement;
         /// The score under which there is no episode.
@@ -98,15 +104,16 @@ parameters! {
 #[derive(Default)]
 pub(crate) struct Memory {
     shown: Shelf<OrderId, Shown, SHOWN_MAX>,
-    persons: Shelf<u32, Last<Flash, FLASHES_MAX>, PERSONS_MAX>,
-    due: Last<(Nanos, Person), DUE_MAX>,
+    /// By [`key`].
+    flashes: Shelf<u64, Last<Flash, FLASHES_MAX>, PERSONS_MAX>,
+    due: Last<(Nanos, u64), DUE_MAX>,
     reach: Bars<Reach>,
     /// The latest trade: when, on which side, how deep.
     reached: Option<(Nanos, Side, u64)>,
     tally: Tally,
 }
 
-kept!(Memory { shown, persons, due, reach, reached, tally });
+kept!(Memory { shown, flashes, due, reach, reached, tally });
 
 /// A large order as it entered.
 #[derive(Clone, Copy)]
@@ -129,6 +136,8 @@ struct Flash {
     gone_at: Nanos,
     /// Whether the mid had gone its way when it went.
     has_moved: bool,
+    /// How much of it traded.
+    traded: u64,
 }
 
 /// Trades on each side by how many ticks behind the touch they were; the last place is for all beyond.
@@ -138,7 +147,7 @@ struct Reach {
 }
 
 kept!(Shown { seq, at, quantity, mid2, ticks_behind });
-kept!(Flash { order, side, price, shown, gone_at, has_moved });
+kept!(Flash { order, side, price, shown, gone_at, has_moved, traded });
 kept!(Reach { trades });
 
 /// Large orders that are followed at a time; the one that entered first gives way.
@@ -177,6 +186,10 @@ impl Pattern for NoIntention {
     const CONDITIONS: &'static [&'static str] =
         &["flashes", "flashed_ratio", "moved_share", "chance", "fill_chance"];
 
+    fn is_anonymous(&self) -> bool {
+        self.anonymous > 0
+    }
+
     fn canary(&self) -> Option<Story> {
         Some(canary::story())
     }
@@ -198,9 +211,9 @@ impl Pattern for NoIntention {
     }
 
     fn on_time(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
-        while let Some((_, person)) = memory.due.front().copied().filter(|one| one.0 <= scene.now) {
+        while let Some((_, key)) = memory.due.front().copied().filter(|one| one.0 <= scene.now) {
             memory.due.pop_front();
-            self.judge(memory, person, scene, bench);
+            self.judge(memory, key, scene, bench);
         }
         if let Some((due, _)) = memory.due.front() {
             bench.wake_at(*due);
@@ -208,7 +221,28 @@ impl Pattern for NoIntention {
     }
 }
 
+/// Whose flashes are counted together: a person's, or where nobody says whose they are, those of one side
+/// and size.
+fn key(person: Person, side: Side, quantity: u64) -> u64 {
+    match person {
+        Person::NOBODY => NOBODYS | quantity << 1 | side as u64,
+        person => u64::from(person.0),
+    }
+}
+
+fn person_of(key: u64) -> Person {
+    if key & NOBODYS == 0 { Person(key as u32) } else { Person::NOBODY }
+}
+
+/// A quantity has [less](Deed::QUANTITY_MAX) than 53 bits.
+const NOBODYS: u64 = 1 << 63;
+
 impl NoIntention {
+    fn person(&self, deed: &Deed) -> Option<Person> {
+        let nobody = self.is_anonymous().then_some(Person::NOBODY);
+        deed.owner.map(|owner| owner.person).or(nobody)
+    }
+
     /// An order enters: is it large, and seen?
     fn show(&self, memory: &mut Memory, deed: &Deed, scene: &Scene<'_>) {
         let Some(sizes) = scene.market.order_sizes() else { return };
@@ -217,9 +251,8 @@ impl NoIntention {
         if (deed.left as f64) < large || deed.left == 0 {
             return;
         }
-        let (Some(owner), Some(price), Some(book)) = (deed.owner, deed.price, scene.book) else {
-            return;
-        };
+        let (Some(person), Some(price)) = (self.person(deed), deed.price) else { return };
+        let Some(book) = scene.book else { return };
         let hides = deed.attributes.has(Attributes::HIDDEN);
         if hides || deed.attributes.has(Attributes::IOC) || !scene.market.is_continuous() {
             return;
@@ -228,8 +261,10 @@ impl NoIntention {
             return;
         };
         if !(change.touch_changed && price == best) {
-            let own = scene.ledger.of(owner.person);
-            let own = own.map_or(0, |account| account.resting_on(deed.side).quantity);
+            let own = match scene.ledger.of(person).filter(|_| person != Person::NOBODY) {
+                Some(account) => account.resting_on(deed.side).quantity,
+                None => deed.left,
+            };
             let others = scene.market.depth(&book, deed.side).saturating_sub(own);
             if (deed.left as f64) < self.depth_share_min * others as f64 {
                 return;
@@ -258,7 +293,7 @@ impl NoIntention {
     /// An order goes: was it a flash?
     fn leave(&self, memory: &mut Memory, deed: &Deed, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(shown) = memory.shown.take(deed.order) else { return };
-        let (Some(owner), Some(was)) = (deed.owner, deed.was) else { return };
+        let (Some(person), Some(was)) = (self.person(deed), deed.was) else { return };
         let traded = 1.0 - was.quantity as f64 / shown.quantity as f64;
         let life = deed.at.since(shown.at).0 as f64 / 1e9;
         if life > self.life_max_s || traded > self.flash_executed_max {
@@ -270,16 +305,17 @@ impl NoIntention {
             price: was.price,
             shown,
             gone_at: deed.at,
+            traded: shown.quantity.saturating_sub(was.quantity),
             has_moved: scene.market.mid2.is_some_and(|now| goes(deed.side, now - shown.mid2)),
         };
-        let person = owner.person;
+        let key = key(person, deed.side, shown.quantity);
         let window = Nanos::from_secs(self.window_s);
-        let flashes = memory.persons.touch(person.0, Last::default);
+        let flashes = memory.flashes.touch(key, Last::default);
         flashes.expire(|flash| deed.at.since(flash.gone_at) > window);
         flashes.push(flash);
         if flashes.len() >= self.flashes_min as usize || bench.is_asked(person) {
             let due = deed.at + Nanos::from_secs(self.look_s);
-            memory.due.push((due, person));
+            memory.due.push((due, key));
             bench.wake_at(due);
         }
     }
@@ -302,9 +338,10 @@ impl NoIntention {
         memory.reach.count(deed.at, |reach| reach.trades[deed.side as usize][place] += 1);
     }
 
-    fn judge(&self, memory: &mut Memory, person: Person, scene: &Scene<'_>, bench: &mut Bench<'_>) {
+    fn judge(&self, memory: &mut Memory, key: u64, scene: &Scene<'_>, bench: &mut Bench<'_>) {
+        let person = person_of(key);
         let window = Nanos::from_secs(self.window_s);
-        let Some(flashes) = memory.persons.get_mut(person.0) else { return };
+        let Some(flashes) = memory.flashes.get_mut(key) else { return };
         flashes.expire(|flash| scene.now.since(flash.gone_at) > window);
         let count = flashes.len();
         if count == 0 || count < self.flashes_min as usize && !bench.is_asked(person) {
@@ -312,8 +349,12 @@ impl NoIntention {
         }
         let from = Nanos(scene.now.0.saturating_sub(window.0)).max(scene.market.begun_at());
         let flashed: u64 = flashes.iter().map(|flash| flash.shown.quantity).sum();
-        let done = scene.ledger.of(person).map(|account| account.done().since(from));
-        let executed = done.map_or(0, |done| done.given[0] + done.given[1]);
+        let executed = if person == Person::NOBODY {
+            flashes.iter().map(|flash| flash.traded).sum()
+        } else {
+            let done = scene.ledger.of(person).map(|account| account.done().since(from));
+            done.map_or(0, |done| done.given[0] + done.given[1])
+        };
         let ratio = flashed as f64 / executed.max(1) as f64;
         let look = Nanos::from_secs(self.look_s);
         let moved = flashes.iter().filter(|flash| {
@@ -342,7 +383,9 @@ impl NoIntention {
         };
         let fill_chance = flashes.iter().map(fill_chance).sum::<f64>() / count as f64;
 
-        let mut case = bench.suspect(scene, person, Severity::Medium);
+        let is_somebody = person != Person::NOBODY;
+        let severity = if is_somebody { Severity::Medium } else { Severity::Low };
+        let mut case = bench.suspect(scene, person, severity);
         case.needs("flashes", count as f64, AtLeast(f64::from(self.flashes_min)));
         case.needs("flashed_ratio", ratio, AtLeast(self.flashed_ratio_min));
         case.needs("moved_share", moved_share, AtLeast(self.moved_share_min));
@@ -366,7 +409,7 @@ impl NoIntention {
         let repeats =
             Repeats { least: self.episodes_min, at_once: false, score_min: self.score_min };
         if bench.settle(case, scene, &mut memory.tally, repeats) {
-            memory.persons.take(person.0);
+            memory.flashes.take(key);
         }
     }
 }

@@ -327,7 +327,17 @@ impl WashRing {
         }
         let repeats =
             Repeats { least: self.episodes_min, at_once: false, score_min: self.score_min };
-        bench.settle(case, scene, &mut memory.tally, repeats)
+        let is_ring = bench.settle(case, scene, &mut memory.tally, repeats);
+        if is_ring {
+            // As sure as chance leaves it, and by how much they trade with one another.
+            let confidence = (1.0 - chance) * inside_share.min(1.0);
+            for (nth, one) in members.iter().enumerate() {
+                for other in &members[nth + 1..] {
+                    bench.infer_link(*one, *other, confidence, scene.now);
+                }
+            }
+        }
+        is_ring
     }
 
     /// The longest beginning of a ring's trades that leaves everybody flat; all of them if none does.

@@ -3,6 +3,7 @@
 use super::canary::*;
 use super::*;
 use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
+use engine_observer::Degraded;
 
 fn story(tell: impl Fn(&mut Story, u64)) -> Story {
     let mut story = Story::quiet();
@@ -45,6 +46,29 @@ fn five_layers_bring_a_small_bid_its_fill() {
     assert_eq!(alerts.len(), 1);
     assert!(alerts[0].score > 50.0, "{}", alerts[0].score);
     survives(Layering::default(), &story);
+}
+
+#[test]
+fn layers_of_unknown_owners_are_found_where_that_is_asked_for() {
+    let told = story(|story, at| layered(story, at, 3, 20, 2 * S)).anonymous();
+    assert!(told.alerts(Layering::default()).is_empty(), "nobody asked");
+    let anonymous = Layering { anonymous: 1, ..Layering::default() };
+    let alerts = told.alerts(anonymous.clone());
+    assert_eq!(alerts.len(), 1);
+    let alert = &alerts[0];
+    assert_eq!((alert.participants.iter().count(), alert.orders.len()), (0, 6));
+    assert_eq!((alert.degraded, alert.severity), (Degraded::IDENTITY, Severity::Low));
+    survives(anonymous.clone(), &told);
+    let once = {
+        let mut story = Story::quiet();
+        layered(&mut story, T, 3, 60, 2 * S);
+        story.anonymous()
+    };
+    assert!(once.alerts(anonymous.clone()).is_empty(), "one episode is never enough");
+    let requoted = story(|story, at| maker(story, at, Attributes::NONE, true)).anonymous();
+    assert!(requoted.alerts(anonymous.clone()).is_empty(), "both sides went");
+    let small = story(|story, at| layered(story, at, 1, 5, 2 * S)).anonymous();
+    assert!(small.alerts(anonymous).is_empty(), "what is not large is nobody's layer");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::canary::*;
 use super::*;
 use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
+use engine_observer::Degraded;
 
 fn tell(shape: Shape) -> Story {
     flashed(Story::quiet(), shape)
@@ -18,6 +19,19 @@ fn twelve_flashed_bids_of_five_times_the_median_move_the_mid_nine_times() {
     assert_eq!(alerts[0].last_event_at, Nanos(eighth + S), "a second after the eighth");
     assert_eq!((alerts[0].severity, alerts[0].orders.len()), (Severity::Medium, 8));
     survives(NoIntention::default(), &story);
+}
+
+#[test]
+fn flashes_of_unknown_owners_are_found_where_that_is_asked_for() {
+    let told = tell(FLASHES).anonymous();
+    assert!(told.alerts(NoIntention::default()).is_empty(), "nobody asked");
+    let anonymous = NoIntention { anonymous: 1, ..NoIntention::default() };
+    let alerts = told.alerts(anonymous.clone());
+    assert_eq!(alerts.len(), 1);
+    assert_eq!((alerts[0].participants.iter().count(), alerts[0].orders.len()), (0, 8));
+    assert_eq!((alerts[0].degraded, alerts[0].severity), (Degraded::IDENTITY, Severity::Low));
+    survives(anonymous.clone(), &told);
+    assert!(Story::quiet().anonymous().alerts(anonymous).is_empty());
 }
 
 #[test]
