@@ -33,6 +33,8 @@ pub(crate) struct Market {
     pub(crate) is_stale: bool,
     /// When messages were last missing.
     pub(crate) gap_at: Option<Nanos>,
+    /// How many orders the book has taken out because they must have left without a word.
+    pub(crate) healed: u64,
     /// When there last was a headline.
     pub(crate) news_at: Option<Nanos>,
     /// What the venue last told about its next auction.
@@ -105,6 +107,7 @@ kept!(Market {
     high,
     is_stale,
     gap_at,
+    healed,
     news_at,
     indicated,
     fixed_at,
@@ -170,6 +173,7 @@ impl Default for Market {
             high: None,
             is_stale: false,
             gap_at: None,
+            healed: 0,
             news_at: None,
             indicated: None,
             fixed_at: None,
