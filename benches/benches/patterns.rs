@@ -15,7 +15,7 @@ use engine_pipeline::{Feed, FeedTurn};
 use feeds::synthetic::tape::{Settings, generate};
 use std::hint::black_box;
 use std::io::Write;
-use surveillance::{Plan, desk_names};
+use surveillance::{Plan, QuoteStuffing, desk_names};
 use tempfile::NamedTempFile;
 
 fn main() {
@@ -26,15 +26,17 @@ fn main() {
     let mut mean = Contest::new("an event of a tape with accounts: mean")
         .ours(BOOKS, || batches(&events, &Roster::new()))
         .ours(LEDGER, || batches(&events, &desk(&[])))
+        .ours(INLINE, || batches(&events, &inline()))
         .ours(ALL, || batches(&events, &desk(&all)));
     for name in &all {
         mean = mean.ours(name, || batches(&events, &desk(&[*name])));
     }
     let mut mean = mean
         .play(rounds)
+        .derive("added by inline patterns", |of| of(INLINE) - of(BOOKS))
         .derive("added by all patterns", |of| of(ALL) - of(BOOKS))
         .derive("added by the ledger", |of| of(LEDGER) - of(BOOKS))
-        .target(ALL, Target::at_most(1_000.0, &[]));
+        .target(INLINE, Target::at_most(1_000.0, &[]));
     for name in &all {
         mean = mean.derive(added_by(name), |of| of(name) - of(LEDGER));
     }
@@ -42,10 +44,12 @@ fn main() {
         Contest::new(title)
             .ours(BOOKS, || vec![one_by_one(&events, &Roster::new(), share)])
             .ours(LEDGER, || vec![one_by_one(&events, &desk(&[]), share)])
+            .ours(INLINE, || vec![one_by_one(&events, &inline(), share)])
             .ours(ALL, || vec![one_by_one(&events, &desk(&all), share)])
             .play(rounds)
+            .derive("added by inline patterns", |of| of(INLINE) - of(BOOKS))
             .derive("added by all patterns", |of| of(ALL) - of(BOOKS))
-            .target("added by all patterns", Target::at_most(most, &[]))
+            .target("added by inline patterns", Target::at_most(most, &[]))
     };
     let half = single("the same, one by one: p50", 0.5, 1_000.0);
     let most = single("the same, one by one: p99", 0.99, 5_000.0);
@@ -54,7 +58,11 @@ fn main() {
 
 const BOOKS: &str = "books";
 const LEDGER: &str = "books and ledger";
-const ALL: &str = "all patterns";
+const INLINE: &str = "inline patterns";
+const ALL: &str = "all patterns of the desk";
+
+/// Those of the desk that decide at the event, and not later.
+const AT_ONCE: [&str; 9] = ["P01", "P03", "P08", "P12", "P19", "P21", "P36", "P37", "P38"];
 
 /// Names of derived rows live as long as the program.
 fn added_by(name: &'static str) -> &'static str {
@@ -65,6 +73,11 @@ fn desk(names: &[&str]) -> Roster {
     let mut plan = Plan::new();
     names.iter().for_each(|name| assert!(plan.add_usual(name), "{name}"));
     Roster::new().with(plan.desk())
+}
+
+/// The same with P06, which stands beside the desk.
+fn inline() -> Roster {
+    desk(&AT_ONCE).with(QuoteStuffing::default())
 }
 
 /// Twenty stocks, two hundred accounts.

@@ -5,7 +5,7 @@
 //! | [`deed`] | an event as somebody's doing |
 //! | [`market`], [`bars`], [`sizes`] | what is usual and what is going on in an instrument |
 //! | [`ledger`] | what each person has resting, holds and did |
-//! | [`people`] | which accounts are one person |
+//! | [`people`], [`links`] | which accounts are one person, as declared; who acts with whom, as inferred |
 //! | [`pattern`] | what a pattern is, what it is shown, and where it speaks |
 //! | [`suspicion`] | conditions, excuses, strengths and orders of an episode |
 //! | [`shelf`], [`chance`] | bounded tables, and how likely chance alone is |
@@ -26,6 +26,7 @@ pub(crate) mod deed;
 pub(crate) mod kept;
 pub mod learner;
 pub(crate) mod ledger;
+pub(crate) mod links;
 pub(crate) mod market;
 pub(crate) mod notes;
 pub mod parameters;
@@ -48,6 +49,7 @@ use engine_observer::event::{
 use engine_observer::{Interest, Observer, Outbox, Parameters, View};
 use kept::Kept;
 use ledger::Ledger;
+use links::Links;
 use market::Market;
 use notes::Notes;
 use pattern::{Bench, Mind, Pattern, Scene, Seat, Seated};
@@ -148,6 +150,7 @@ pub struct Instrument {
     market: Market,
     ledger: Ledger,
     notes: Notes,
+    links: Links,
     minds: Vec<Seating>,
 }
 
@@ -206,6 +209,7 @@ impl Observer for Desk {
             market: Market::default(),
             ledger: Ledger::new(self.bounds.persons_max, self.bounds.orders_max),
             notes: Notes::default(),
+            links: Links::default(),
             minds: self.seats.iter().map(seating).collect(),
         }
     }
@@ -241,7 +245,7 @@ impl Observer for Desk {
     }
 
     fn on_time(&self, instrument: &mut Instrument, due: Nanos, out: &mut Outbox) {
-        let Instrument { people, market, ledger, notes, minds, .. } = instrument;
+        let Instrument { people, market, ledger, notes, links, minds, .. } = instrument;
         let scene = Scene {
             what: What::Phase,
             deed: None,
@@ -253,12 +257,12 @@ impl Observer for Desk {
             change: None,
             ignored: self.ignored,
         };
+        let known = (&*people, notes, links);
+        let mut bench = Bench::new(out, known, self.ignored.is_some());
         for seating in minds.iter_mut() {
             if seating.due.is_some_and(|own| own <= due) {
                 seating.due = None;
-                seating.turn((self, people, notes), out, |mind, bench| {
-                    mind.on_time(&scene, bench);
-                });
+                seating.turn(&mut bench, |mind, bench| mind.on_time(&scene, bench));
             }
         }
         minds.iter().filter_map(|seating| seating.due).for_each(|due| out.wake_at(due));
@@ -301,7 +305,7 @@ impl Desk {
         (what, deed): (What, Option<&Deed>),
         out: &mut Outbox,
     ) {
-        let Instrument { people, market, ledger, notes, minds, .. } = instrument;
+        let Instrument { people, market, ledger, notes, links, minds, .. } = instrument;
         let scene = Scene {
             what,
             deed,
@@ -313,8 +317,10 @@ impl Desk {
             change: Some(view.change),
             ignored: self.ignored,
         };
+        let known = (&*people, notes, links);
+        let mut bench = Bench::new(out, known, self.ignored.is_some());
         for place in &self.interested[what as usize] {
-            minds[*place].turn((self, people, notes), out, |mind, bench| mind.see(&scene, bench));
+            minds[*place].turn(&mut bench, |mind, bench| mind.see(&scene, bench));
         }
     }
 }
@@ -360,23 +366,17 @@ impl Instrument {
 impl Seating {
     /// Lets a pattern look, and notes when it wants to be woken.
     #[inline]
-    fn turn(
-        &mut self,
-        (desk, people, notes): (&Desk, &People, &mut Notes),
-        out: &mut Outbox,
-        look: impl FnOnce(&mut Box<dyn Mind>, &mut Bench<'_>),
-    ) {
-        let mut bench = Bench::new(out, people, notes, desk.ignored.is_some());
-        look(&mut self.mind, &mut bench);
-        if let Some(due) = bench.wake {
+    fn turn(&mut self, bench: &mut Bench<'_>, look: impl FnOnce(&mut dyn Mind, &mut Bench<'_>)) {
+        look(&mut *self.mind, bench);
+        if let Some(due) = bench.wake.take() {
             self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
-            out.wake_at(due);
+            bench.out.wake_at(due);
         }
     }
 }
 
 impl Snapshot for Instrument {
-    const VERSION: u16 = 3;
+    const VERSION: u16 = 4;
 
     fn save(&self, to: &mut Writer) {
         self.name.keep(to);
@@ -385,6 +385,7 @@ impl Snapshot for Instrument {
         self.market.keep(to);
         self.ledger.keep(to);
         self.notes.keep(to);
+        self.links.keep(to);
         to.list(&self.minds, |to, seating| {
             seating.due.keep(to);
             to.versioned(Self::VERSION, |to| seating.mind.keep(to));
@@ -399,6 +400,7 @@ impl Snapshot for Instrument {
         self.market = Market::restore(from)?;
         self.ledger = Ledger::restore(from)?;
         self.notes = Notes::restore(from)?;
+        self.links = Links::restore(from)?;
         let mut minds = self.minds.iter_mut();
         from.list(|from| {
             let at = from.position();

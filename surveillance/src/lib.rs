@@ -2,15 +2,17 @@
 //!
 //! | name | file | finds | of |
 //! |---|---|---|---|
-//! | `P06` | [`market::p06_quote_stuffing`] | quote stuffing | instruments |
+//! | `P01`–`P22`, `P35`–`P38` | [`market`], a file each | abuse of a market, by whom | instruments |
 //! | `canary` | [`canary`] | patterns that do not answer | patterns |
 //! | `silent_feed` | [`silent_feed`] | feeds that tell nothing | feeds |
 //! | `mean_threshold` | [`iot::mean_threshold`] | means out of bounds or out of the ordinary | devices |
 //!
-//! A pattern is a plain value whose public fields are its parameters ([`Idea`]); [`Plan::add`] makes one
-//! from its name and whatever holds the parameters. A further pattern is a file here, a row in the table,
-//! its name in [`names`] and an entry of [`Plan`]. What several patterns need stands beside them:
-//! `window` (sums over the last seconds), `baseline` (what is usual), `recent` (a bounded table).
+//! A pattern is a plain value whose public fields are its parameters; [`Plan::add`] makes one from its name
+//! and whatever holds the parameters. Patterns about order books sit at one [`Desk`] and share what it
+//! knows; the others, and P06, which also runs where nobody is named, are observers of their own
+//! ([`Idea`]). A further pattern is a file here and an entry of the desk, or of [`Plan`]. What the others
+//! need stands beside them: `window` (sums over the last seconds), `baseline` (what is usual), `recent` (a
+//! bounded table).
 #![forbid(unsafe_code)]
 // A pattern's file is read by people who look behind what is public.
 #![allow(rustdoc::private_intra_doc_links)]
@@ -35,7 +37,7 @@ pub use iot::MeanThreshold;
 pub use market::QuoteStuffing;
 pub use silent_feed::SilentFeed;
 
-use desk::parameters::Parameter;
+use desk::parameters::{Parameter, Parameterised};
 use desk::pattern::Pattern;
 use desk::rules;
 use engine_observer::event::Nanos;
@@ -124,14 +126,17 @@ pub fn desk_names() -> Vec<&'static str> {
 /// Every pattern by name.
 pub fn names() -> Vec<&'static str> {
     let mut names = desk_names();
-    names.push(QuoteStuffing::NAME);
+    names.push(<QuoteStuffing as Idea>::NAME);
     names.sort_unstable();
     names.extend([MeanThreshold::NAME, Canary::NAME, SilentFeed::NAME]);
     names
 }
 
-/// The parameters of one of the desk's patterns; none where there is no such pattern.
+/// The parameters of a pattern about order books; none where there is no such pattern.
 pub fn parameters_of(name: &str) -> Option<&'static [Parameter]> {
+    if name == <QuoteStuffing as Idea>::NAME {
+        return Some(QuoteStuffing::PARAMETERS);
+    }
     Entry::<Any>::all().into_iter().find(|entry| entry.name == name).map(|entry| entry.parameters)
 }
 
@@ -205,7 +210,9 @@ impl Plan {
         parameters: D,
     ) -> Result<(), Refused<D::Error>> {
         match name {
-            QuoteStuffing::NAME => idea::add::<QuoteStuffing, D>(&mut self.others, parameters),
+            <QuoteStuffing as Idea>::NAME => {
+                idea::add::<QuoteStuffing, D>(&mut self.others, parameters)
+            }
             MeanThreshold::NAME => idea::add::<MeanThreshold, D>(&mut self.others, parameters),
             Canary::NAME => {
                 self.canary = Some(idea::read(parameters)?);
@@ -275,7 +282,7 @@ mod tests {
             "P06",
             &[("bursts_min", 3)],
             &expect![
-                "P06 rate_min_per_s=500 rate_sd_min=20 touch_changes_min_5s=60 cancel_share_min=0.95 execution_ratio_max=0.005 life_max_ms=50 message_share_min=0.5 others_z_max=5 others_share_min=0.1 orders_min=30 burst_max_s=10 bursts_min=3 burst_messages_min=5000 settle_s=30 usual_span_s=900 prior_rate_per_s=20 prior_worth_s=60 score_min=60 groups_max=256"
+                "P06 rate_min_per_s=500 rate_sd_min=20 touch_changes_min_5s=60 cancel_share_min=0.95 execution_ratio_max=0.005 life_max_ms=50 message_share_min=0.5 others_z_max=5 others_share_min=0.1 orders_min=30 burst_max_s=10 bursts_min=3 burst_messages_min=5000 settle_s=30 usual_span_s=900 prior_rate_per_s=20 prior_worth_s=60 score_min=60 groups_max=256 where="
             ],
         );
         check(
@@ -310,7 +317,7 @@ mod tests {
             "P06",
             &[("rate_min", 1)],
             &expect![
-                "unknown field `rate_min`, expected one of `rate_min_per_s`, `rate_sd_min`, `touch_changes_min_5s`, `cancel_share_min`, `execution_ratio_max`, `life_max_ms`, `message_share_min`, `others_z_max`, `others_share_min`, `orders_min`, `burst_max_s`, `bursts_min`, `burst_messages_min`, `settle_s`, `usual_span_s`, `prior_rate_per_s`, `prior_worth_s`, `score_min`, `groups_max`"
+                "unknown field `rate_min`, expected one of `rate_min_per_s`, `rate_sd_min`, `touch_changes_min_5s`, `cancel_share_min`, `execution_ratio_max`, `life_max_ms`, `message_share_min`, `others_z_max`, `others_share_min`, `orders_min`, `burst_max_s`, `bursts_min`, `burst_messages_min`, `settle_s`, `usual_span_s`, `prior_rate_per_s`, `prior_worth_s`, `score_min`, `groups_max`, `where`"
             ],
         );
         check("P06", &[("bursts_min", 0)], &expect!["bursts_min = 0, wanted 1 to 1000"]);

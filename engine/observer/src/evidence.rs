@@ -1,7 +1,7 @@
 //! Why an alert was raised: what had to hold, what would have excused it, and whose orders it is about.
 
 use crate::finding::{Alert, Few};
-use engine_event::{MaybePrice, OrderId, Quantity, Side};
+use engine_event::{MaybePrice, OrderId, ParticipantId, Quantity, Side};
 
 /// How many conditions an alert can carry.
 pub const CONDITIONS_MAX: usize = 12;
@@ -16,6 +16,22 @@ pub type Conditions = Few<Condition, CONDITIONS_MAX>;
 pub type Exclusions = Few<Condition, EXCLUSIONS_MAX>;
 /// The orders and trades that an alert is about.
 pub type Contributions = Few<Contribution, CONTRIBUTIONS_MAX>;
+
+/// How many links an alert can name.
+pub const LINKS_MAX: usize = 4;
+/// Who is taken to act with the one that it is about.
+pub type Links = Few<Link, LINKS_MAX>;
+
+/// Somebody who is taken to act with another, though nobody declared it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Link {
+    /// Who.
+    pub account: ParticipantId,
+    /// From 0, a guess, to 1.
+    pub confidence: f64,
+    /// The number of the pattern that found it: 5 is P05.
+    pub by: u32,
+}
 
 /// A measured value and what it had to be.
 #[derive(Clone, Copy, PartialEq, Debug)]

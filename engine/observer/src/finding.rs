@@ -1,6 +1,6 @@
 //! What observers find: numbers and ids. Texts are made at the edge.
 
-use crate::evidence::{Conditions, Contributions, Exclusions, Limit};
+use crate::evidence::{Conditions, Contributions, Exclusions, Limit, Links};
 use engine_event::{Digest, MetricId, Nanos, ParticipantId, SubjectId};
 use std::ops::Deref;
 
@@ -95,6 +95,8 @@ pub struct Alert {
     pub exclusions: Exclusions,
     /// The orders and trades that it is about, each with its part in it.
     pub orders: Contributions,
+    /// Who is taken to act with the participant, the surest first.
+    pub links: Links,
 }
 
 impl Alert {
@@ -121,6 +123,7 @@ impl Alert {
             conditions: Few::none(),
             exclusions: Few::none(),
             orders: Few::none(),
+            links: Few::none(),
         }
     }
 }

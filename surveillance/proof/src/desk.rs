@@ -288,11 +288,10 @@ impl Desk {
         from.copied().find(|who| innocent(&who)).unwrap_or(self.culprits[0])
     }
 
-    /// One of many background accounts, the first ones more often, as Zipf's law has it.
-    pub fn one_of_many(&self) -> ParticipantId {
-        let count = self.others.len().max(1) as f64;
-        let rank = (self.between(0.0, 1.0) * count.ln()).exp();
-        self.other(rank as usize - 1)
+    /// One of the others, each as likely as any: nobody stands out.
+    pub fn anybody(&self) -> ParticipantId {
+        let last = self.others.len().max(1) as u64 - 1;
+        self.other(self.whole(0, last) as usize)
     }
 
     // Chance.

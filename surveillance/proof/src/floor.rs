@@ -49,6 +49,8 @@ pub struct Floor {
     /// Injected orders that rest, in the order in which they entered.
     resting: FxHashMap<SubjectId, Vec<OrderId>>,
     pulses: FxHashMap<SubjectId, Pulse>,
+    /// The largest order that was ever entered.
+    largest: FxHashMap<SubjectId, u64>,
     next: OrderId,
     first: OrderId,
     /// Deletions to leave out: ghosts.
@@ -128,6 +130,7 @@ impl Floor {
             own: FxHashMap::default(),
             resting: FxHashMap::default(),
             pulses: FxHashMap::default(),
+            largest: FxHashMap::default(),
             next: first,
             first,
             counts: Counts::default(),
@@ -156,6 +159,11 @@ impl Floor {
     /// What traded lately.
     pub fn pulse(&self, subject: SubjectId) -> Option<&Pulse> {
         self.pulses.get(&subject)
+    }
+
+    /// The largest order that was ever entered: whatever an order may be at most, it is not less.
+    pub fn largest(&self, subject: SubjectId) -> u64 {
+        self.largest.get(&subject).copied().unwrap_or(0)
     }
 
     /// The number of the first injected order.
@@ -408,6 +416,10 @@ impl Floor {
         }
         if let Some(mid2) = self.combined.book(event.subject).and_then(|book| book.mid2()) {
             self.pulses.entry(event.subject).or_default().stand(self.now, mid2);
+        }
+        if event.kind() == Kind::Add {
+            let largest = self.largest.entry(event.subject).or_default();
+            *largest = (*largest).max(event.body::<Order>().quantity.0);
         }
         if change.touch_price_changed && matches!(event.kind(), Kind::Add | Kind::Modify) {
             self.improved(&event, &change);

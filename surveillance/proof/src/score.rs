@@ -1,7 +1,10 @@
 //! Alerts held against labels: which campaigns were found, what was alerted besides, and how late.
 //!
 //! A positive is found if an alert of its pattern and instrument names one of its accounts and was raised
-//! while it went on, or within a [grace](grace_s) after it. What else an alert can be: about a near miss
+//! while it went on, or within a [grace](grace_s) after it: being right too late finds nothing, and a near
+//! miss fires by the same rule. Another pattern's campaign is told from nothing more generously: it is
+//! enough that what the alert rests on, from its first event to the moment it was raised, began before the
+//! campaign was over. A ratio that is kept over a day is of all that somebody did in it. What else an alert can be: about a near miss
 //! (then it has fired), about a campaign that came to nothing (then it counts neither way), about another
 //! pattern's campaign (cross-fire, which is listed), or about nothing that was injected (background,
 //! which is not called false, since nobody knows).
@@ -29,6 +32,8 @@ pub struct Alert {
     pub subject: String,
     /// Who is named.
     pub participants: Vec<String>,
+    /// When the first event was that it rests on.
+    pub first_at: Nanos,
     /// When it was raised, in event time.
     pub raised_at: Nanos,
     /// `high`.
@@ -66,7 +71,7 @@ pub const GRACES: [(&str, u64); 10] = [
     ("P15", 1860),
     ("P16", 1860),
     ("P18", 600),
-    ("P20", 120),
+    ("P20", 360),
     ("P22", 660),
     ("P35", 1260),
 ];
@@ -215,6 +220,7 @@ fn once(alerts: &[Alert]) -> Vec<Alert> {
         match seen.get(&key).filter(|_| !alert.id.is_empty()) {
             Some(&place) => {
                 let first = &mut all[place];
+                first.first_at = first.first_at.min(alert.first_at);
                 first.raised_at = first.raised_at.min(alert.raised_at);
                 first.episodes = first.episodes.max(alert.episodes);
                 if rank(&alert.severity) > rank(&first.severity) {
@@ -235,7 +241,9 @@ fn about(alert: &Alert, labels: &[Label], grace: u64) -> About {
         let grace = Nanos(
             grace_s(&alert.pattern, grace).max(grace_s(&label.pattern, grace)) * 1_000_000_000,
         );
-        let in_time = alert.raised_at >= label.first_at && alert.raised_at <= label.last_at + grace;
+        let is_timely = alert.raised_at <= label.last_at + grace;
+        let rests_on = label.pattern != alert.pattern && alert.first_at <= label.last_at;
+        let in_time = alert.raised_at >= label.first_at && (is_timely || rests_on);
         let named = || alert.participants.iter().any(|who| label.participants.contains(who));
         in_time && label.subject == alert.subject && named()
     };

@@ -1,8 +1,8 @@
 //! Counters that run on, and where they stood when each second began in which something happened: the
 //! sum since any moment is a difference.
 
-use super::kept::{Kept, kept};
-use engine_observer::event::Nanos;
+use super::kept::Kept;
+use engine_observer::event::{Nanos, Reader, SnapshotError, Writer};
 use std::collections::VecDeque;
 use std::ops::Sub;
 
@@ -13,26 +13,42 @@ impl<T: Kept + Copy + Default + Sub<Output = T>> Counters for T {}
 
 /// Sums over any stretch of the past, to the second. At most [`SECONDS_MAX`](Self::SECONDS_MAX) seconds in
 /// which something happened are remembered; what is older is in the total alone.
+///
+/// Seconds lie apart from the counters: a search goes through eight of them in a cache line, and it begins
+/// at the latest, which most that is asked for is near.
 #[derive(Clone, Debug)]
 pub(crate) struct Bars<T> {
     total: T,
-    begun: VecDeque<Begun<T>>,
-}
-
-/// A second in which something happened.
-#[derive(Clone, Copy, Debug)]
-struct Begun<T> {
+    /// The second that is under way.
     second: u64,
-    /// The counters before it.
-    before: T,
+    /// Seconds in which something happened, and beside each the counters before it.
+    seconds: VecDeque<u64>,
+    before: VecDeque<T>,
 }
 
-kept!(Bars<T: Counters> { total, begun });
-kept!(Begun<T: Counters> { second, before });
+impl<T: Counters> Kept for Bars<T> {
+    fn keep(&self, to: &mut Writer) {
+        self.total.keep(to);
+        self.second.keep(to);
+        self.seconds.keep(to);
+        self.before.keep(to);
+    }
+
+    fn restore(from: &mut Reader<'_>) -> Result<Self, SnapshotError> {
+        let at = from.position();
+        let (total, second) = (T::restore(from)?, u64::restore(from)?);
+        let (seconds, before) = (VecDeque::<u64>::restore(from)?, VecDeque::<T>::restore(from)?);
+        if seconds.len() != before.len() {
+            return Err(SnapshotError::Damaged { at });
+        }
+        Ok(Self { total, second, seconds, before })
+    }
+}
 
 impl<T: Counters> Default for Bars<T> {
     fn default() -> Self {
-        Self { total: T::default(), begun: VecDeque::new() }
+        let (seconds, before) = (VecDeque::new(), VecDeque::new());
+        Self { total: T::default(), second: 0, seconds, before }
     }
 }
 
@@ -44,20 +60,27 @@ impl<T: Counters> Bars<T> {
     #[inline]
     pub(crate) fn count(&mut self, at: Nanos, count: impl FnOnce(&mut T)) {
         let second = at.0 / 1_000_000_000;
-        if self.begun.back().is_none_or(|last| last.second < second) {
-            if self.begun.len() == Self::SECONDS_MAX {
-                self.begun.pop_front();
-            }
-            self.begun.push_back(Begun { second, before: self.total });
+        if second > self.second || self.seconds.is_empty() {
+            self.begin(second);
         }
         count(&mut self.total);
     }
 
+    fn begin(&mut self, second: u64) {
+        if self.seconds.len() == Self::SECONDS_MAX {
+            self.seconds.pop_front();
+            self.before.pop_front();
+        }
+        self.second = second;
+        self.seconds.push_back(second);
+        self.before.push_back(self.total);
+    }
+
     /// Of what was before this moment's second, only the total is kept.
     pub(crate) fn forget_before(&mut self, at: Nanos) {
-        let second = at.0 / 1_000_000_000;
-        let first = self.begun.partition_point(|begun| begun.second < second);
-        self.begun.drain(..first);
+        let first = self.first_since(at);
+        self.seconds.drain(..first);
+        self.before.drain(..first);
     }
 
     /// Since ever.
@@ -67,21 +90,46 @@ impl<T: Counters> Bars<T> {
     }
 
     /// From this moment on, its whole second included.
+    #[inline]
     pub(crate) fn since(&self, from: Nanos) -> T {
-        let second = from.0 / 1_000_000_000;
-        let first = self.begun.partition_point(|begun| begun.second < second);
-        self.begun.get(first).map_or(T::default(), |begun| self.total - begun.before)
+        self.before.get(self.first_since(from)).map_or(T::default(), |before| self.total - *before)
     }
 
     /// From one moment to before the second of another.
     pub(crate) fn between(&self, from: Nanos, to: Nanos) -> T {
-        let before = |at: Nanos| {
-            let second = at.0 / 1_000_000_000;
-            let first = self.begun.partition_point(|begun| begun.second < second);
-            self.begun.get(first).map_or(self.total, |begun| begun.before)
-        };
+        let before = |at: Nanos| *self.before.get(self.first_since(at)).unwrap_or(&self.total);
         if to <= from { T::default() } else { before(to) - before(from) }
     }
+
+    #[inline]
+    fn first_since(&self, from: Nanos) -> usize {
+        let second = from.0 / 1_000_000_000;
+        first_not_before(self.seconds.len(), |place| self.seconds[place] < second)
+    }
+}
+
+/// Of so many in order, the first place that is not before what is looked for: from the last on, in steps
+/// that double, since most that is asked for is recent.
+#[inline]
+pub(crate) fn first_not_before(count: usize, is_before: impl Fn(usize) -> bool) -> usize {
+    let (mut high, mut step) = (count, 1);
+    while high > 0 {
+        let low = high.saturating_sub(step);
+        if is_before(low) {
+            let mut low = low + 1;
+            while low < high {
+                let middle = low.midpoint(high);
+                if is_before(middle) {
+                    low = middle + 1;
+                } else {
+                    high = middle;
+                }
+            }
+            return low;
+        }
+        (high, step) = (low, step * 2);
+    }
+    0
 }
 
 #[cfg(test)]

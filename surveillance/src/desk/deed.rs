@@ -4,7 +4,7 @@ use super::people::{People, Person};
 use engine_observer::View;
 use engine_observer::book::Resting;
 use engine_observer::event::body::{Attributes, Execution, Order, Print, Replacement};
-use engine_observer::event::{Flags, Kind, Nanos, OrderId, ParticipantId, Price, Side};
+use engine_observer::event::{Event, Flags, Kind, Nanos, OrderId, ParticipantId, Price, Side};
 
 /// What kind of thing happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -101,7 +101,85 @@ impl Deed {
     /// What the event says that somebody did; none if it is about something else, or no news.
     #[inline]
     pub(crate) fn of(view: &View<'_>, people: &People) -> Option<Deed> {
-        let mut deed = Self::read(view, people)?;
+        let (event, change) = (view.event, view.change);
+        if event.flags.has(Flags::SNAPSHOT) {
+            return None;
+        }
+        // What all of them have in common first, then what is each one's own, in place: a deed that is
+        // put together from halves is copied more than once, and this is done for every event.
+        let (what, order, told) = match event.kind() {
+            Kind::Add => Self::who(What::Enter, event),
+            Kind::Modify => Self::who(What::Amend, event),
+            Kind::Reduce if change.left.is_some() => Self::who(What::Amend, event),
+            Kind::Reduce | Kind::Delete => Self::who(What::Cancel, event),
+            Kind::Replace => (What::Amend, event.body::<Replacement>().old, None),
+            Kind::Execute => {
+                let body: Execution = event.body();
+                (What::Fill, body.id, body.participant())
+            }
+            Kind::Trade => {
+                let body: Print = event.body();
+                (What::Print, OrderId(body.trade_id), body.participant())
+            }
+            _ => return None,
+        };
+        let before = change.order.as_ref();
+        let account = told.or_else(|| before.and_then(|before| before.participant));
+        let side = event.flags.side().or_else(|| before.map(|before| before.side));
+        let mut deed = Deed {
+            what,
+            seq: event.seq,
+            at: event.event_at,
+            order,
+            successor: order,
+            side: side.unwrap_or(Side::Buy),
+            knows_side: side.is_some(),
+            price: before.map(|before| before.price),
+            quantity: 0,
+            left: change.left.map_or(0, |left| left.0),
+            was: before.map(Was::of),
+            owner: account.map(|account| Who::of(account, people)),
+            aggressor: None,
+            attributes: before.map_or(Attributes::NONE, |before| before.attributes),
+            is_cross: event.flags.has(Flags::CROSS),
+        };
+        match event.kind() {
+            Kind::Add => {
+                let body: Order = event.body();
+                deed.price = body.price.get();
+                deed.quantity = body.quantity.0;
+                deed.attributes = body.attributes;
+            }
+            Kind::Replace => {
+                let body: Replacement = event.body();
+                deed.successor = body.new;
+                deed.price = Some(body.price);
+                deed.quantity = body.quantity.0;
+            }
+            Kind::Execute => {
+                let body: Execution = event.body();
+                deed.aggressor = body.counterparty().map(|account| Who::of(account, people));
+                deed.price = match &change.traded {
+                    Some(traded) => Some(traded.price),
+                    None => body.price.get().or(deed.price),
+                };
+                deed.quantity =
+                    change.traded.as_ref().map_or(body.quantity.0, |traded| traded.quantity.0);
+            }
+            Kind::Trade => {
+                let body: Print = event.body();
+                deed.aggressor = body.counterparty().map(|account| Who::of(account, people));
+                deed.price = body.price.get();
+                deed.quantity = body.quantity.0;
+                deed.left = 0;
+            }
+            _ if what == What::Amend => {
+                let body: Order = event.body();
+                deed.price = body.price.get().or(deed.price);
+                deed.quantity = deed.left;
+            }
+            _ => deed.quantity = deed.was.as_ref().map_or(0, |was| was.quantity),
+        }
         deed.quantity = deed.quantity.min(Self::QUANTITY_MAX);
         deed.left = deed.left.min(Self::QUANTITY_MAX);
         if let Some(was) = &mut deed.was {
@@ -111,98 +189,9 @@ impl Deed {
     }
 
     #[inline]
-    fn read(view: &View<'_>, people: &People) -> Option<Deed> {
-        let event = view.event;
-        if event.flags.has(Flags::SNAPSHOT) {
-            return None;
-        }
-        match event.kind() {
-            Kind::Add => Some(Self::told(What::Enter, view, people)),
-            Kind::Modify => Some(Self::told(What::Amend, view, people)),
-            Kind::Reduce if view.change.left.is_some() => {
-                Some(Self::told(What::Amend, view, people))
-            }
-            Kind::Reduce | Kind::Delete => Some(Self::told(What::Cancel, view, people)),
-            Kind::Replace => {
-                let body: Replacement = event.body();
-                let about = Self::about(What::Amend, body.old, None, view, people);
-                let quantity = body.quantity.0;
-                Some(Deed { successor: body.new, price: Some(body.price), quantity, ..about })
-            }
-            Kind::Execute => {
-                let body: Execution = event.body();
-                let about = Self::about(What::Fill, body.id, body.participant(), view, people);
-                let traded = view.change.traded;
-                Some(Deed {
-                    aggressor: body.counterparty().map(|account| Who::of(account, people)),
-                    price: traded.map(|traded| traded.price).or(body.price.get()).or(about.price),
-                    quantity: traded.map_or(body.quantity.0, |traded| traded.quantity.0),
-                    ..about
-                })
-            }
-            Kind::Trade => {
-                let body: Print = event.body();
-                let order = OrderId(body.trade_id);
-                let about = Self::about(What::Print, order, body.participant(), view, people);
-                Some(Deed {
-                    aggressor: body.counterparty().map(|account| Who::of(account, people)),
-                    price: body.price.get(),
-                    quantity: body.quantity.0,
-                    left: 0,
-                    ..about
-                })
-            }
-            _ => None,
-        }
-    }
-
-    #[inline]
-    fn told(what: What, view: &View<'_>, people: &People) -> Deed {
-        let body: Order = view.event.body();
-        let about = Self::about(what, body.id, body.participant(), view, people);
-        match what {
-            What::Enter => Deed {
-                price: body.price.get(),
-                quantity: body.quantity.0,
-                attributes: body.attributes,
-                ..about
-            },
-            What::Amend => {
-                let price = body.price.get().or(about.price);
-                Deed { price, quantity: about.left, ..about }
-            }
-            _ => Deed { quantity: about.was.map_or(0, |was| was.quantity), ..about },
-        }
-    }
-
-    #[inline]
-    fn about(
-        what: What,
-        order: OrderId,
-        told: Option<ParticipantId>,
-        view: &View<'_>,
-        people: &People,
-    ) -> Deed {
-        let before = view.change.order.as_ref();
-        let account = told.or_else(|| before.and_then(|before| before.participant));
-        let side = view.event.flags.side().or_else(|| before.map(|before| before.side));
-        Deed {
-            what,
-            seq: view.event.seq,
-            at: view.event.event_at,
-            order,
-            successor: order,
-            side: side.unwrap_or(Side::Buy),
-            knows_side: side.is_some(),
-            price: before.map(|before| before.price),
-            quantity: 0,
-            left: view.change.left.map_or(0, |left| left.0),
-            was: before.map(Was::of),
-            owner: account.map(|account| Who::of(account, people)),
-            aggressor: None,
-            attributes: before.map_or(Attributes::NONE, |before| before.attributes),
-            is_cross: view.event.flags.has(Flags::CROSS),
-        }
+    fn who(what: What, event: &Event) -> (What, OrderId, Option<ParticipantId>) {
+        let body: Order = event.body();
+        (what, body.id, body.participant())
     }
 
     /// Whether it is a trade.

@@ -17,6 +17,8 @@ use std::ops::Sub;
 pub(crate) struct Ledger {
     persons: Vec<Account>,
     places: FxHashMap<u32, u32>,
+    /// Who was looked for last, and where they were found: all patterns ask about the same two.
+    latest: [(Person, u32); 2],
     orders: Vec<Cell>,
     free: u32,
     /// By order: its cell.
@@ -33,10 +35,15 @@ pub(crate) struct Account {
     pub(crate) person: Person,
     /// The accounts that acted for the person, the first few.
     pub(crate) accounts: Vec<ParticipantId>,
+    /// The account that acted last.
+    last_account: ParticipantId,
     /// By side: how many orders rest, and their quantity.
     pub(crate) resting: [Resting; 2],
     /// Bought less sold, and what was held when the day began.
     pub(crate) position: i64,
+    /// What was entered and what was taken away again, since ever.
+    pub(crate) entered_quantity: u64,
+    pub(crate) cancelled_quantity: u64,
     /// What was done, counted on, by second.
     done: Bars<Done>,
     pub(crate) first_at: Nanos,
@@ -61,22 +68,17 @@ impl Resting {
     }
 }
 
-/// What somebody did, counted on.
+/// What somebody did, counted on: what is asked for of stretches of time.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Done {
     /// Entries, amendments, cancellations.
     pub(crate) messages: u64,
-    pub(crate) entered: u64,
-    pub(crate) entered_quantity: u64,
-    pub(crate) amended: u64,
-    pub(crate) cancelled: u64,
-    pub(crate) cancelled_quantity: u64,
+    /// Trades of either kind.
+    pub(crate) trades: u64,
     /// By side, as the one who came.
     pub(crate) taken: [u64; 2],
     /// By side, as the one who was there.
     pub(crate) given: [u64; 2],
-    /// Trades of either kind.
-    pub(crate) trades: u64,
     /// Moments at which one came and traded: an order that meets many others is one.
     pub(crate) comings: u64,
 }
@@ -114,20 +116,10 @@ struct Cell {
 }
 
 const NIL: u32 = u32::MAX;
+const NOBODY: [(Person, u32); 2] = [(Person(0), NIL); 2];
 
 kept!(Resting { orders, quantity });
-kept!(Done {
-    messages,
-    entered,
-    entered_quantity,
-    amended,
-    cancelled,
-    cancelled_quantity,
-    taken,
-    given,
-    trades,
-    comings,
-});
+kept!(Done { messages, trades, taken, given, comings });
 kept!(Live {
     order,
     side,
@@ -140,7 +132,20 @@ kept!(Live {
     account,
     attributes,
 });
-kept!(Account { person, accounts, resting, position, done, first_at, last_at, came_at, heads });
+kept!(Account {
+    person,
+    accounts,
+    last_account,
+    resting,
+    position,
+    entered_quantity,
+    cancelled_quantity,
+    done,
+    first_at,
+    last_at,
+    came_at,
+    heads,
+});
 kept!(Cell { live, person, previous, next });
 
 impl Sub for Done {
@@ -153,14 +158,9 @@ impl Sub for Done {
             |one: [u64; 2], other: [u64; 2]| [less(one[0], other[0]), less(one[1], other[1])];
         Self {
             messages: self.messages - earlier.messages,
-            entered: self.entered - earlier.entered,
-            entered_quantity: less(self.entered_quantity, earlier.entered_quantity),
-            amended: self.amended - earlier.amended,
-            cancelled: self.cancelled - earlier.cancelled,
-            cancelled_quantity: less(self.cancelled_quantity, earlier.cancelled_quantity),
+            trades: self.trades - earlier.trades,
             taken: both(self.taken, earlier.taken),
             given: both(self.given, earlier.given),
-            trades: self.trades - earlier.trades,
             comings: self.comings - earlier.comings,
         }
     }
@@ -192,6 +192,14 @@ impl Account {
         &self.done
     }
 
+    #[cold]
+    fn name(&mut self, account: ParticipantId) {
+        self.last_account = account;
+        if self.accounts.len() < Self::ACCOUNTS_MAX && !self.accounts.contains(&account) {
+            self.accounts.push(account);
+        }
+    }
+
     /// What rests on a side.
     pub(crate) fn resting_on(&self, side: Side) -> Resting {
         self.resting[side as usize]
@@ -204,6 +212,7 @@ impl Ledger {
         Self {
             persons: Vec::new(),
             places: FxHashMap::default(),
+            latest: NOBODY,
             orders: Vec::new(),
             free: NIL,
             index: FxHashMap::default(),
@@ -219,8 +228,18 @@ impl Ledger {
     }
 
     /// What somebody has and did, if they were here.
+    #[inline]
     pub(crate) fn of(&self, person: Person) -> Option<&Account> {
-        self.places.get(&person.0).map(|place| &self.persons[*place as usize])
+        self.place(person).map(|place| &self.persons[place as usize])
+    }
+
+    #[inline]
+    fn place(&self, person: Person) -> Option<u32> {
+        let known = self.latest.iter().find(|(latest, place)| *latest == person && *place != NIL);
+        match known {
+            Some((_, place)) => Some(*place),
+            None => self.places.get(&person.0).copied(),
+        }
     }
 
     /// All who were here.
@@ -268,11 +287,8 @@ impl Ledger {
         let Some(who) = deed.owner else { return };
         let side = deed.side as usize;
         let Some(account) = self.find_or_begin(who, deed.at) else { return };
-        account.done.count(deed.at, |done| {
-            done.messages += 1;
-            done.entered += 1;
-            done.entered_quantity = done.entered_quantity.wrapping_add(deed.quantity);
-        });
+        account.done.count(deed.at, |done| done.messages += 1);
+        account.entered_quantity = account.entered_quantity.wrapping_add(deed.quantity);
         let (Some(price), true) = (deed.price, deed.left > 0) else { return };
         account.resting[side].orders += 1;
         account.resting[side].change(0, deed.left);
@@ -288,18 +304,15 @@ impl Ledger {
             account: who.account,
             attributes: deed.attributes,
         };
-        let person = self.places[&who.person.0];
-        self.link(live, person);
+        let place = self.latest[0].1;
+        self.link(live, place);
     }
 
     fn amend(&mut self, deed: &Deed) {
         let cell = self.index.remove(&deed.order);
         let who = deed.owner;
         if let Some(account) = who.and_then(|who| self.find_or_begin(who, deed.at)) {
-            account.done.count(deed.at, |done| {
-                done.messages += 1;
-                done.amended += 1;
-            });
+            account.done.count(deed.at, |done| done.messages += 1);
         }
         let Some(cell) = cell else { return };
         self.index.insert(deed.successor, cell);
@@ -314,11 +327,8 @@ impl Ledger {
 
     fn cancel(&mut self, deed: &Deed) {
         if let Some(account) = deed.owner.and_then(|who| self.find_or_begin(who, deed.at)) {
-            account.done.count(deed.at, |done| {
-                done.messages += 1;
-                done.cancelled += 1;
-                done.cancelled_quantity = done.cancelled_quantity.wrapping_add(deed.quantity);
-            });
+            account.done.count(deed.at, |done| done.messages += 1);
+            account.cancelled_quantity = account.cancelled_quantity.wrapping_add(deed.quantity);
         }
         self.leave(deed.order);
     }
@@ -373,16 +383,17 @@ impl Ledger {
     }
 
     fn find_or_begin(&mut self, who: Who, at: Nanos) -> Option<&mut Account> {
-        let place = match self.places.get(&who.person.0) {
-            Some(place) => *place as usize,
-            None => self.begin(who.person, at)?,
+        let place = match self.place(who.person) {
+            Some(place) => place,
+            None => self.begin(who, at)? as u32,
         };
-        let account = &mut self.persons[place];
+        if self.latest[0] != (who.person, place) {
+            self.latest = [(who.person, place), self.latest[0]];
+        }
+        let account = &mut self.persons[place as usize];
         account.last_at = at;
-        if account.accounts.len() < Account::ACCOUNTS_MAX
-            && !account.accounts.contains(&who.account)
-        {
-            account.accounts.push(who.account);
+        if account.last_account != who.account {
+            account.name(who.account);
         }
         Some(account)
     }
@@ -390,12 +401,16 @@ impl Ledger {
     /// A new person; takes the place of the one without orders who was away longest, where there is no
     /// other. None if all places are taken by persons with orders.
     #[cold]
-    fn begin(&mut self, person: Person, at: Nanos) -> Option<usize> {
+    fn begin(&mut self, who: Who, at: Nanos) -> Option<usize> {
+        let person = who.person;
         let account = Account {
             person,
-            accounts: Vec::new(),
+            accounts: vec![who.account],
+            last_account: who.account,
             resting: [Resting::default(); 2],
             position: 0,
+            entered_quantity: 0,
+            cancelled_quantity: 0,
             done: Bars::default(),
             first_at: at,
             last_at: at,
@@ -411,6 +426,7 @@ impl Ledger {
             let idle = idle.filter(|(_, account)| account.heads == [NIL; 2]);
             let (place, _) = idle.min_by_key(|(_, account)| account.last_at)?;
             self.places.remove(&self.persons[place].person.0);
+            self.latest = NOBODY;
             self.persons[place] = account;
             place
         };
@@ -500,6 +516,7 @@ impl Kept for Ledger {
         let ledger = Self {
             persons: Kept::restore(from)?,
             places: Kept::restore(from)?,
+            latest: NOBODY,
             orders: Kept::restore(from)?,
             free: Kept::restore(from)?,
             index: Kept::restore(from)?,

@@ -1,6 +1,6 @@
 //! What is usual and what is going on in one instrument at one venue.
 
-use super::bars::Bars;
+use super::bars::{Bars, first_not_before};
 use super::deed::{Deed, What};
 use super::kept::kept;
 use super::sizes::{Quantiles, Sizes};
@@ -228,7 +228,12 @@ impl Market {
             }
         });
         match deed.what {
-            What::Enter => self.orders.count(deed.quantity),
+            What::Enter => {
+                self.orders.count(deed.quantity);
+                if let Some(price) = deed.price {
+                    self.learn_tick(price);
+                }
+            }
             What::Fill | What::Print => {
                 self.trades.count(deed.quantity);
                 if let Some(price) = deed.price {
@@ -253,25 +258,22 @@ impl Market {
             let touch = book.touch();
             self.mid2 = touch.mid2();
             self.spread = touch.spread();
-            let was = self.best;
             self.best = [touch.of(Side::Buy), touch.of(Side::Sell)].map(|best| Some(best?.price));
             if let Some(definition) = book.definition().filter(|of| of.tick.0 > 0) {
                 (self.tick, self.knows_tick) = (definition.tick.0.unsigned_abs(), true);
-            } else if !self.knows_tick {
-                self.learn_tick(was);
+            }
+            for price in self.best.into_iter().flatten() {
+                self.learn_tick(price);
             }
         }
     }
 
-    /// Prices are whole numbers of ticks, so spreads and what a best price moves by are, too. The mid is
-    /// not: it moves by half a tick where one side does.
+    /// Where nobody tells the tick, it is what all prices are multiples of.
     #[inline]
-    fn learn_tick(&mut self, was: [Option<Price>; 2]) {
-        let Some(spread) = self.spread.filter(|of| *of > 0) else { return };
-        self.tick = gcd(self.tick, spread.unsigned_abs());
-        for (before, after) in was.into_iter().zip(self.best) {
-            let moved = before.zip(after).map_or(0, |(was, is)| was.0.abs_diff(is.0));
-            self.tick = gcd(self.tick, moved);
+    fn learn_tick(&mut self, price: Price) {
+        let price = price.0.unsigned_abs();
+        if !self.knows_tick && (self.tick == 0 || !price.is_multiple_of(self.tick)) {
+            self.tick = gcd(self.tick, price);
         }
     }
 
@@ -406,7 +408,7 @@ impl Market {
         if self.mids.front().is_none_or(|first| first.second > second + 1) {
             return None;
         }
-        let next = self.mids.partition_point(|mid| mid.second <= second);
+        let next = first_not_before(self.mids.len(), |place| self.mids[place].second <= second);
         let mid2 = self.mids.get(next).map(|mid| mid.before2).or(self.mid2)?;
         Some(mid2 as f64 / 2.0)
     }
@@ -414,7 +416,7 @@ impl Market {
     /// The lowest and the highest middle of the seconds from this moment on, and now.
     pub(crate) fn range_since(&self, from: Nanos) -> Option<(f64, f64)> {
         let second = from.0 / SECOND;
-        let first = self.mids.partition_point(|mid| mid.second <= second);
+        let first = first_not_before(self.mids.len(), |place| self.mids[place].second <= second);
         let mids = self.mids.range(first..).map(|mid| mid.before2).chain(self.mid2);
         let (low, high) =
             mids.fold((i64::MAX, i64::MIN), |(low, high), mid| (low.min(mid), high.max(mid)));
@@ -551,12 +553,8 @@ mod tests {
     #[test]
     fn a_tick_is_what_prices_and_not_mids_are_whole_numbers_of() {
         let mut market = Market::default();
-        let mut was = [None; 2];
-        for (bid, offer) in [(1_000, 1_050), (1_000, 1_075), (1_025, 1_075), (1_025, 1_050)] {
-            market.best = [Some(Price(bid)), Some(Price(offer))];
-            market.spread = Some(offer - bid);
-            market.learn_tick(was);
-            was = market.best;
+        for price in [1_000, 1_050, 1_075, 1_025, 1_050] {
+            market.learn_tick(Price(price));
         }
         assert_eq!(market.tick(), 25);
     }

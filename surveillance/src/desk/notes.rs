@@ -24,7 +24,7 @@ kept!(Notes { all });
 kept!(Note { pattern, person, first_at, last_at });
 
 /// The number of a pattern by its name; 0 where the name has none.
-fn number_of(name: &str) -> u32 {
+pub(crate) fn number_of(name: &str) -> u32 {
     name.strip_prefix('P').and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 

@@ -3,6 +3,7 @@
 use super::deed::{Deed, What};
 use super::kept::Kept;
 use super::ledger::Ledger;
+use super::links::Links;
 use super::market::Market;
 use super::notes::Notes;
 use super::parameters::Parameterised;
@@ -13,7 +14,7 @@ use super::suspicion::Suspicion;
 use super::tally::Tally;
 use engine_observer::book::{BookView, Change};
 use engine_observer::event::{Nanos, Price, Reader, Side, SnapshotError, Writer};
-use engine_observer::evidence::{Condition, Limit};
+use engine_observer::evidence::{Condition, Limit, Link};
 use engine_observer::{Degraded, Outbox, Parameters, Severity};
 use std::sync::Arc;
 
@@ -65,6 +66,7 @@ pub(crate) struct Bench<'a> {
     pub(super) wake: Option<Nanos>,
     people: &'a People,
     notes: &'a mut Notes,
+    links: &'a mut Links,
     /// The pattern that sits here.
     name: &'static str,
     /// A condition is passed over, to see whether it matters: nothing is passed over for speed.
@@ -109,11 +111,10 @@ impl Scene<'_> {
 impl<'a> Bench<'a> {
     pub(super) fn new(
         out: &'a mut Outbox,
-        people: &'a People,
-        notes: &'a mut Notes,
+        (people, notes, links): (&'a People, &'a mut Notes, &'a mut Links),
         is_trial: bool,
     ) -> Self {
-        Self { out, wake: None, people, notes, name: "", is_trial }
+        Self { out, wake: None, people, notes, links, name: "", is_trial }
     }
 
     /// Whether somebody asks why there is no alert about this person now. What a pattern would pass over
@@ -158,6 +159,13 @@ impl<'a> Bench<'a> {
         suspicion.needs(Condition::EPISODES, f64::from(told.episodes), enough);
         suspicion.degrade(Degraded::MEMORY.when(told.is_forgetful));
         let mut alert = suspicion.alert;
+        for (other, link) in self.links.of(suspicion.person) {
+            let account = scene.ledger.of(other).and_then(|other| other.accounts.first().copied());
+            if let Some(account) = account {
+                let (confidence, by) = (link.confidence, link.by);
+                alert.links.push(Link { account, confidence, by });
+            }
+        }
         if !told.is_due {
             self.out.consider(alert);
             return true;
@@ -166,7 +174,7 @@ impl<'a> Bench<'a> {
         if told.episodes >= 3 {
             alert.severity = alert.severity.raised();
         }
-        if !alert.degraded.is_none() {
+        if !alert.degraded.is_none() || suspicion.confidence < 0.5 {
             alert.severity = alert.severity.lowered();
         }
         self.out.alert(alert);
@@ -188,6 +196,17 @@ impl<'a> Bench<'a> {
     /// Whether another pattern had an episode about this person between two moments: its number.
     pub(crate) fn other_pattern(&self, person: Person, from: Nanos, to: Nanos) -> Option<u32> {
         self.notes.other(self.name, person, (from, to))
+    }
+
+    /// Two persons are found to act together, as surely as this.
+    pub(crate) fn infer_link(&mut self, one: Person, other: Person, confidence: f64, at: Nanos) {
+        self.links.infer(self.name, (one, other), confidence, at);
+    }
+
+    /// How surely two persons act together: surely if they are one, else as any pattern has found.
+    #[inline]
+    pub(crate) fn link(&self, one: Person, other: Person) -> Option<f64> {
+        if one == other { Some(1.0) } else { self.links.between(one, other) }
     }
 
     /// Says of a suspicion only, to the one who asks, what does not hold.

@@ -133,9 +133,12 @@ impl<P: Parameterised> Set<P> {
 }
 
 /// The set that holds at a time.
-pub(crate) fn at<P>(ruled: &[(Rule, Arc<Set<P>>)], now: Nanos) -> Option<&Set<P>> {
+pub(crate) fn at<P>(ruled: &[(Rule, Arc<Set<P>>)], now: Nanos) -> Option<&Arc<Set<P>>> {
+    if ruled.is_empty() {
+        return None;
+    }
     let time = TimeOfDay::of(now);
-    ruled.iter().rev().find(|(rule, _)| rule.holds_at(time)).map(|(_, set)| &**set)
+    ruled.iter().rev().find(|(rule, _)| rule.holds_at(time)).map(|(_, set)| set)
 }
 
 /// All parameters of a pattern, as canonical text, with what stands for the usual rates if there are any.

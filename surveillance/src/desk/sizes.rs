@@ -91,23 +91,18 @@ impl Sizes {
 
     fn look_up(&mut self) {
         self.looked_up_at = self.total;
-        self.known = Quantiles {
-            q10: self.quantile(10),
-            q25: self.quantile(25),
-            q50: self.quantile(50),
-            q90: self.quantile(90),
-            q99: self.quantile(99),
+        // All of them in one pass: each begins where the one before it was found.
+        let (mut place, mut seen) = (0, u64::from(self.counts[0]));
+        let mut next = |percent: u64| {
+            let wanted = (u64::from(self.total) * percent).div_ceil(100);
+            while seen < wanted && place + 1 < PLACES {
+                place += 1;
+                seen += u64::from(self.counts[place]);
+            }
+            Self::largest(place)
         };
-    }
-
-    fn quantile(&self, percent: u64) -> u64 {
-        let wanted = (u64::from(self.total) * percent).div_ceil(100);
-        let mut seen = 0;
-        let place = self.counts.iter().position(|count| {
-            seen += u64::from(*count);
-            seen >= wanted
-        });
-        place.map_or(0, Self::largest)
+        self.known =
+            Quantiles { q10: next(10), q25: next(25), q50: next(50), q90: next(90), q99: next(99) };
     }
 
     /// The quantiles, as of at most 64 quantities ago; none while there is too little to tell by.

@@ -15,6 +15,8 @@ use engine_observer::{Alert, Degraded, Feature, Severity};
 pub(crate) struct Suspicion {
     pub(crate) alert: Alert,
     pub(crate) person: Person,
+    /// How sure it is that those who act are one, or act together.
+    pub(crate) confidence: f64,
     holds: bool,
     /// A condition that is passed over: to see whether it matters.
     ignored: Option<&'static str>,
@@ -29,7 +31,7 @@ impl Suspicion {
             .when(scene.market.is_stale)
             .and(Degraded::MEMORY.when(scene.ledger.forgotten > 0));
         accounts.into_iter().flatten().for_each(|account| _ = alert.participants.push(*account));
-        Self { alert, person, holds: true, ignored: scene.ignored }
+        Self { alert, person, confidence: 1.0, holds: true, ignored: scene.ignored }
     }
 
     /// A mandatory condition. Whether it holds.

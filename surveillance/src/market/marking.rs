@@ -166,10 +166,14 @@ impl Rules {
                 continue;
             }
             for window in windows {
-                let Some(measured) = self.measure(*window, tape, start, account, scene) else {
+                let is_asked = bench.is_asked(person);
+                // Nearly all have too small a share, and nothing else needs to be known of them then.
+                let least = if is_asked { 0.0 } else { window.share_min };
+                let Some(measured) = self.measure(*window, least, (tape, start), account, scene)
+                else {
                     continue;
                 };
-                let is_case = self.holds(&measured) || bench.is_asked(person);
+                let is_case = self.holds(&measured) || is_asked;
                 if is_case && self.judge(&measured, person, (tape, tally), scene, bench, &excuse) {
                     if named.len() < NAMED_MAX {
                         named.push(person);
@@ -183,8 +187,8 @@ impl Rules {
     fn measure(
         &self,
         window: Window,
-        tape: &Tape,
-        start: Option<Price>,
+        share_min: f64,
+        (tape, start): (&Tape, Option<Price>),
         account: &Account,
         scene: &Scene<'_>,
     ) -> Option<Measured> {
@@ -193,13 +197,6 @@ impl Rules {
         let from = Nanos(scene.now.0.saturating_sub(span(window.seconds)));
         let done = account.done().since(from);
         let volume = done.volume();
-        let taken = [Side::Buy, Side::Sell].map(|side| done.taken[side as usize]);
-        let side = if taken[0] >= taken[1] { Side::Buy } else { Side::Sell };
-        let sign = if side == Side::Buy { 1.0 } else { -1.0 };
-        let last = tape.last?;
-        let first = start.or_else(|| tape.last_before(from))?;
-        let impact = sign * (last.0 - first.0) as f64;
-
         let flow = market.flow();
         let traded = flow.since(from).volume();
         let before_s = from.since(market.begun_at()).0 as f64 / 1e9;
@@ -207,6 +204,16 @@ impl Rules {
         let is_known = before_s >= USUAL_KNOWN_S;
         let usual = if is_known { before / before_s * window.seconds as f64 } else { 0.0 };
         let of = (traded as f64).max(self.usual_volume_share * usual).max(1.0);
+        let share = (volume as f64 / of).min(1.0);
+        if share < share_min {
+            return None;
+        }
+        let taken = [Side::Buy, Side::Sell].map(|side| done.taken[side as usize]);
+        let side = if taken[0] >= taken[1] { Side::Buy } else { Side::Sell };
+        let sign = if side == Side::Buy { 1.0 } else { -1.0 };
+        let last = tape.last?;
+        let first = start.or_else(|| tape.last_before(from))?;
+        let impact = sign * (last.0 - first.0) as f64;
 
         let pace_from = Nanos(from.0.saturating_sub(span(self.pace_s)));
         let pace = flow.between(pace_from, from).volume().max(1) as f64;
@@ -225,7 +232,7 @@ impl Rules {
             from,
             side,
             volume,
-            share: (volume as f64 / of).min(1.0),
+            share,
             aggressive: (taken[0] + taken[1]) as f64 / volume.max(1) as f64,
             size: volume as f64 / median,
             impact_ticks: impact / market.tick() as f64,

@@ -322,6 +322,11 @@ impl NoIntention {
             flash.has_moved || goes(flash.side, (later * 2.0) as i64)
         });
         let moved = moved.count() as u32;
+        let moved_share = f64::from(moved) / count as f64;
+        let may_be = ratio >= self.flashed_ratio_min && moved_share >= self.moved_share_min;
+        if !may_be && !bench.is_asked(person) {
+            return;
+        }
         let usual = usual_ways(scene.market, (from, scene.now), look);
         let buys = flashes.iter().filter(|flash| flash.side == Side::Buy).count();
         let sells = count - buys;
@@ -336,7 +341,6 @@ impl NoIntention {
             1.0 - (-f64::from(trades) / seconds * life).exp()
         };
         let fill_chance = flashes.iter().map(fill_chance).sum::<f64>() / count as f64;
-        let moved_share = f64::from(moved) / count as f64;
 
         let mut case = bench.suspect(scene, person, Severity::Medium);
         case.needs("flashes", count as f64, AtLeast(f64::from(self.flashes_min)));

@@ -458,6 +458,7 @@ impl Collusion {
         case.weighs("speed", 1.0 - delay / self.delay_max_s, 0.0, 1.0);
         let confidence = 1.0 - (chance * memory.pairs_seen as f64).min(1.0);
         case.weighs_as("confidence", confidence, 0.0, 1.0, 0.0);
+        case.confidence = confidence;
 
         let showed_by = scene.ledger.of(showed).map(|account| account.accounts.as_slice());
         showed_by.into_iter().flatten().for_each(|account| case.with(*account));
@@ -475,6 +476,7 @@ impl Collusion {
             && let Some(pair) = memory.pairs.get_mut(pair_key(filled, showed))
         {
             pair.judged = met;
+            bench.infer_link(filled, showed, confidence, scene.now);
         }
     }
 }

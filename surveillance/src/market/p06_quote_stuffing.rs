@@ -56,125 +56,78 @@ mod group;
 mod tests;
 mod traffic;
 
+use crate::desk::parameters::{Parameterised, parameters};
+use crate::desk::rules::{self, Rule, Set, Sets};
 use crate::market::action::{Act, Action};
 use crate::market::lives::{LastTold, Lives};
 use crate::recent::{Found, Recent};
 use crate::window::Mark;
 use engine_observer::event::body::{Phase, Status};
 use engine_observer::event::{
-    Event, Fault, Kind, Nanos, ParticipantId, Reader, Snapshot, SnapshotError, Writer,
+    Definition, Event, Fault, Kind, Nanos, ParticipantId, Reader, Snapshot, SnapshotError, Writer,
 };
 use engine_observer::evidence::Limit::{AtLeast, AtMost};
 use engine_observer::evidence::{Condition, Conditions, Exclusions, Limit};
-use engine_observer::idea::{Idea, Invalid, within};
+use engine_observer::idea::{Idea, Invalid};
 use engine_observer::{
     Alert, Degraded, Feature, Features, Interest, Observer, Outbox, Parameters, Participants,
     Severity, View,
 };
 use group::{Burst, Group};
-use serde::Deserialize;
+use std::sync::Arc;
 use traffic::Traffic;
 
-/// The detector; the fields are the parameters. Origins: \[R\] regulation, \[P\] published, \[C\] a case,
-/// \[M\] measured, \[J\] judgement, to be calibrated.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct QuoteStuffing {
-    /// Messages within a second that make a burst, whatever is usual. 500; 10 to 1,000,000. \[J\]
-    pub rate_min_per_s: u32,
-    /// How many standard deviations above the usual rate they must be. 20; 0 to 1,000. \[P\]
-    pub rate_sd_min: f64,
-    /// Changes of a best price within 5 s that make a burst. 60; 2 to 100,000. \[P\]
-    pub touch_changes_min_5s: u32,
-    /// Share of orders that were taken back. 0.95; 0.5 to 0.999. \[J\]
-    pub cancel_share_min: f64,
-    /// Executions for each order. 0.005; 0.0001 to 1. \[J\]
-    pub execution_ratio_max: f64,
-    /// Median life of what was taken back, in milliseconds. 50; 1 to 60,000. \[J\]
-    pub life_max_ms: u64,
-    /// Share of the instrument's messages. 0.5; 0.01 to 0.99. \[J\]
-    pub message_share_min: f64,
-    /// Standard deviations above the usual rate that the others' messages must stay under. 5; 0.5 to
-    /// 1,000. \[J\]
-    pub others_z_max: f64,
-    /// Share of the last second's messages under which the others' surge excuses nobody: it may be
-    /// their answer to the burst. 0.1; 0 to 1. \[J\]
-    pub others_share_min: f64,
-    /// Orders, and lives, that a burst must show before its ratios mean something. 30; 1 to 100,000.
-    /// \[J\]
-    pub orders_min: u32,
-    /// The longest burst, in seconds. 10; 1 to 3,600. \[P\]
-    pub burst_max_s: u64,
-    /// Bursts in a day that raise an alert. 2; 1 to 1,000. \[J\]
-    pub bursts_min: u32,
-    /// Messages in one burst that raise an alert at once. 5,000; 10 to 100,000,000. \[J\]
-    pub burst_messages_min: u32,
-    /// Seconds after an auction, a halt or the opening in which nothing is judged or learned. 30; 0 to
-    /// 3,600. \[J\]
-    pub settle_s: u64,
-    /// How many seconds the usual rate remembers. 900; 10 to 1,000,000. \[J\]
-    pub usual_span_s: f64,
-    /// The usual rate of instruments like this one, until its own is known: messages per second. 20; 0
-    /// to 1,000,000. \[J\]
-    pub prior_rate_per_s: f64,
-    /// How many seconds of history that is worth. 60; 0 to 100,000. \[J\]
-    pub prior_worth_s: f64,
-    /// The score from which an alert is raised. 60; 0 to 100. \[J\]
-    pub score_min: f64,
-    /// Participants remembered for each instrument, 0.6 to 6 KB each as they are active; the least recently active is
-    /// forgotten. 256; 1 to 65,536.
-    pub groups_max: u32,
-}
-
-impl Default for QuoteStuffing {
-    fn default() -> Self {
-        Self {
-            rate_min_per_s: 500,
-            rate_sd_min: 20.0,
-            touch_changes_min_5s: 60,
-            cancel_share_min: 0.95,
-            execution_ratio_max: 0.005,
-            life_max_ms: 50,
-            message_share_min: 0.5,
-            others_z_max: 5.0,
-            others_share_min: 0.1,
-            orders_min: 30,
-            burst_max_s: 10,
-            bursts_min: 2,
-            burst_messages_min: 5_000,
-            settle_s: 30,
-            usual_span_s: 900.0,
-            prior_rate_per_s: 20.0,
-            prior_worth_s: 60.0,
-            score_min: 60.0,
-            groups_max: 256,
-        }
+parameters! {
+    /// The detector; the fields are its parameters.
+    pub struct QuoteStuffing = "P06" {
+        /// Messages within a second that make a burst, whatever is usual.
+        rate_min_per_s: u32 = 500, 10..=1_000_000, "1/s", Judgement;
+        /// How many standard deviations above the usual rate they must be.
+        rate_sd_min: f64 = 20.0, 0.0..=1_000.0, "σ", Published;
+        /// Changes of a best price within 5 s that make a burst.
+        touch_changes_min_5s: u32 = 60, 2..=100_000, "", Published;
+        /// Share of orders that were taken back.
+        cancel_share_min: f64 = 0.95, 0.5..=0.999, "", Judgement;
+        /// Executions for each order.
+        execution_ratio_max: f64 = 0.005, 0.0001..=1.0, "", Judgement;
+        /// Median life of what was taken back, in milliseconds.
+        life_max_ms: u64 = 50, 1..=60_000, "ms", Judgement;
+        /// Share of the instrument's messages.
+        message_share_min: f64 = 0.5, 0.01..=0.99, "", Judgement;
+        /// Standard deviations above the usual rate that the others' messages must stay under.
+        others_z_max: f64 = 5.0, 0.5..=1_000.0, "σ", Judgement;
+        /// Share of the last second's messages under which the others' surge excuses nobody: it may be
+        /// their answer to the burst.
+        others_share_min: f64 = 0.1, 0.0..=1.0, "", Judgement;
+        /// Orders, and lives, that a burst must show before its ratios mean something.
+        orders_min: u32 = 30, 1..=100_000, "", Judgement;
+        /// The longest burst, in seconds.
+        burst_max_s: u64 = 10, 1..=3_600, "s", Published;
+        /// Bursts in a day that raise an alert.
+        bursts_min: u32 = 2, 1..=1_000, "", Judgement;
+        /// Messages in one burst that raise an alert at once.
+        burst_messages_min: u32 = 5_000, 10..=100_000_000, "", Judgement;
+        /// Seconds after an auction, a halt or the opening in which nothing is judged or learned.
+        settle_s: u64 = 30, 0..=3_600, "s", Judgement;
+        /// How many seconds the usual rate remembers.
+        usual_span_s: f64 = 900.0, 10.0..=1_000_000.0, "s", Judgement;
+        /// The usual rate of instruments like this one, until its own is known: messages per second.
+        prior_rate_per_s: f64 = 20.0, 0.0..=1_000_000.0, "1/s", Judgement;
+        /// How many seconds of history that is worth.
+        prior_worth_s: f64 = 60.0, 0.0..=100_000.0, "s", Judgement;
+        /// The score from which an alert is raised.
+        score_min: f64 = 60.0, 0.0..=100.0, "", Judgement;
+        /// Participants remembered for each instrument, 0.6 to 6 KB each as they are active; the least
+        /// recently active is forgotten.
+        groups_max: u32 = 256, 1..=65_536, "", Judgement;
     }
 }
 
 impl Idea for QuoteStuffing {
-    const NAME: &'static str = "P06";
+    const NAME: &'static str = <Self as Parameterised>::NAME;
 
     fn validate(&self) -> Result<(), Invalid> {
-        within("rate_min_per_s", self.rate_min_per_s, 10..=1_000_000)?;
-        within("rate_sd_min", self.rate_sd_min, 0.0..=1_000.0)?;
-        within("touch_changes_min_5s", self.touch_changes_min_5s, 2..=100_000)?;
-        within("cancel_share_min", self.cancel_share_min, 0.5..=0.999)?;
-        within("execution_ratio_max", self.execution_ratio_max, 0.0001..=1.0)?;
-        within("life_max_ms", self.life_max_ms, 1..=60_000)?;
-        within("message_share_min", self.message_share_min, 0.01..=0.99)?;
-        within("others_z_max", self.others_z_max, 0.5..=1_000.0)?;
-        within("others_share_min", self.others_share_min, 0.0..=1.0)?;
-        within("orders_min", self.orders_min, 1..=100_000)?;
-        within("burst_max_s", self.burst_max_s, 1..=3_600)?;
-        within("bursts_min", self.bursts_min, 1..=1_000)?;
-        within("burst_messages_min", self.burst_messages_min, 10..=100_000_000)?;
-        within("settle_s", self.settle_s, 0..=3_600)?;
-        within("usual_span_s", self.usual_span_s, 10.0..=1_000_000.0)?;
-        within("prior_rate_per_s", self.prior_rate_per_s, 0.0..=1_000_000.0)?;
-        within("prior_worth_s", self.prior_worth_s, 0.0..=100_000.0)?;
-        within("score_min", self.score_min, 0.0..=100.0)?;
-        within("groups_max", self.groups_max, 1..=65_536)
+        rules::check(self)
     }
 }
 
@@ -192,17 +145,41 @@ pub struct Instrument {
     gap_at: Option<Nanos>,
     /// By participant's number.
     groups: Recent<Group>,
+    /// Where there are rules.
+    ruled: Option<Box<Ruled>>,
+}
+
+/// Which parameters hold for one instrument.
+struct Ruled {
+    sets: Sets<QuoteStuffing>,
+    /// The instrument's and its venue's name, as numbers.
+    name: (u64, u32),
+    /// Those of all rules that are about it.
+    own: Vec<(Rule, Arc<Set<QuoteStuffing>>)>,
+}
+
+impl Ruled {
+    fn new(idea: &QuoteStuffing) -> Self {
+        let sets = Sets::new(idea.clone(), None);
+        Self { own: sets.about(0, 0), name: (0, 0), sets }
+    }
+
+    fn learn_name(&mut self, name: (u64, u32)) {
+        self.name = name;
+        self.own = self.sets.about(name.0, name.1);
+    }
 }
 
 impl Observer for QuoteStuffing {
     type Memory = Instrument;
 
     fn name(&self) -> &'static str {
-        Self::NAME
+        <Self as Parameterised>::NAME
     }
 
     fn interest(&self) -> Interest {
         Interest::in_kinds(&[
+            Kind::Define,
             Kind::Add,
             Kind::Modify,
             Kind::Reduce,
@@ -215,25 +192,7 @@ impl Observer for QuoteStuffing {
     }
 
     fn parameters(&self, to: &mut Parameters) {
-        to.set("rate_min_per_s", self.rate_min_per_s);
-        to.set("rate_sd_min", self.rate_sd_min);
-        to.set("touch_changes_min_5s", self.touch_changes_min_5s);
-        to.set("cancel_share_min", self.cancel_share_min);
-        to.set("execution_ratio_max", self.execution_ratio_max);
-        to.set("life_max_ms", self.life_max_ms);
-        to.set("message_share_min", self.message_share_min);
-        to.set("others_z_max", self.others_z_max);
-        to.set("others_share_min", self.others_share_min);
-        to.set("orders_min", self.orders_min);
-        to.set("burst_max_s", self.burst_max_s);
-        to.set("bursts_min", self.bursts_min);
-        to.set("burst_messages_min", self.burst_messages_min);
-        to.set("settle_s", self.settle_s);
-        to.set("usual_span_s", self.usual_span_s);
-        to.set("prior_rate_per_s", self.prior_rate_per_s);
-        to.set("prior_worth_s", self.prior_worth_s);
-        to.set("score_min", self.score_min);
-        to.set("groups_max", self.groups_max);
+        self.tell(to);
     }
 
     fn remember(&self) -> Instrument {
@@ -245,6 +204,7 @@ impl Observer for QuoteStuffing {
             nobody: Group::new(false),
             last_told: LastTold::default(),
             groups: Recent::new(self.groups_max as usize),
+            ruled: (!self.rules.is_empty()).then(|| Box::new(Ruled::new(self))),
         }
     }
 
@@ -255,7 +215,26 @@ impl Observer for QuoteStuffing {
 
     #[inline]
     fn observe(&self, instrument: &mut Instrument, view: &View<'_>, out: &mut Outbox) {
+        let Some(ruled) = &instrument.ruled else { return self.see(instrument, view, out) };
+        match rules::at(&ruled.own, view.event.event_at).cloned() {
+            Some(set) => {
+                out.by_part(<Self as Parameterised>::NAME, set.hash);
+                set.pattern.see(instrument, view, out);
+            }
+            None => self.see(instrument, view, out),
+        }
+    }
+}
+
+impl QuoteStuffing {
+    #[inline]
+    fn see(&self, instrument: &mut Instrument, view: &View<'_>, out: &mut Outbox) {
         match view.event.kind() {
+            Kind::Define => {
+                let told: Definition = view.event.body();
+                let ruled = instrument.ruled.as_mut();
+                ruled.into_iter().for_each(|own| own.learn_name((told.tag(), told.venue_tag())));
+            }
             Kind::Status => self.enter_phase(instrument, view.event),
             Kind::Gap => instrument.gap_at = Some(view.event.event_at),
             _ => {
@@ -265,9 +244,7 @@ impl Observer for QuoteStuffing {
             }
         }
     }
-}
 
-impl QuoteStuffing {
     /// Another phase: what was counted belongs to the one before.
     fn enter_phase(&self, instrument: &mut Instrument, event: &Event) {
         let phase = event.body::<Status>().phase();
@@ -590,9 +567,12 @@ impl Instrument {
 }
 
 impl Snapshot for Instrument {
-    const VERSION: u16 = 2;
+    const VERSION: u16 = 3;
 
     fn save(&self, to: &mut Writer) {
+        let (subject, venue) = self.ruled.as_ref().map_or((0, 0), |ruled| ruled.name);
+        to.u64(subject);
+        to.u32(venue);
         to.u8(self.phase as u8);
         to.u64(self.settled_at.0);
         to.bool(self.gap_at.is_some());
@@ -604,6 +584,8 @@ impl Snapshot for Instrument {
     }
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), SnapshotError> {
+        let name = (from.u64()?, from.u32()?);
+        self.ruled.iter_mut().for_each(|ruled| ruled.learn_name(name));
         self.phase = Phase::from_number(from.u8()?);
         self.settled_at = Nanos(from.u64()?);
         let gap = from.bool()?;

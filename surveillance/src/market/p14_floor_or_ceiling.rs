@@ -37,7 +37,7 @@ mod canary;
 mod tests;
 
 use crate::desk::deed::{Deed, What, Who};
-use crate::desk::kept::kept;
+use crate::desk::kept::{Kept, kept};
 use crate::desk::market::Market;
 use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
@@ -46,7 +46,7 @@ use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
 use engine_observer::event::body::Attributes;
-use engine_observer::event::{Nanos, OrderId, Price, Side};
+use engine_observer::event::{Nanos, OrderId, Price, Reader, Side, SnapshotError, Writer};
 use engine_observer::evidence::Limit::{AtLeast, AtMost};
 use engine_observer::evidence::Part;
 
@@ -83,17 +83,41 @@ parameters! {
 /// What is remembered about an instrument.
 #[derive(Default)]
 pub(crate) struct Memory {
+    /// Whose, and where: by itself, since every order is held against all of them.
+    levels: Vec<Level>,
+    /// Beside each what happened there.
     stands: Vec<Stand>,
     tally: Tally,
 }
 
-kept!(Memory { stands, tally });
+impl Kept for Memory {
+    fn keep(&self, to: &mut Writer) {
+        self.levels.keep(to);
+        self.stands.keep(to);
+        self.tally.keep(to);
+    }
 
-/// A person's orders at a level.
-struct Stand {
+    fn restore(from: &mut Reader<'_>) -> Result<Self, SnapshotError> {
+        let at = from.position();
+        let (levels, stands) = (Vec::<Level>::restore(from)?, Vec::restore(from)?);
+        if levels.len() != stands.len() {
+            return Err(SnapshotError::Damaged { at });
+        }
+        Ok(Self { levels, stands, tally: Kept::restore(from)? })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+struct Level {
     person: Person,
     side: Side,
     price: Price,
+}
+
+kept!(Level { person, side, price });
+
+/// A person's orders at a level.
+struct Stand {
     begun_at: Nanos,
     last_at: Nanos,
     absorbed: u64,
@@ -114,19 +138,7 @@ struct Shown {
     quantity: u64,
 }
 
-kept!(Stand {
-    person,
-    side,
-    price,
-    begun_at,
-    last_at,
-    absorbed,
-    for_clients,
-    others,
-    refills,
-    has_traded,
-    shown,
-});
+kept!(Stand { begun_at, last_at, absorbed, for_clients, others, refills, has_traded, shown });
 kept!(Shown { seq, order, price, quantity });
 
 /// Levels that are followed at a time; the one that was renewed least gives way, of several the oldest.
@@ -167,50 +179,62 @@ impl Pattern for FloorOrCeiling {
         }
         let (Some(price), Some(owner)) = (deed.price, deed.owner) else { return };
         let reach = i64::from(self.level_reach_ticks) * scene.market.tick();
-        let Memory { stands, tally } = memory;
+        let is_fill = deed.what == What::Fill;
         let mut own = None;
-        for (nth, stand) in stands.iter_mut().enumerate().filter(|(_, one)| one.side == deed.side) {
-            if price.0.abs_diff(stand.price.0) > reach.unsigned_abs() {
+        for (nth, level) in memory.levels.iter().enumerate() {
+            let is_own = level.person == owner.person;
+            let is_there =
+                level.side == deed.side && price.0.abs_diff(level.price.0) <= reach.unsigned_abs();
+            if !is_there || !(is_own || is_fill) {
                 continue;
             }
-            if stand.person == owner.person {
+            let stand = &mut memory.stands[nth];
+            if is_own {
                 stand.take(deed, price);
                 own = Some(nth);
-            } else if deed.what == What::Fill {
+            } else {
                 stand.others = stand.others.saturating_add(deed.quantity);
             }
         }
         if let Some(nth) = own {
-            let stand = &stands[nth];
+            let (level, stand) = (memory.levels[nth], &memory.stands[nth]);
             let may_matter = stand.refills >= self.refills_min
                 && deed.at.since(stand.begun_at) >= Nanos::from_secs(self.stands_min_s)
                 && stand.share() >= self.absorbed_share_min;
             if (may_matter || bench.is_asked(owner.person))
-                && self.judge(stand, deed, tally, scene, bench)
+                && self.judge((level, stand), deed, &mut memory.tally, scene, bench)
             {
-                stands.swap_remove(nth);
+                memory.remove(nth);
             }
-        } else if deed.what == What::Fill {
-            self.begin(stands, owner, price, deed);
+        } else if is_fill {
+            self.begin(memory, owner, price, deed);
         }
     }
 }
 
+impl Memory {
+    fn remove(&mut self, nth: usize) {
+        self.levels.swap_remove(nth);
+        self.stands.swap_remove(nth);
+    }
+}
+
 impl FloorOrCeiling {
-    fn begin(&self, stands: &mut Vec<Stand>, owner: Who, price: Price, deed: &Deed) {
-        if stands.len() == STANDS_MAX {
+    fn begin(&self, memory: &mut Memory, owner: Who, price: Price, deed: &Deed) {
+        if memory.stands.len() == STANDS_MAX {
             let span = Nanos::from_secs(self.stands_min_s);
-            stands.retain(|stand| deed.at.since(stand.last_at) <= span);
+            for nth in (0..STANDS_MAX).rev() {
+                if deed.at.since(memory.stands[nth].last_at) > span {
+                    memory.remove(nth);
+                }
+            }
         }
-        if stands.len() == STANDS_MAX {
-            let least = stands.iter().enumerate();
+        if memory.stands.len() == STANDS_MAX {
+            let least = memory.stands.iter().enumerate();
             let least = least.min_by_key(|(_, stand)| (stand.refills, stand.begun_at));
-            least.map(|(nth, _)| nth).into_iter().for_each(|nth| _ = stands.swap_remove(nth));
+            least.map(|(nth, _)| nth).into_iter().for_each(|nth| memory.remove(nth));
         }
         let mut stand = Stand {
-            person: owner.person,
-            side: deed.side,
-            price,
             begun_at: deed.at,
             last_at: deed.at,
             absorbed: 0,
@@ -221,50 +245,55 @@ impl FloorOrCeiling {
             shown: Vec::new(),
         };
         stand.take(deed, price);
-        stands.push(stand);
+        memory.levels.push(Level { person: owner.person, side: deed.side, price });
+        memory.stands.push(stand);
     }
 
     fn judge(
         &self,
-        stand: &Stand,
+        (level, stand): (Level, &Stand),
         deed: &Deed,
         tally: &mut Tally,
         scene: &Scene<'_>,
         bench: &mut Bench<'_>,
     ) -> bool {
         let market = scene.market;
-        let Some(account) = scene.ledger.of(stand.person) else { return false };
+        let Some(account) = scene.ledger.of(level.person) else { return false };
         let stands = deed.at.since(stand.begun_at).0 as f64 / 1e9;
         let from = deed.at.0.saturating_sub(self.stands_min_s * 1_000_000_000);
-        let level = stand.price.0 as f64;
-        let range = market.range_since(Nanos(from.max(stand.begun_at.0)));
-        let away = range.map_or(0.0, |(low, high)| (high - level).max(level - low));
-        let distance = away / market.tick() as f64;
+        let middle = level.price.0 as f64;
         let flow = market.flow().since(stand.begun_at);
-        let (with, against) = match stand.side {
+        let (with, against) = match level.side {
             Side::Buy => (flow.bought as f64, flow.sold as f64),
             Side::Sell => (flow.sold as f64, flow.bought as f64),
         };
         let imbalance = (against - with) / (against + with).max(1.0);
         let absorbed = stand.absorbed.max(1) as f64;
-        let implied = market.sigma(60.0) / usual_net_flow(market, stand.begun_at) * absorbed
-            / market.sigma(self.stands_min_s as f64);
         let done = account.done().since(stand.begun_at);
-        let other_side = done.traded(stand.side.opposite()) as f64 / absorbed;
-        let given = done.given[stand.side as usize];
+        let other_side = done.traded(level.side.opposite()) as f64 / absorbed;
+        let given = done.given[level.side as usize];
         let elsewhere = given.saturating_sub(stand.absorbed) as f64 / absorbed;
 
-        let mut case = bench.suspect(scene, stand.person, Severity::Medium);
+        let mut case = bench.suspect(scene, level.person, Severity::Medium);
         case.needs("stands", stands, AtLeast(self.stands_min_s as f64));
-        case.needs("distance", distance, AtMost(self.distance_max_ticks));
         case.needs("refills", f64::from(stand.refills), AtLeast(f64::from(self.refills_min)));
         case.needs("absorbed_share", stand.share(), AtLeast(self.absorbed_share_min));
         case.needs("imbalance", imbalance, AtLeast(self.imbalance_min));
-        case.needs("implied_move", implied, AtLeast(self.implied_sigmas_min));
         let for_clients = stand.for_clients as f64 / absorbed;
         case.unless_excused("for_clients", for_clients, AtMost(self.client_share_max));
         case.unless_excused("other_side", other_side, AtMost(self.other_side_max));
         case.unless_excused("elsewhere", elsewhere, AtMost(self.elsewhere_max));
+        if !case.holds() && !bench.is_asked(level.person) {
+            return false;
+        }
+        // What follows walks over many minutes.
+        let range = market.range_since(Nanos(from.max(stand.begun_at.0)));
+        let away = range.map_or(0.0, |(low, high)| (high - middle).max(middle - low));
+        let distance = away / market.tick() as f64;
+        let implied = market.sigma(60.0) / usual_net_flow(market, stand.begun_at) * absorbed
+            / market.sigma(self.stands_min_s as f64);
+        case.needs("distance", distance, AtMost(self.distance_max_ticks));
+        case.needs("implied_move", implied, AtLeast(self.implied_sigmas_min));
 
         let of_day = absorbed / market.flow().total().volume().max(1) as f64;
         let long = stands / self.stands_min_s as f64;
@@ -277,7 +306,7 @@ impl FloorOrCeiling {
 
         case.begins(stand.shown.first().map_or(deed.seq, |shown| shown.seq), stand.begun_at);
         for shown in &stand.shown {
-            let at = (stand.side, shown.price, shown.quantity);
+            let at = (level.side, shown.price, shown.quantity);
             case.part(Part::Deceptive, (shown.seq, shown.order), at);
         }
         let repeats =

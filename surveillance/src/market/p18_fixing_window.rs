@@ -8,7 +8,8 @@
 //! ([`published_s`](FixingWindow::published_s)); and the time before continuous trading ends
 //! ([`close_s`](FixingWindow::close_s)). In one of them
 //! - a person who comes to the others trades much in one direction
-//!   ([`share_min`](FixingWindow::share_min) of all who came, net),
+//!   ([`share_min`](FixingWindow::share_min) of all who came, net, and more than a few usual trades,
+//!   [`size_medians_min`](FixingWindow::size_medians_min)),
 //! - and the window's mean price, by volume, lies far from the last one before it, in that direction
 //!   ([`deviation_sigmas_min`](FixingWindow::deviation_sigmas_min)),
 //! - and there is something at stake: what the person held in that direction before is many times what was
@@ -69,6 +70,8 @@ parameters! {
         close_s: u64 = 60, 0..=86400, "s", Judgement;
         /// The person's share of all who come, bought less sold.
         share_min: f64 = 0.3, 0.01..=1.0, "", Judgement;
+        /// The same in medians of trades.
+        size_medians_min: f64 = 3.0, 0.0..=100000.0, "×", Judgement;
         /// How far the window's mean price is from the last one before it, in usual moves of so long a time.
         deviation_sigmas_min: f64 = 1.5, 0.0..=1000.0, "σ", Judgement;
         /// What was held before, for each unit that was traded.
@@ -125,7 +128,8 @@ impl Pattern for FixingWindow {
     const WANTS: &'static [What] = &[What::Fill, What::Print, What::Phase, What::Fixing];
 
     #[cfg(test)]
-    const CONDITIONS: &'static [&'static str] = &["share", "deviation", "stake", "even_pace"];
+    const CONDITIONS: &'static [&'static str] =
+        &["share", "size", "deviation", "stake", "even_pace"];
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         if let Some(deed) = scene.deed {
@@ -231,6 +235,8 @@ impl FixingWindow {
         let (sign, direction) = if side == Side::Buy { (1.0, 1) } else { (-1.0, -1) };
         let net = own[0].abs_diff(own[1]);
         let share = net as f64 / volume.max(1) as f64;
+        let sizes = scene.market.trade_sizes().or(scene.market.order_sizes());
+        let median = sizes.map_or(f64::INFINITY, |sizes| sizes.q50.max(1) as f64);
         let mean = window.mean(None).unwrap_or(window.before);
         let sigma = scene.market.sigma(window.seconds as f64);
         let deviation = sign * (mean - window.before) / sigma;
@@ -247,6 +253,7 @@ impl FixingWindow {
 
         let mut case = bench.suspect(scene, person, Severity::High);
         case.needs("share", share, AtLeast(self.share_min));
+        case.needs("size", net as f64 / median, AtLeast(self.size_medians_min));
         case.needs("deviation", deviation, AtLeast(self.deviation_sigmas_min));
         case.needs("stake", stake, AtLeast(1.0));
         case.unless_excused("even_pace", f64::from(u8::from(is_even)), AtMost(0.0));

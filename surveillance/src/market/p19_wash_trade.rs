@@ -1,7 +1,8 @@
 //! P19, wash trade of one owner: a trade after which everything belongs to whom it belonged before.
 //!
 //! **What.** Buyer and seller are the same person ([`People`](crate::desk::people::People): the account, and the
-//! accounts declared to be the same owner's). One such trade is an episode if there is a reason not to
+//! accounts declared to be the same owner's), or another pattern has found that they act together, and is
+//! sure enough of it ([`link_confidence_min`](WashTrade::link_confidence_min)). One such trade is an episode if there is a reason not to
 //! take it for an accident:
 //! - it is large for this market ([`size_ratio_min`](WashTrade::size_ratio_min) times the quantity that
 //!   nine of ten trades stay below),
@@ -22,6 +23,8 @@
 //!
 //! **When.** With the trade.
 //!
+//! **Degraded.** `links`: nobody has declared the two to be one.
+//!
 //! **Score.** Size, share of the day, how many of the day, a new extreme, and how flat the person is. The
 //! least score is low: any single reason is enough, and one of five gives no more than 20.
 //!
@@ -31,7 +34,7 @@
 //!
 //! **Known false positives.** Give-ups and allocations that come as plain trades. A bank whose desks are
 //! declared to be one person and meet more than twice a day. **Known misses.** Owners whom nobody has
-//! declared to be one (P20, P21); the day's market volume stands in for the mean of twenty days, which
+//! declared to be one, until P05, P20 or P21 find them; the day's market volume stands in for the mean of twenty days, which
 //! this observer does not have, and a flat position of seven days is not looked for.
 
 mod canary;
@@ -73,6 +76,8 @@ parameters! {
         unintended_ratio_max: f64 = 1.0, 0.0..=1000.0, "×", Judgement;
         /// Trades of the market from which size, share and extreme say something.
         sample_min: u32 = 30, 1..=100000, "", Judgement;
+        /// How sure it must be that two who were not declared to be one act together.
+        link_confidence_min: f64 = 0.9, 0.0..=1.0, "", Judgement;
         /// Episodes of a day that raise an alert.
         episodes_min: u32 = 1, 1..=1000, "", Judgement;
         /// The score under which there is no episode.
@@ -157,7 +162,8 @@ impl Pattern for WashTrade {
         memory.volume = memory.volume.saturating_add(deed.quantity);
         memory.trades = memory.trades.saturating_add(1);
         if let Some((buyer, seller)) = deed.parties() {
-            if buyer.person == seller.person {
+            let is_linked = bench.link(buyer.person, seller.person);
+            if is_linked.is_some_and(|confidence| confidence >= self.link_confidence_min) {
                 self.cross(memory, buyer.person, deed, scene, bench);
             } else if bench.is_asked(buyer.person) {
                 self.judge(memory, buyer.person, deed, scene, bench);
@@ -276,7 +282,9 @@ impl WashTrade {
     ) -> bool {
         let none = Own::default();
         let own = memory.of.get(person).unwrap_or(&none);
-        let is_same = matches!(deed.parties(), Some((one, other)) if one.person == other.person);
+        let confidence =
+            deed.parties().and_then(|(one, other)| bench.link(one.person, other.person));
+        let is_same = confidence.is_some_and(|confidence| confidence >= self.link_confidence_min);
         let quantity = match own.crosses.back() {
             Some(last) if is_same => last.quantity,
             _ => deed.quantity,
@@ -321,6 +329,12 @@ impl WashTrade {
             case.part(Part::Deceptive, (cross.seq, cross.order), told);
         }
         case.degrade(Degraded::MEMORY.when(memory.of.is_forgetful()));
+        if let Some(confidence) = confidence.filter(|confidence| *confidence < 1.0 && is_same) {
+            case.confidence = confidence;
+            case.degrade(Degraded::LINKS);
+            let both = [deed.owner, deed.aggressor].into_iter().flatten();
+            both.for_each(|who| case.with(who.account));
+        }
         let repeats =
             Repeats { least: self.episodes_min, at_once: false, score_min: self.score_min };
         bench.settle(case, scene, &mut memory.tally, repeats)

@@ -20,7 +20,7 @@
 //! **Excused.** Makers, as above. Members who are one person are not a ring but P19. An auction's trades
 //! are not looked at: there nobody chooses whom they meet.
 //!
-//! **When.** Every five minutes, while trades come: by the minute it cost more than all other patterns. What was told is taken out of the graph.
+//! **When.** Every five minutes, while trades come. What was told is taken out of the graph.
 //!
 //! **Score.** Rounds, share inside, how flat, how level the prices, how unlikely.
 //!
@@ -53,7 +53,8 @@ use engine_observer::event::body::Attributes;
 use engine_observer::event::{Nanos, OrderId, Price, Side};
 use engine_observer::evidence::Limit::{AtLeast, AtMost};
 use engine_observer::evidence::Part;
-use graph::Graph;
+use graph::{Graph, reduce};
+use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 
 parameters! {
@@ -196,22 +197,41 @@ impl WashRing {
         scene: &Scene<'_>,
         bench: &mut Bench<'_>,
     ) {
-        let mut persons: Vec<Person> =
-            trades.iter().flat_map(|trade| [trade.seller, trade.buyer]).collect();
-        persons.sort_unstable();
-        persons.dedup();
-        let place = |person: Person| persons.partition_point(|one| *one < person) as u32;
-        let is_maker = self.makers(&trades, &persons);
-        let pairs = trades.iter().map(|trade| (place(trade.seller), place(trade.buyer)));
-        let pairs = pairs.filter(|(from, to)| !is_maker[*from as usize] && !is_maker[*to as usize]);
-        let graph = Graph::of(persons.len(), pairs.collect());
+        let mut places = FxHashMap::default();
+        let mut persons: Vec<Person> = Vec::new();
+        let mut place = |person: Person| {
+            *places.entry(person).or_insert_with(|| {
+                persons.push(person);
+                persons.len() as u32 - 1
+            })
+        };
+        let mut pairs = FxHashMap::default();
+        let mut registered = Vec::new();
+        for trade in &trades {
+            let (seller, buyer) = (place(trade.seller), place(trade.buyer));
+            *pairs.entry((seller, buyer)).or_default() += 1;
+            if trade.by_maker {
+                registered.push(if trade.side == Side::Buy { buyer } else { seller });
+            }
+        }
+        let is_maker = self.makers(&pairs, &registered, persons.len());
+        let pairs = pairs.into_iter().map(|((from, to), trades)| (from, to, trades));
+        let between =
+            |(from, to, _): &(u32, u32, u32)| !is_maker[*from as usize] && !is_maker[*to as usize];
+        let mut pairs: Vec<_> = pairs.filter(between).collect();
+        if !persons.iter().any(|person| bench.is_asked(*person)) {
+            reduce(persons.len(), &mut pairs, self.rounds_min);
+        }
+        let graph = Graph::of(persons.len(), &pairs);
         let mut looked_at: Vec<Vec<u32>> = Vec::new();
-        for level in LEVELS {
+        for level in LEVELS.into_iter().filter(|level| graph.reaches(*level)) {
             for ring in graph.rings(level) {
                 if looked_at.contains(&ring) {
                     continue;
                 }
-                let members: Vec<_> = ring.iter().map(|node| persons[*node as usize]).collect();
+                let members = ring.iter().map(|node| persons[*node as usize]);
+                let mut members: Vec<_> = members.collect();
+                members.sort_unstable();
                 let is_asked = members.iter().any(|member| bench.is_asked(*member));
                 // Most candidates are two who met a few times: their edges tell without their trades.
                 let may_be =
@@ -228,23 +248,23 @@ impl WashRing {
     }
 
     /// Who has so many counterparties that they stand between everybody, or is registered for that.
-    fn makers(&self, trades: &[Trade], persons: &[Person]) -> Vec<bool> {
-        let place = |person: Person| persons.partition_point(|one| *one < person);
-        let mut pairs: Vec<(usize, usize)> = Vec::with_capacity(2 * trades.len());
-        let mut is_maker = vec![false; persons.len()];
-        for trade in trades {
-            let (seller, buyer) = (place(trade.seller), place(trade.buyer));
-            pairs.extend([(seller, buyer), (buyer, seller)]);
-            if trade.by_maker {
-                is_maker[if trade.side == Side::Buy { buyer } else { seller }] = true;
+    fn makers(
+        &self,
+        pairs: &FxHashMap<(u32, u32), u32>,
+        registered: &[u32],
+        persons: usize,
+    ) -> Vec<bool> {
+        let mut met = vec![0_u32; persons];
+        for (from, to) in pairs.keys() {
+            // Who sold to one another are one counterparty each.
+            if from < to || !pairs.contains_key(&(*to, *from)) {
+                met[*from as usize] += 1;
+                met[*to as usize] += 1;
             }
         }
-        pairs.sort_unstable();
-        pairs.dedup();
-        let many = (self.maker_share_min * persons.len() as f64).max(f64::from(self.nodes_max));
-        for of_one in pairs.chunk_by(|one, other| one.0 == other.0) {
-            is_maker[of_one[0].0] |= of_one.len() as f64 > many;
-        }
+        let many = (self.maker_share_min * persons as f64).max(f64::from(self.nodes_max));
+        let mut is_maker: Vec<bool> = met.into_iter().map(|met| f64::from(met) > many).collect();
+        registered.iter().for_each(|place| is_maker[*place as usize] = true);
         is_maker
     }
 
@@ -307,7 +327,17 @@ impl WashRing {
         }
         let repeats =
             Repeats { least: self.episodes_min, at_once: false, score_min: self.score_min };
-        bench.settle(case, scene, &mut memory.tally, repeats)
+        let is_ring = bench.settle(case, scene, &mut memory.tally, repeats);
+        if is_ring {
+            // As sure as chance leaves it, and by how much they trade with one another.
+            let confidence = (1.0 - chance) * inside_share.min(1.0);
+            for (nth, one) in members.iter().enumerate() {
+                for other in &members[nth + 1..] {
+                    bench.infer_link(*one, *other, confidence, scene.now);
+                }
+            }
+        }
+        is_ring
     }
 
     /// The longest beginning of a ring's trades that leaves everybody flat; all of them if none does.

@@ -454,6 +454,10 @@ impl MatchedOrders {
         case.degrade(Degraded::MEMORY.when(memory.pairs.is_forgetful()));
         let repeats =
             Repeats { least: self.episodes_min, at_once: false, score_min: self.score_min };
-        bench.settle(case, scene, &mut memory.tally, repeats);
+        if bench.settle(case, scene, &mut memory.tally, repeats) {
+            // A single match in an empty market says little about any other.
+            let confidence = if is_alone { 0.25 } else { 1.0 - chance };
+            bench.infer_link(pending.rests, pending.comes, confidence, scene.now);
+        }
     }
 }

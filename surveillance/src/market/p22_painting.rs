@@ -3,7 +3,7 @@
 //! **What.** Within [`window_s`](Painting::window_s) a person (all accounts that are declared to be
 //! theirs)
 //! - makes many small trades ([`prints_min`](Painting::prints_min), each no larger than three of four
-//!   trades are),
+//!   trades are, or orders, as long as few have traded),
 //! - which are a share of all trades ([`prints_share_min`](Painting::prints_share_min)),
 //! - most of them ticks in one direction ([`ticks_share_min`](Painting::ticks_share_min)): at a price
 //!   above the last other price, or all below,
@@ -155,7 +155,8 @@ impl Pattern for Painting {
         let tick = memory.ticks.take(deed);
         let (owner, aggressor) =
             (deed.owner.map(|who| who.person), deed.aggressor.map(|who| who.person));
-        let is_small = scene.market.trade_sizes().is_some_and(|sizes| deed.quantity <= sizes.q25);
+        let sizes = scene.market.trade_sizes().or(scene.market.order_sizes());
+        let is_small = sizes.is_some_and(|sizes| deed.quantity <= sizes.q25);
         let other = aggressor.filter(|aggressor| Some(*aggressor) != owner);
         for person in owner.into_iter().chain(other) {
             if is_small {
@@ -263,9 +264,6 @@ impl Painting {
         let account = scene.ledger.of(person);
         let done = account.map(|account| account.done().since(first_at)).unwrap_or_default();
         let net = done.net().unsigned_abs() as f64 / done.volume().max(1) as f64;
-        let own = all.iter().filter(|print| print.is_own).map(|print| print.quantity).sum();
-        let others = others(person, (first_at, own), scene);
-
         let mut case = bench.suspect(scene, person, Severity::Medium);
         case.needs("prints", count, AtLeast(f64::from(self.prints_min)));
         let share = count / trades.max(1) as f64;
@@ -273,6 +271,11 @@ impl Painting {
         let ticks = up.max(down) as f64 / count.max(1.0);
         case.needs("ticks_share", ticks, AtLeast(self.ticks_share_min));
         case.needs("net_share", net, AtMost(self.net_share_max));
+        if !case.holds() && !bench.is_asked(person) {
+            return false;
+        }
+        let own = all.iter().filter(|print| print.is_own).map(|print| print.quantity).sum();
+        let others = others(person, (first_at, own), scene);
         case.needs("others_z", others.z, AtLeast(self.others_z_min));
         let usual = AtMost(self.market_trades_per_h_max);
         case.unless_excused("busy_market", others.trades_before, usual);
@@ -332,7 +335,10 @@ fn others(person: Person, (from, own): (Nanos, u64), scene: &Scene<'_>) -> Other
         return Others { z: 0.0, trades_before: 0.0 };
     }
     let trades_before = trades_before * USUAL_MINUTES as f64 / minutes.len() as f64;
-    let (median, deviation) = spread_of(&mut minutes);
+    // A minute of a thin market has a usual trade more or less.
+    let sizes = scene.market.trade_sizes().or(scene.market.order_sizes());
+    let least = sizes.map_or(1, |sizes| sizes.q50.max(1)) as f64;
+    let (median, deviation) = spread_of(&mut minutes, least);
     let passed = scene.now.since(from).0.max(MINUTE) as f64 / MINUTE as f64;
     let now = (between(from, Nanos::END).0 + own as f64).max(0.0) / passed;
     Others { z: (now - median) / deviation, trades_before }
@@ -347,8 +353,8 @@ struct Others {
 }
 
 /// The median, and a standard deviation by the median of what differs from it: at least a tenth of it,
-/// and 1.
-fn spread_of(values: &mut [f64]) -> (f64, f64) {
+/// and `least`.
+fn spread_of(values: &mut [f64], least: f64) -> (f64, f64) {
     let median = |values: &mut [f64]| {
         values.sort_unstable_by(f64::total_cmp);
         values.get(values.len() / 2).copied().unwrap_or(0.0)
@@ -356,5 +362,5 @@ fn spread_of(values: &mut [f64]) -> (f64, f64) {
     let middle = median(values);
     values.iter_mut().for_each(|value| *value = (*value - middle).abs());
     let deviation = median(values) * 1.4826;
-    (middle, deviation.max(middle / 10.0).max(1.0))
+    (middle, deviation.max(middle / 10.0).max(least))
 }

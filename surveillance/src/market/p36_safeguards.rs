@@ -8,7 +8,7 @@
 //! [`sum_ratio_min`](Safeguards::sum_ratio_min) times as much. The limit is a quantity
 //! ([`order_max`](Safeguards::order_max)) or a value ([`value_max`](Safeguards::value_max), price times
 //! quantity in the instrument's own units). Where neither is given, the largest order that anybody has
-//! entered stands in ([`infers_limit`](Safeguards::infers_limit)), from
+//! entered, or that stood there at first, stands in ([`infers_limit`](Safeguards::infers_limit)), from
 //! [`sample_min`](Safeguards::sample_min) orders on: the pieces then have to stand at one price, as a
 //! ladder of quotes does not, and the alert is less grave.
 //!
@@ -148,6 +148,8 @@ const PIECES_MAX: usize = 64;
 const NAMED_MAX: usize = 24;
 /// Stops that are remembered.
 const WALKS_MAX: usize = 16;
+/// Orders of a side that are looked at where the market is seen first.
+const LOOKED_AT_MAX: usize = 4_096;
 /// A refill follows its order within this time.
 const REFILL: Nanos = Nanos::from_millis(1);
 const MINUTE: Nanos = Nanos::from_secs(60);
@@ -172,6 +174,9 @@ impl Pattern for Safeguards {
             }
             return;
         }
+        if memory.orders == 0 {
+            memory.look(scene);
+        }
         memory.orders += 1;
         memory.largest = memory.largest.max(deed.quantity);
         let used = self.used(memory, deed);
@@ -180,6 +185,20 @@ impl Pattern for Safeguards {
             self.piece(memory, owner.person, (deed, used), scene, bench);
         } else if bench.is_asked(owner.person) {
             self.judge_burst(memory, owner.person, deed.side, scene, bench);
+        }
+    }
+}
+
+impl Memory {
+    /// What stands in the book at first was allowed, too.
+    fn look(&mut self, scene: &Scene<'_>) {
+        let Some(book) = scene.book else { return };
+        for side in [Side::Buy, Side::Sell] {
+            let levels = book.levels(side).map(|level| level.price);
+            for order in levels.flat_map(|price| book.orders_at(side, price)).take(LOOKED_AT_MAX) {
+                self.orders += 1;
+                self.largest = self.largest.max(order.remaining.0);
+            }
         }
     }
 }

@@ -5,7 +5,8 @@
 //!   [`messages_per_s_max`](Disorderly::messages_per_s_max);
 //! - the same fill (side and quantity) comes again and again: more than
 //!   [`identical_fills_max`](Disorderly::identical_fills_max) times in five seconds, executions within a
-//!   millisecond counted once;
+//!   millisecond counted once, and so are all that one resting order has in a row: whoever comes repeats
+//!   themselves, not who was there;
 //! - the person's orders meet one another: more than [`self_trades_max`](Disorderly::self_trades_max)
 //!   times in five seconds;
 //! - the position in the instrument goes beyond [`position_max`](Disorderly::position_max), where a limit
@@ -48,7 +49,7 @@ use crate::desk::suspicion::Suspicion;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
 use engine_observer::event::body::Phase;
-use engine_observer::event::{Nanos, Side};
+use engine_observer::event::{Nanos, OrderId, Side};
 use engine_observer::evidence::Limit::AtLeast;
 use engine_observer::evidence::Part;
 
@@ -90,6 +91,8 @@ struct State {
     fills: Vec<Run>,
     own: Recent,
     last_fill_at: Nanos,
+    /// The resting order that others came to last.
+    met: Option<OrderId>,
     told_at: [Option<Nanos>; KINDS],
 }
 
@@ -109,7 +112,7 @@ struct Recent {
 }
 
 kept!(Memory { of, phase, tally });
-kept!(State { fills, own, last_fill_at, told_at });
+kept!(State { fills, own, last_fill_at, met, told_at });
 kept!(Run { side, quantity, recent });
 kept!(Recent { second, counts });
 
@@ -242,9 +245,15 @@ impl Disorderly {
     ) {
         let is_asked = bench.is_asked(person);
         let state = memory.of.of(person, deed.at);
-        let is_another =
-            state.last_fill_at == Nanos(0) || deed.at.since(state.last_fill_at) > SAME_TRADE;
+        let rested = side == deed.side && !is_own;
+        let is_first = state.last_fill_at == Nanos(0);
+        let is_another = is_first
+            || deed.at.since(state.last_fill_at) > SAME_TRADE
+                && !(rested && state.met == Some(deed.order));
         state.last_fill_at = deed.at;
+        if rested {
+            state.met = Some(deed.order);
+        }
         if is_another {
             let crosses = if is_own { state.own.count(deed.at) } else { 0 };
             let fills = state.fill(side, deed);
@@ -299,6 +308,12 @@ impl Disorderly {
         self.settle(memory, (person, Trouble::Halt), case, scene, bench);
     }
 
+    /// Whether this was told of the person a moment ago.
+    fn was_told(&self, state: &State, trouble: Trouble, now: Nanos) -> bool {
+        let quiet = Nanos::from_secs(self.quiet_s);
+        state.told_at[trouble as usize].is_some_and(|told| now.since(told) < quiet)
+    }
+
     fn judge(
         &self,
         memory: &mut Memory,
@@ -307,6 +322,11 @@ impl Disorderly {
         scene: &Scene<'_>,
         bench: &mut Bench<'_>,
     ) {
+        let is_told =
+            memory.of.get(who.0).is_some_and(|state| self.was_told(state, who.1, scene.now));
+        if is_told && !bench.is_asked(who.0) {
+            return;
+        }
         let mut case = bench.suspect(scene, who.0, Severity::High);
         case.needs(name, value, AtLeast(limit + 1.0));
         let from = Nanos(scene.now.0.saturating_sub((SPAN_S - 1) * 1_000_000_000));
@@ -334,12 +354,11 @@ impl Disorderly {
         if !case.holds() {
             return bench.pass_over(&case);
         }
-        let told_at = &mut memory.of.of(person, scene.now).told_at[trouble as usize];
-        let quiet = Nanos::from_secs(self.quiet_s);
-        if told_at.is_some_and(|told| scene.now.since(told) < quiet) {
+        let state = memory.of.of(person, scene.now);
+        if self.was_told(state, trouble, scene.now) {
             return;
         }
-        *told_at = Some(scene.now);
+        state.told_at[trouble as usize] = Some(scene.now);
         let repeats =
             Repeats { least: self.episodes_min, at_once: false, score_min: self.score_min };
         bench.settle(case, scene, &mut memory.tally, repeats);

@@ -62,12 +62,14 @@ pub(crate) fn run(arguments: &Score) -> Result<(), Failure> {
             return Ok(None);
         }
         let pattern = line.pattern.ok_or("an alert without a pattern")?;
+        let raised_at = line.raised_at.ok_or("an alert without raised_at")?;
         Ok(Some(score::Alert {
             id: line.id.unwrap_or_default(),
             pattern,
             subject: line.subject.ok_or("an alert without a subject")?,
             participants: line.participants.unwrap_or_default(),
-            raised_at: Nanos(line.raised_at.ok_or("an alert without raised_at")?),
+            first_at: Nanos(line.first_event_at.unwrap_or(raised_at)),
+            raised_at: Nanos(raised_at),
             severity: line.severity.unwrap_or_default(),
             episodes: line.episodes.unwrap_or(1),
         }))
@@ -101,6 +103,7 @@ struct FindingLine {
     id: Option<String>,
     subject: Option<String>,
     participants: Option<Vec<String>>,
+    first_event_at: Option<u64>,
     raised_at: Option<u64>,
     severity: Option<String>,
     episodes: Option<u64>,

@@ -25,8 +25,30 @@ pub(super) fn tell<M: SerializeMap>(
     if !alert.orders.is_empty() {
         map.serialize_entry("orders", &Orders { alert, subject, names })?;
     }
+    if !alert.links.is_empty() {
+        map.serialize_entry("links", &Inferred(alert, names))?;
+    }
     // What a replay of it needs: its events, and the one that it was raised with.
     map.serialize_entry("token", &format_args!("{}-{seq}", alert.first_seq))
+}
+
+/// Who is taken to act with the participant, how surely, and which pattern found it.
+struct Inferred<'a>(&'a Alert, &'a Directory);
+
+impl Serialize for Inferred<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Told<'a> {
+            account: &'a str,
+            confidence: f64,
+            by: String,
+        }
+        let Self(alert, names) = self;
+        to.collect_seq(alert.links.iter().map(|link| {
+            let account = names.participants.name(link.account).unwrap_or_default();
+            Told { account, confidence: link.confidence, by: format!("P{:02}", link.by) }
+        }))
+    }
 }
 
 /// An alert's features by name, each with the points of the score that are its own.

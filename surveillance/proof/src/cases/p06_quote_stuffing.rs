@@ -75,16 +75,23 @@ async fn burst(desk: &Desk, kind: Kind) -> Outcome {
 
 /// Data are released: 40 accounts each send some 200 messages within a second, and some of it trades.
 async fn release(desk: &Desk) -> Outcome {
-    let quantity = desk.lots(desk.size(0.4) as f64);
-    let count = 40;
+    // The culprit of the label is one of many; each has made up his mind what the data mean.
+    let mut crowd = vec![(desk.me(), desk.side())];
+    for _ in 0..200 {
+        let who = desk.anybody();
+        if crowd.len() < 40 && crowd.iter().all(|(one, _)| *one != who) {
+            crowd.push((who, desk.side()));
+        }
+    }
     for _ in 0..100 {
-        for number in 0..count {
-            // The culprit of the label is one of many.
-            let who = if number == 0 { desk.me() } else { desk.other(number * 7 + 1) };
-            let side = desk.side();
-            let Some(best) = desk.best(side) else { return Outcome::Void };
-            let price = desk.behind(side, best, desk.whole(1, 6) as i64);
-            let id = desk.enter_as(who, side, price, quantity, Attributes::NONE);
+        for (who, side) in &crowd {
+            let quantity = desk.lots(desk.size(desk.between(0.1, 0.6)) as f64);
+            if let Some(far) = desk.best(side.opposite()).filter(|_| desk.happens(0.025)) {
+                desk.sweep(*who, *side, far, desk.lot());
+            }
+            let Some(best) = desk.best(*side) else { return Outcome::Void };
+            let price = desk.behind(*side, best, desk.whole(1, 6) as i64);
+            let id = desk.enter_as(*who, *side, price, quantity, Attributes::NONE);
             desk.pause_between(10 * MICRO, 240 * MICRO).await;
             desk.cancel(id);
         }

@@ -14,6 +14,7 @@ pub(super) const CASES: &[Case] = &[
         .times(1, 1),
     Case::near_miss("P13", "all_makers_widen", |desk| Box::pin(widen(desk, Twist::All)))
         .on(Stage::EMPTY)
+        .by(3)
         .times(1, 1),
     Case::near_miss("P13", "widens_for_a_minute", |desk| Box::pin(widen(desk, Twist::Short)))
         .on(Stage::EMPTY)
@@ -59,7 +60,7 @@ async fn widen(desk: &Desk, twist: Twist) -> Outcome {
     let makers = if twist == Twist::All { 3 } else { 1 };
     let mut makers: Vec<Quotes> = (0..makers)
         .map(|number| {
-            let who = if number == 0 { desk.me() } else { desk.other(number * 3 + 2) };
+            let who = desk.culprit(number);
             Quotes { who, orders: [None, None] }
         })
         .collect();

@@ -5,29 +5,29 @@ use crate::desk::{Desk, MILLI, Outcome, SECOND};
 use crate::scenario::Case;
 use crate::stage::Stage;
 use engine_event::body::{Attributes, Phase};
-use engine_event::{Price, Side};
+use engine_event::{Nanos, OrderId, Price, Side};
 
 pub(super) const CASES: &[Case] = &[
     Case::positive("P17", "cancelled_before_uncross", |desk| Box::pin(auction(desk, Twist::None)))
-        .on(Stage::USUAL.with_session())
+        .on(Stage::AUCTION)
         .by_new(1)
         .times(1, 1),
     Case::near_miss("P17", "amended_down_and_executed", |desk| {
         Box::pin(auction(desk, Twist::Amended))
     })
-    .on(Stage::USUAL.with_session())
+    .on(Stage::AUCTION)
     .by_new(1)
     .times(1, 1),
     Case::near_miss("P17", "cancelled_minutes_before", |desk| {
         Box::pin(auction(desk, Twist::Early))
     })
-    .on(Stage::USUAL.with_session())
+    .on(Stage::AUCTION)
     .by_new(1)
     .times(1, 1),
     Case::near_miss("P17", "replaced_at_the_same_limit", |desk| {
         Box::pin(auction(desk, Twist::Replaced))
     })
-    .on(Stage::USUAL.with_session())
+    .on(Stage::AUCTION)
     .by_new(1)
     .times(1, 1),
 ];
@@ -46,51 +46,46 @@ enum Twist {
 async fn auction(desk: &Desk, twist: Twist) -> Outcome {
     let mood = desk.mood();
     desk.with_floor(|floor| floor.begin(desk.subject, Phase::Auction));
-    mood.pace.set(1.5);
-    mood.width.set(-2.0);
+    // What people think it is worth differs by some hundredths of the price; most bid beyond the middle.
+    let differ = desk.between(0.035, 0.045) * mood.fair.get() / desk.tick() as f64;
+    mood.reach.set(differ);
+    mood.width.set(-0.8 * differ);
     desk.pause_between(170 * SECOND, 190 * SECOND).await;
     let side = desk.side();
     let Some((price, volume)) = desk.with_floor(|floor| floor.indicative(desk.subject)) else {
         return Outcome::Void;
     };
     // Enough to lift the indicative price: what stands on the other side up to there, and more.
-    let away =
-        (price.0 as f64 * 0.012 * desk.severity).max(desk.tick() as f64 * 8.0 * desk.severity);
+    let lifts = desk.between(0.012, 0.015) * price.0 as f64;
+    let away = lifts.max(desk.tick() as f64 * 8.0) * desk.severity;
     let limit = match side {
-        Side::Buy => Price(price.0 + (away * 1.5) as i64),
-        Side::Sell => Price(price.0 - (away * 1.5) as i64),
+        Side::Buy => Price(price.0 + (away * 2.5) as i64),
+        Side::Sell => Price(price.0 - (away * 2.5) as i64),
     };
     let limit = desk.on_grid(limit);
     let least = volume as f64 * desk.between(0.25, 0.4) * desk.severity;
-    let mut size = desk.lots(least);
-    let aim = |price: Price| match side {
-        Side::Buy => price.0 as f64 + away,
-        Side::Sell => price.0 as f64 - away,
-    };
-    let order = desk.enter(side, limit, size);
-    for _ in 0..24 {
-        let now = desk.with_floor(|floor| floor.indicative(desk.subject)).map(|(price, _)| price.0);
-        let there = now.is_some_and(|now| match side {
-            Side::Buy => now as f64 >= aim(price),
-            Side::Sell => now as f64 <= aim(price),
-        });
-        if there || twist == Twist::Amended {
-            break;
-        }
-        size = desk.lots(size as f64 * 1.25);
-        desk.amend(order, limit, size);
+    let order = desk.enter(side, limit, desk.lots(least));
+    if twist != Twist::Amended {
+        lift(desk, (order, side, limit), away);
     }
     desk.pause_between(SECOND, 10 * SECOND).await;
     // What is to profit: an order on the other side.
-    let sale = desk.lots(size as f64 * desk.between(0.3, 0.5));
+    let sale = desk.lots(desk.rests(order) as f64 * desk.between(0.3, 0.5));
     let profit = desk.enter(side.opposite(), price, sale);
     if twist == Twist::Early {
         desk.pause_between(60 * SECOND, 70 * SECOND).await;
         desk.cancel(order);
         desk.pause_between(180 * SECOND, 190 * SECOND).await;
     } else {
-        desk.pause_between(210 * SECOND, 240 * SECOND).await;
+        let ends = desk.now() + Nanos(desk.whole(210, 240) * SECOND);
+        while desk.now() < ends {
+            desk.pause_between(8 * SECOND, 12 * SECOND).await;
+            if twist != Twist::Amended {
+                lift(desk, (order, side, limit), away);
+            }
+        }
     }
+    let size = desk.rests(order);
     let decided = desk.now();
     let mut replaced = order;
     match twist {
@@ -115,7 +110,7 @@ async fn auction(desk: &Desk, twist: Twist) -> Outcome {
         floor.begin(desk.subject, Phase::Continuous);
     });
     mood.width.set(1.0);
-    mood.pace.set(1.0);
+    mood.reach.set(0.0);
     desk.pause_between(500 * MILLI, 2 * SECOND).await;
     desk.cancel(replaced);
     // What the auction did not take is sold right after.
@@ -125,4 +120,21 @@ async fn auction(desk: &Desk, twist: Twist) -> Outcome {
     desk.pause_between(30 * SECOND, 60 * SECOND).await;
     desk.cancel(profit);
     Outcome::Done(decided)
+}
+
+/// Makes the order as large as it has to be for the indicative price to stand so far from where it would
+/// be without it.
+fn lift(desk: &Desk, (order, side, limit): (OrderId, Side, Price), away: f64) {
+    for _ in 0..24 {
+        let (with, without) = desk.with_floor(|floor| {
+            (floor.indicative(desk.subject), floor.indicative_without(desk.subject, order))
+        });
+        let (Some((with, volume)), Some((without, _))) = (with, without) else { return };
+        let lifted = if side == Side::Buy { with.0 - without.0 } else { without.0 - with.0 };
+        let rests = desk.rests(order);
+        if lifted as f64 >= away || rests > volume {
+            return;
+        }
+        desk.amend(order, limit, desk.lots(rests as f64 * 1.2).max(rests + desk.lot()));
+    }
 }

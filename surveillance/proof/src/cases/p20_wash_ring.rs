@@ -3,6 +3,7 @@
 use crate::desk::{Desk, MILLI, Outcome, SECOND};
 use crate::scenario::Case;
 use crate::stage::Stage;
+use engine_event::body::Attributes;
 use engine_event::{ParticipantId, Side};
 
 pub(super) const CASES: &[Case] = &[
@@ -20,21 +21,36 @@ pub(super) const CASES: &[Case] = &[
         .times(1, 1),
 ];
 
-/// One sells to another in the middle of the spread. Gives whether they met.
+/// One sells to another in the middle of the spread; what a stranger takes of it is bought back and passed
+/// on once more. Gives whether all of it came to the other.
 async fn pass(desk: &Desk, from: ParticipantId, to: ParticipantId, size: u64) -> bool {
-    let room = |desk: &Desk| desk.is_open() && desk.spread() > Some(1);
-    if !desk.until(120 * SECOND, room).await {
-        return false;
+    let mut left = size;
+    for _ in 0..4 {
+        let room = |desk: &Desk| desk.is_open() && desk.spread() > Some(1);
+        if !desk.until(120 * SECOND, room).await {
+            return false;
+        }
+        let Some(best) = desk.best(Side::Sell) else { return false };
+        let price = desk.behind(Side::Sell, best, -1);
+        let order = desk.enter_as(from, Side::Sell, price, left, Attributes::NONE);
+        desk.pause_between(5 * MILLI, 400 * MILLI).await;
+        let strangers = desk.filled(order);
+        if desk.best(Side::Sell) == Some(price) {
+            desk.sweep(to, Side::Buy, price, desk.rests(order).max(1));
+        }
+        left -= (desk.filled(order) - strangers).min(left);
+        desk.cancel(order);
+        if strangers > 0
+            && let Some(best) = desk.best(Side::Sell)
+        {
+            desk.sweep(from, Side::Buy, best, strangers);
+        }
+        if left == 0 {
+            return true;
+        }
+        desk.pause_between(SECOND, 4 * SECOND).await;
     }
-    let Some(best) = desk.best(Side::Sell) else { return false };
-    let price = desk.behind(Side::Sell, best, -1);
-    let kind = engine_event::body::Attributes::NONE;
-    let order = desk.enter_as(from, Side::Sell, price, size, kind);
-    desk.pause_between(5 * MILLI, 400 * MILLI).await;
-    desk.sweep(to, Side::Buy, price, size);
-    let met = desk.filled(order) == size;
-    desk.cancel(order);
-    met
+    false
 }
 
 /// A to B to C to A, again and again.

@@ -1,31 +1,43 @@
 //! P36, bypassing safeguards: orders split so that a limit on a single order is just not hit.
 //!
-//! The limit is not on the tape; here it is ten times the largest usual order.
+//! The limit is not on the tape. It cannot be less than the largest order that the market has taken so far:
+//! here it is that, or ten times the largest usual one if that is more.
 
 use crate::desk::{Desk, MILLI, Outcome, SECOND};
 use crate::scenario::Case;
 use engine_event::body::Attributes;
+use engine_event::{Price, Side};
 
 pub(super) const CASES: &[Case] = &[
     Case::positive("P36", "just_below_the_limit", |desk| Box::pin(split(desk))),
     Case::near_miss("P36", "iceberg_refills", |desk| Box::pin(refills(desk))),
 ];
 
-/// 12 orders of 98.5 to 99.9 % of the limit within two seconds.
+/// An order for some 12 times as much as is allowed, in pieces of 98.5 to 99.9 % of the limit within two
+/// seconds, all at its price.
 async fn split(desk: &Desk) -> Outcome {
     let side = desk.side();
-    let limit = desk.size(0.99) as f64 * 10.0;
+    let largest = desk.with_floor(|floor| floor.largest(desk.subject));
+    let limit = (desk.size(0.99) * 10).max(largest) as f64;
     let count = (desk.between(11.0, 14.0) * desk.severity).round().max(1.0) as u64;
     let apart = 1500 * MILLI / count;
+    let Some(best) = desk.best(side) else { return Outcome::Void };
+    let price = desk.behind(side, best, 3);
     for _ in 0..count {
-        let Some(best) = desk.best(side) else { return Outcome::Void };
-        let size = desk.lots(limit * desk.between(0.985, 0.999));
-        desk.enter(side, desk.behind(side, best, 3), size);
+        if desk.best(side.opposite()).is_some_and(|far| is_across(side, price, far)) {
+            return Outcome::Void;
+        }
+        let size = desk.lots((limit * desk.between(0.985, 0.999)).floor());
+        desk.enter(side, price, size);
         desk.pause_between(apart / 3, apart).await;
     }
     let decided = desk.now();
     desk.pause_between(2 * SECOND, 10 * SECOND).await;
     Outcome::Done(decided)
+}
+
+fn is_across(side: Side, price: Price, far: Price) -> bool {
+    if side == Side::Buy { price >= far } else { price <= far }
 }
 
 /// An iceberg's shown part comes again each time it is taken: equal orders, but each after the last.

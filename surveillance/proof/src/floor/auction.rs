@@ -1,17 +1,35 @@
 //! Call auctions of stages: where an auction would clear, and its end.
 
-use super::Floor;
+use super::{Floor, Own};
 use engine_book::Resting;
 use engine_event::body::Execution;
-use engine_event::{Event, Flags, Price, Quantity, Side, SubjectId};
+use engine_event::{Event, Flags, OrderId, Price, Quantity, Side, SubjectId};
 
 impl Floor {
     /// At which price an auction would clear now, and how much would trade: the most that can, then the
     /// least left over, then the lowest such price. Only of displayed orders.
     pub fn indicative(&self, subject: SubjectId) -> Option<(Price, u64)> {
+        self.clearing(subject, None)
+    }
+
+    /// The same if this order were not there.
+    pub fn indicative_without(&self, subject: SubjectId, id: OrderId) -> Option<(Price, u64)> {
+        self.clearing(subject, self.own(id))
+    }
+
+    fn clearing(&self, subject: SubjectId, without: Option<&Own>) -> Option<(Price, u64)> {
         let book = self.combined.book(subject)?;
-        let bids: Vec<_> = book.levels(Side::Buy).collect();
-        let asks: Vec<_> = book.levels(Side::Sell).collect();
+        let levels = |side: Side| -> Vec<engine_book::Quote> {
+            let mut levels: Vec<_> = book.levels(side).collect();
+            if let Some(own) = without.filter(|own| own.side == side) {
+                let level = levels.iter_mut().find(|level| level.price == own.price);
+                if let Some(level) = level {
+                    level.quantity.0 = level.quantity.0.saturating_sub(own.remaining);
+                }
+            }
+            levels
+        };
+        let (bids, asks) = (levels(Side::Buy), levels(Side::Sell));
         let prices = bids.iter().chain(&asks).map(|level| level.price);
         let traded = |price: Price| {
             let sum = |levels: &[engine_book::Quote], would: &dyn Fn(Price) -> bool| -> u64 {

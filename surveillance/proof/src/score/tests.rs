@@ -40,6 +40,7 @@ fn alert(
         pattern: pattern.to_owned(),
         subject: "ACME".to_owned(),
         participants: vec![who.to_owned()],
+        first_at: Nanos(raised_s * SECOND),
         raised_at: Nanos(raised_s * SECOND),
         severity: severity.to_owned(),
         episodes,
@@ -124,6 +125,28 @@ fn intervals_hold_the_figure_and_follow_from_the_seed() {
     assert_eq!(score(&alerts, &labels, &settings), report);
     let other = Settings { seed: 2, bootstrap: 200, ..settings };
     assert_ne!(score(&alerts, &labels, &other), report);
+}
+
+#[test]
+fn an_alert_that_rests_on_a_campaign_is_about_it_but_finds_it_only_in_time() {
+    let late = |pattern, who, first_s| Alert {
+        first_at: Nanos(first_s * SECOND),
+        ..alert("k", pattern, who, 9_000, "low", 1)
+    };
+    let told = |alert| {
+        let report = score(&[alert], &labels(), &Settings::default());
+        let found: u64 = report.patterns.iter().map(|of| of.recall.hits).sum();
+        let background: u64 = report.patterns.iter().map(|of| of.background.alerts).sum();
+        let cross_fire: u64 = report.cross_fire.iter().map(|(_, _, _, count)| count).sum();
+        (found, background, cross_fire)
+    };
+    let nothing = (0, 1, 0);
+    // N0007's burst is from 6,000 to 6,100 s; a ratio is kept from then on.
+    assert_eq!(told(late("P38", "N0007", 6_050)), (0, 0, 1));
+    assert_eq!(told(late("P38", "N0007", 6_101)), nothing, "it rests on later events");
+    assert_eq!(told(late("P38", "N0009", 6_050)), nothing, "of somebody else");
+    assert_eq!(told(late("P06", "N0007", 6_050)), nothing, "its own pattern is late");
+    assert_eq!(told(late("P01", "N0005", 4_050)), nothing, "and so is a near miss of it");
 }
 
 #[test]

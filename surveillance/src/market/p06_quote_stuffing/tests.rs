@@ -3,7 +3,9 @@
 use super::*;
 use engine_observer::check::{Trial, survives_restarts};
 use engine_observer::event::body::{Execution, Gap, Order, Replacement};
-use engine_observer::event::{Flags, OrderId, Price, Quantity, Side, SubjectId};
+use engine_observer::event::{
+    Directory, Flags, OrderId, Price, Quantity, Side, SubjectId, VenueId,
+};
 use engine_observer::{Roster, Scope};
 use proptest::prelude::*;
 
@@ -98,7 +100,7 @@ impl Flow {
     }
 
     fn trial(self, idea: &QuoteStuffing) -> Trial {
-        idea.validate().unwrap();
+        Idea::validate(idea).unwrap();
         let mut trial = Trial::new(&Roster::new().with(idea.clone()), Scope::Subject);
         trial.show(self.sorted());
         trial
@@ -190,6 +192,30 @@ fn must_alert_three_thousand_pairs_in_a_quiet_market() {
     assert!(alert.last_event_at < late, "told while the burst is going on");
     assert_eq!(feature(alert, "burst_messages"), 5_000.0);
     assert!(feature(alert, "life_median_ms") <= 1.6);
+}
+
+#[test]
+fn other_limits_hold_where_a_rule_says_so() {
+    let rule = |subject: Option<&str>, name: &str, value| Rule {
+        subject: subject.map(String::from),
+        values: [(name.to_string(), value)].into(),
+        ..Rule::default()
+    };
+    let under = |rules| {
+        let mut names = Directory::new(4);
+        let (subject, _) = names.define("AAPL", Definition::new(VenueId(0), 0, 0)).unwrap();
+        let told = *names.definition(subject).unwrap();
+        let mut flow = Flow::quiet();
+        flow.events.insert(0, Event::new(subject, Nanos(0), told));
+        Scene::default().play(&mut flow);
+        flow.alerts(&QuoteStuffing { rules, ..default() })
+    };
+    let usual = under(vec![])[0].parameters;
+    assert!(under(vec![rule(Some("AAPL"), "burst_messages_min", 9e6)]).is_empty(), "one burst");
+    assert!(under(vec![rule(None, "burst_messages_min", 9e6)]).is_empty());
+    assert_eq!(under(vec![rule(Some("IBM"), "burst_messages_min", 9e6)]).len(), 1, "elsewhere");
+    let wider = under(vec![rule(Some("AAPL"), "rate_min_per_s", 600.0)]);
+    assert_ne!(wider[0].parameters, usual, "an alert tells under which parameters it was raised");
 }
 
 #[test]

@@ -91,6 +91,7 @@ fn near_misses_stay_below_and_each_condition_matters() {
             story(Told { own: 30, others: 55, slices: 10, held: 0, falls: 10 }),
         ),
         ("a quarter of the volume", story(Told { own: 36, ..WHOLE })),
+        ("a few lots in an empty market", story(Told { own: 1, others: 1, falls: 40, ..WHOLE })),
         ("the price is what it was", story(Told { falls: 0, ..WHOLE })),
         ("nothing much is at stake", story(Told { held: -1_000, falls: 3, ..WHOLE })),
     ];

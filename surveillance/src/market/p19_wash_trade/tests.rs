@@ -3,6 +3,8 @@
 use super::canary::*;
 use super::*;
 use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
+use crate::market::MatchedOrders;
+use engine_observer::Alert;
 use engine_observer::event::body::Print;
 use engine_observer::event::{Event, Flags, ParticipantId, Quantity, SubjectId};
 
@@ -42,6 +44,28 @@ fn one_order_that_meets_several_of_the_owner_is_one_trade() {
     let alerts = story.alerts(WashTrade::default());
     assert_eq!(alerts.len(), 1, "nine are large");
     assert_eq!((alerts[0].episodes, alerts[0].orders.len()), (1, 1));
+}
+
+#[test]
+fn who_was_found_to_act_with_another_trades_with_oneself() {
+    // P21 finds that the two enter orders to meet each other; then they trade five hundred.
+    let mut story = MatchedOrders::default().canary().unwrap();
+    wash(&mut story, T + 1_200 * S, USUAL, 500);
+    assert!(story.alerts(WashTrade::default()).is_empty(), "nobody says that they belong together");
+    let alerts = story.alerts_at(|desk| {
+        desk.seat(MatchedOrders::default());
+        desk.seat(WashTrade::default());
+    });
+    let [matched, washed] = &alerts[..] else { panic!("{alerts:?}") };
+    assert_eq!((matched.pattern, washed.pattern), ("P21", "P19"));
+    let named =
+        |alert: &Alert| -> Vec<_> { alert.participants.iter().map(|who| who.0.get()).collect() };
+    assert_eq!(named(washed), [OTHER, ONE]);
+    assert_eq!(washed.degraded, Degraded::LINKS);
+    assert_eq!(washed.severity, Severity::Medium, "less grave, since it is inferred");
+    let link = washed.links.iter().next().unwrap();
+    assert_eq!((link.account.0.get(), link.by), (ONE, 21));
+    assert!((0.9..=1.0).contains(&link.confidence), "{}", link.confidence);
 }
 
 #[test]

@@ -1,47 +1,116 @@
 //! Who sold to whom: a graph of persons, and the rings in it.
 
-/// A graph of so many nodes, as its edges: from, to, and how many trades. Sorted.
+/// A graph of so many nodes; the edges lie together by where they begin.
 pub(super) struct Graph {
-    nodes: usize,
-    edges: Vec<(u32, u32, u32)>,
+    /// By node: where its edges begin; and where the last one's end.
+    firsts: Vec<u32>,
+    edges: Vec<Edge>,
+}
+
+/// From one node to another, and how many trades it is made of.
+#[derive(Clone, Copy)]
+struct Edge {
+    to: u32,
+    trades: u32,
+}
+
+/// Leaves out whoever sells or buys less often than this, again and again until all who are left do both
+/// with one another: only among these there can be a ring of so many rounds.
+pub(super) fn reduce(nodes: usize, pairs: &mut Vec<(u32, u32, u32)>, rounds_min: u32) {
+    let (mut sold, mut bought) = (vec![0; nodes], vec![0; nodes]);
+    for (from, to, trades) in pairs.iter() {
+        sold[*from as usize] += trades;
+        bought[*to as usize] += trades;
+    }
+    loop {
+        let before = pairs.len();
+        pairs.retain(|(from, to, trades)| {
+            let (from, to) = (*from as usize, *to as usize);
+            let stays = sold[from].min(bought[from]).min(sold[to]).min(bought[to]) >= rounds_min;
+            if !stays {
+                sold[from] -= trades;
+                bought[to] -= trades;
+            }
+            stays
+        });
+        if pairs.len() == before {
+            return;
+        }
+    }
 }
 
 impl Graph {
-    /// From one pair for each trade.
-    pub(super) fn of(nodes: usize, mut pairs: Vec<(u32, u32)>) -> Self {
-        pairs.sort_unstable();
-        let mut edges: Vec<(u32, u32, u32)> = Vec::new();
-        for (from, to) in pairs {
-            match edges.last_mut() {
-                Some(last) if (last.0, last.1) == (from, to) => last.2 += 1,
-                _ => edges.push((from, to, 1)),
-            }
+    /// From pairs, each once: from, to, and how many trades there are.
+    pub(super) fn of(nodes: usize, pairs: &[(u32, u32, u32)]) -> Self {
+        let mut firsts = vec![0; nodes + 1];
+        pairs.iter().for_each(|(from, ..)| firsts[*from as usize + 1] += 1);
+        (0..nodes).for_each(|node| firsts[node + 1] += firsts[node]);
+        let mut next = firsts.clone();
+        let mut edges = vec![Edge { to: 0, trades: 0 }; pairs.len()];
+        for (from, to, trades) in pairs {
+            let place = &mut next[*from as usize];
+            edges[*place as usize] = Edge { to: *to, trades: *trades };
+            *place += 1;
         }
-        Self { nodes, edges }
+        Self { firsts, edges }
+    }
+
+    /// Whether an edge is made of so many trades.
+    pub(super) fn reaches(&self, trades_min: u32) -> bool {
+        self.edges.iter().any(|edge| edge.trades >= trades_min)
+    }
+
+    fn edges_from(&self, node: u32) -> std::ops::Range<u32> {
+        self.firsts[node as usize]..self.firsts[node as usize + 1]
     }
 
     /// The strongly connected components of two nodes or more, over the edges of at least so many trades;
-    /// each in order, the one with the smallest node first.
+    /// each in order, the one with the smallest node first. After Tarjan, without recursion.
     pub(super) fn rings(&self, trades_min: u32) -> Vec<Vec<u32>> {
-        let strong = self.edges.iter().filter(|edge| edge.2 >= trades_min);
-        let forth: Vec<(u32, u32)> = strong.map(|edge| (edge.0, edge.1)).collect();
-        let mut back: Vec<(u32, u32)> = forth.iter().map(|(from, to)| (*to, *from)).collect();
-        back.sort_unstable();
-        // Kosaraju: nodes in the order in which the first walk leaves them, then the second walk against
-        // the edges from the last one on.
-        let mut left = Vec::with_capacity(self.nodes);
-        let mut was_seen = vec![false; self.nodes];
-        for node in 0..self.nodes as u32 {
-            walk(&forth, node, &mut was_seen, &mut left);
-        }
-        was_seen.fill(false);
+        let nodes = self.firsts.len() - 1;
+        // By node: when it was met, from 1 on, and the earliest on the path that it leads back to.
+        let (mut met, mut back) = (vec![0_u32; nodes], vec![0_u32; nodes]);
+        let (mut path, mut open, mut count) = (Vec::new(), Vec::new(), 0);
         let mut rings = Vec::new();
-        for node in left.iter().rev() {
-            let mut ring = Vec::new();
-            walk(&back, *node, &mut was_seen, &mut ring);
-            if ring.len() > 1 {
-                ring.sort_unstable();
-                rings.push(ring);
+        for root in 0..nodes as u32 {
+            if met[root as usize] > 0 || self.edges_from(root).is_empty() {
+                continue;
+            }
+            path.push((root, self.edges_from(root)));
+            while let Some((node, left)) = path.last_mut() {
+                let node = *node;
+                let place = node as usize;
+                if met[place] == 0 {
+                    count += 1;
+                    (met[place], back[place]) = (count, count);
+                    open.push(node);
+                }
+                if let Some(edge) = left.next() {
+                    let Edge { to, trades } = self.edges[edge as usize];
+                    if trades < trades_min {
+                        continue;
+                    }
+                    match met[to as usize] {
+                        0 => path.push((to, self.edges_from(to))),
+                        CLOSED => {}
+                        when => back[place] = back[place].min(when),
+                    }
+                    continue;
+                }
+                path.pop();
+                if let Some((before, _)) = path.last() {
+                    let before = *before as usize;
+                    back[before] = back[before].min(back[place]);
+                }
+                if back[place] == met[place] {
+                    let first = open.iter().rposition(|other| *other == node).unwrap_or(0);
+                    let mut ring = open.split_off(first);
+                    ring.iter().for_each(|node| met[*node as usize] = CLOSED);
+                    if ring.len() > 1 {
+                        ring.sort_unstable();
+                        rings.push(ring);
+                    }
+                }
             }
         }
         rings.sort_unstable();
@@ -53,9 +122,9 @@ impl Graph {
     pub(super) fn rounds(&self, ring: &[u32]) -> u32 {
         let mut traded = vec![(0, 0); ring.len()];
         for (place, node) in ring.iter().enumerate() {
-            let first = self.edges.partition_point(|edge| edge.0 < *node);
-            for (_, to, trades) in self.edges[first..].iter().take_while(|edge| edge.0 == *node) {
-                if let Ok(other) = ring.binary_search(to) {
+            for edge in self.edges_from(*node) {
+                let Edge { to, trades } = self.edges[edge as usize];
+                if let Ok(other) = ring.binary_search(&to) {
                     traded[place].0 += trades;
                     traded[other].1 += trades;
                 }
@@ -65,41 +134,44 @@ impl Graph {
     }
 }
 
-/// Walks from a node as deep as it goes, over edges sorted by where they begin, and notes the nodes as it
-/// leaves them.
-fn walk(edges: &[(u32, u32)], from: u32, was_seen: &mut [bool], left: &mut Vec<u32>) {
-    if std::mem::replace(&mut was_seen[from as usize], true) {
-        return;
-    }
-    let first_of = |node: u32| edges.partition_point(|edge| edge.0 < node);
-    let mut path = vec![(from, first_of(from))];
-    while let Some((node, next)) = path.last_mut() {
-        match edges.get(*next).filter(|edge| edge.0 == *node) {
-            Some((_, to)) => {
-                *next += 1;
-                if !std::mem::replace(&mut was_seen[*to as usize], true) {
-                    path.push((*to, first_of(*to)));
-                }
-            }
-            None => {
-                left.push(*node);
-                path.pop();
-            }
-        }
-    }
-}
+/// When a node was met that belongs to a component already.
+const CLOSED: u32 = u32::MAX;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    /// Pairs with how often each comes.
+    fn counted(trades: &[(u32, u32)]) -> Vec<(u32, u32, u32)> {
+        let mut pairs = BTreeMap::new();
+        trades.iter().for_each(|pair| *pairs.entry(*pair).or_default() += 1);
+        pairs.into_iter().map(|((from, to), trades)| (from, to, trades)).collect()
+    }
+
+    fn graph(nodes: usize, trades: &[(u32, u32)]) -> Graph {
+        Graph::of(nodes, &counted(trades))
+    }
+
+    #[test]
+    fn who_trades_less_often_than_a_ring_has_rounds_is_left_out() {
+        let mut trades = [(0, 1), (1, 2), (2, 0)].repeat(5);
+        trades.extend([(3, 0), (2, 3)].repeat(4));
+        trades.extend([(4, 5)].repeat(9));
+        let mut pairs = counted(&trades);
+        reduce(6, &mut pairs, 5);
+        assert_eq!(pairs, [(0, 1, 5), (1, 2, 5), (2, 0, 5)]);
+        reduce(6, &mut pairs, 6);
+        assert!(pairs.is_empty());
+    }
 
     #[test]
     fn trades_that_are_few_do_not_join_rings() {
         let mut pairs = [(0, 1), (1, 2), (2, 0)].repeat(5);
         pairs.extend([(3, 4), (4, 3)].repeat(2));
         pairs.extend([(2, 3), (4, 0)]);
-        let graph = Graph::of(6, pairs);
+        let graph = graph(6, &pairs);
         assert_eq!(graph.rings(1), [vec![0, 1, 2, 3, 4]]);
         assert_eq!(graph.rings(2), [vec![0, 1, 2], vec![3, 4]]);
         assert_eq!(graph.rings(3), [vec![0, 1, 2]]);
@@ -130,7 +202,7 @@ mod tests {
             let mut rings: Vec<_> = (0..9).map(ring_of).filter(|ring| ring.len() > 1).collect();
             rings.sort_unstable();
             rings.dedup();
-            prop_assert_eq!(Graph::of(9, pairs).rings(1), rings);
+            prop_assert_eq!(graph(9, &pairs).rings(1), rings);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
+use engine_observer::event::body::Order;
+use engine_observer::event::{Event, Flags, Quantity, SubjectId};
 
 const WHO: u32 = 9;
 const OTHER: u32 = 10;
@@ -79,6 +81,23 @@ fn the_largest_order_stands_in_for_a_limit_at_one_price() {
     assert!(ladder.alerts(Safeguards::default()).is_empty(), "a ladder is no order in pieces");
     let never = Safeguards { infers_limit: 0, ..Safeguards::default() };
     assert!(at_one_price.alerts(never).is_empty());
+}
+
+#[test]
+fn what_stands_at_first_is_allowed_too() {
+    let seen_late = |standing: u64| {
+        let mut story = Story::new();
+        story.phase(T - S, Phase::Continuous);
+        for nth in 1..=600 {
+            let order = Order::new(OrderId(1_000_000 + nth), Price(PRICE + 5), Quantity(standing));
+            let told = Event::new(SubjectId(0), Nanos(0), order);
+            story.event(T - S, told.with_flags(Flags::SNAPSHOT | Flags::of(Side::Sell)));
+        }
+        (0..6).for_each(|nth| _ = story.enter(T + nth * MS, WHO, Side::Buy, PRICE - 1, 400));
+        story
+    };
+    assert_eq!(seen_late(10).suspects(Safeguards::default()), [WHO]);
+    assert_eq!(seen_late(4_000).suspects(Safeguards::default()), []);
 }
 
 #[test]

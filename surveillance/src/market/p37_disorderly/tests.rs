@@ -59,6 +59,17 @@ fn half_as_many_are_still_too_many_and_one_order_that_meets_many_is_one() {
 }
 
 #[test]
+fn who_repeats_is_who_comes_and_not_whose_order_is_met() {
+    let story = told(|story| {
+        let offer = story.enter(T, OTHER, Side::Sell, Story::ASK, 900);
+        for nth in 0..300 {
+            story.fill(T + S + nth * 5 * S / 300, offer, Story::ASK, 3, WHO);
+        }
+    });
+    assert_eq!(story.suspects(Disorderly::default()), [WHO]);
+}
+
+#[test]
 fn a_flood_of_messages_is_told_with_the_first_too_many() {
     let story = told(|story| messages(story, 3_000));
     let alerts = story.alerts(Disorderly::default());

@@ -3,7 +3,7 @@
 use super::case::{Case, Origin, Row};
 use super::ladder::{Ladders, decimals, padded};
 use super::list::state;
-use super::told::{Tested, Told};
+use super::told::{Link, Tested, Told};
 use crate::cli::AlertsShow;
 use crate::failure::Failure;
 use crate::output::{Moment, Short, Thousands, print};
@@ -107,6 +107,10 @@ impl Case {
         let at = if venue.is_empty() { String::new() } else { format!(" at {venue}") };
         let moment = |nanos| Moment(Nanos(nanos));
         writeln!(to, "who       {who}")?;
+        for link in &alert.links {
+            let Link { account, confidence, by } = link;
+            writeln!(to, "acts with {account}, as {by} found; sure to {confidence:.2}")?;
+        }
         writeln!(to, "where     {subject}{at}")?;
         let (first_at, last_at) = (alert.first_event_at, alert.last_event_at);
         writeln!(to, "when      {} to {}", moment(first_at), time(last_at))?;

@@ -50,6 +50,8 @@ pub(super) struct Told {
     pub(super) counterfactual: Option<Counterfactual>,
     #[serde(default)]
     pub(super) orders: Vec<Order>,
+    #[serde(default)]
+    pub(super) links: Vec<Link>,
     pub(super) parameters: String,
 }
 
@@ -94,6 +96,14 @@ pub(super) struct Order {
     pub(super) part: String,
     pub(super) order: u64,
     pub(super) seq: u64,
+}
+
+/// Who is taken to act with the participant.
+#[derive(serde::Deserialize)]
+pub(super) struct Link {
+    pub(super) account: String,
+    pub(super) confidence: f64,
+    pub(super) by: String,
 }
 
 /// An object's members in the order in which they stand.
