@@ -296,6 +296,7 @@ impl Weaver {
 
     /// Lets pass the time until then.
     fn advance(&mut self, to: Nanos) {
+        let mut touched: Vec<SubjectId> = Vec::new();
         while self.due <= to {
             {
                 let mut floor = self.floor.borrow_mut();
@@ -304,9 +305,16 @@ impl Weaver {
             let now = self.floor.borrow().now;
             for place in (0..self.active.len()).rev() {
                 if self.active[place].wake.get().is_some_and(|wake| wake <= now) {
+                    let subject = self.active[place].subject;
+                    let told = self.floor.borrow().out.len();
                     self.poll(place);
+                    // What one does may be another's fill, and nobody waits for the flow to see that.
+                    if self.floor.borrow().out.len() > told && !touched.contains(&subject) {
+                        touched.push(subject);
+                    }
                 }
             }
+            touched.drain(..).for_each(|subject| self.look(subject));
             while self.plan.next().is_some_and(|next| next <= now) {
                 self.start(now);
             }
