@@ -11,10 +11,10 @@
 //!
 //! Both hold after [`WAIT`], if the orders in question are there still: feeds that let an order rest first
 //! and tell its trades right after are given the time to do so. A book heals only if messages are known
-//! to be missing, and not where the sides may cross. If an event tells of an order that was taken out,
-//! the proof was none, as in a pre-opening that no phase announces, and so it is if more orders would have
-//! to be ghosts than messages are missing: then nothing is taken out for [`REST`]. What is taken out is counted as [`Fault::Healed`] and stays a doubt: the book is stale until
-//! it is told anew.
+//! to be missing, and not where the sides may cross. If events tell of most of the orders that were taken
+//! out, the proof was none, as in a pre-opening that no phase announces, and so it is if more orders would
+//! have to be ghosts than messages are missing: then nothing is taken out for [`REST`]. What is taken out is
+//! counted as [`Fault::Healed`] and stays a doubt: the book is stale until it is told anew.
 
 use crate::rules::{self, Turn};
 use crate::{Effect, Form};
@@ -42,6 +42,8 @@ pub(crate) struct Healing {
     rests_until: Nanos,
     /// How many numbers are missing.
     missing: u64,
+    /// How often an event told of an order that had been taken out.
+    wrong: u64,
     /// How many orders were taken out.
     pub(crate) count: u64,
     /// The latest of them, in a ring.
@@ -55,6 +57,7 @@ impl Healing {
             through: None,
             rests_until: Nanos(0),
             missing,
+            wrong: 0,
             count: 0,
             gone: [OrderId(0); MOST],
         }
@@ -100,6 +103,7 @@ impl Healing {
         }
         to.u64(self.rests_until.0);
         to.u64(self.missing);
+        to.u64(self.wrong);
         to.u64(self.count);
         self.gone.iter().for_each(|id| to.u64(id.0));
     }
@@ -115,7 +119,8 @@ impl Healing {
             healing.through = Some((side, price, Nanos(from.u64()?)));
         }
         healing.rests_until = Nanos(from.u64()?);
-        (healing.missing, healing.count) = (from.u64()?, from.u64()?);
+        (healing.missing, healing.wrong) = (from.u64()?, from.u64()?);
+        healing.count = from.u64()?;
         for id in &mut healing.gone {
             *id = OrderId(from.u64()?);
         }
@@ -157,7 +162,11 @@ impl Turn<'_> {
         if refused == Some(Fault::UnknownOrder) {
             let id = rules::order_of(self.event);
             if self.event.kind() != Kind::Trade && healing.since(0).any(|gone| gone == id) {
-                healing.rest(now);
+                // Once in a while: what was lost moved it elsewhere. Most of the time: it is no proof.
+                healing.wrong += 1;
+                if healing.wrong * 2 > healing.count {
+                    healing.rest(now);
+                }
             }
         }
         if self.book.phase.may_cross() || now < healing.rests_until {
@@ -244,8 +253,11 @@ impl Turn<'_> {
         let gone = orders.filter(|order| order.entered_at < before);
         let count = ids.iter_mut().zip(gone).map(|(place, order)| *place = order.id).count();
         let told = self.change.order.map(|order| order.id);
-        if count > most || ids[..count].iter().any(|id| Some(*id) == told) {
+        if count > most {
             return healing.rest(self.event.event_at);
+        }
+        if ids[..count].iter().any(|id| Some(*id) == told) {
+            return healing.forget();
         }
         for id in &ids[..count] {
             let Some(slot) = self.room.orders.find(self.subject, *id) else { continue };
