@@ -52,9 +52,10 @@ async fn open(desk: &Desk, alone: bool) -> Outcome {
         if who == desk.me() {
             bought += had;
         }
-        // The price goes along.
-        let toward = if side == Side::Buy { 0.8 } else { -0.8 };
-        mood.fair.set(mood.fair.get() + toward * desk.tick() as f64 * desk.severity);
+        // The price goes along, as the catalogue has it: by more than twice its usual move of a minute, and
+        // not less than that where half of the quantity does it.
+        let toward = if side == Side::Buy { 1.1 } else { -1.1 };
+        mood.fair.set(mood.fair.get() + toward * desk.tick() as f64 * desk.severity.max(0.75));
         step += 1;
         desk.pause_between(1500 * MILLI, 5 * SECOND).await;
     }
