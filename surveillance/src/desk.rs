@@ -289,6 +289,9 @@ impl Desk {
         if let Some(known) = &instrument.own {
             instrument.market.recall(known, view.event.event_at);
         }
+        if instrument.market.gap_at.is_some() {
+            instrument.heal(view);
+        }
         let forgotten = instrument.ledger.forgotten;
         instrument.market.follow(view, Some(&deed));
         instrument.ledger.take(&deed);
@@ -340,6 +343,16 @@ impl Instrument {
         let (subject, venue) = self.name;
         self.own = self.known.as_ref().and_then(|known| known.about(self.name, self.scales));
         self.minds.iter_mut().for_each(|seating| seating.mind.learn_name(subject, venue));
+    }
+
+    /// What the book has taken out since messages were lost rests in nobody's name either.
+    #[cold]
+    fn heal(&mut self, view: &View<'_>) {
+        let Some(book) = view.book.filter(|book| book.healed() != self.market.healed) else {
+            return;
+        };
+        book.healed_since(self.market.healed).for_each(|id| self.ledger.lose(id));
+        self.market.healed = book.healed();
     }
 
     /// What somebody holds when the day begins, and whose account it is.

@@ -1,6 +1,7 @@
 //! One subject's book: two ladders, the hidden orders, and what is known of its state.
 
 use crate::best::{Before, Best};
+use crate::heal::Healing;
 use crate::level::{self, Ladder, Level, Levels, Likely, NO_LEVEL, Number, Owner};
 use crate::orders::{Orders, Queue, Resting, Slot};
 use crate::{Form, Stale, Touch};
@@ -39,6 +40,8 @@ pub(crate) struct Record {
     pub(crate) stale: Option<Stale>,
     /// Orders that are known but not displayed, in the order in which they came.
     pub(crate) hidden: Queue,
+    /// What is known of orders that left without a word; none while no messages are missing.
+    pub(crate) healing: Option<Box<Healing>>,
 }
 
 impl Record {
@@ -49,6 +52,7 @@ impl Record {
             faults: FaultCounts::default(),
             stale: None,
             hidden: Queue::EMPTY,
+            healing: None,
         }
     }
 }
@@ -370,7 +374,7 @@ impl Book {
         record.hidden = Queue::EMPTY;
         self.form = None;
         (self.crossing.told, self.crossing.may_be_new) = (false, false);
-        (self.is_stale, record.stale) = (false, None);
+        (self.is_stale, record.stale, record.healing) = (false, None, None);
     }
 
     /// How many levels were told, if levels are what the feed tells. They count like orders towards the
@@ -436,7 +440,7 @@ impl Book {
 
     /// Whether the bid is at the offer or above it.
     #[inline]
-    fn is_crossed(&self) -> bool {
+    pub(crate) fn is_crossed(&self) -> bool {
         let [bid, ask] = self.best;
         bid.price >= ask.price && bid.is_there() && ask.is_there()
     }

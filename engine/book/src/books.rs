@@ -3,6 +3,7 @@
 #[cfg(doc)]
 use crate::Form;
 use crate::book::{Book, Record, Room};
+use crate::heal::{self, Healing};
 use crate::level::{self, Ladder, Levels, Likely};
 use crate::memory::{prefetch, reserve};
 use crate::orders::Orders;
@@ -60,6 +61,8 @@ impl Default for Bounds {
 #[derive(Clone, Debug)]
 pub struct Books {
     pub(crate) bounds: Bounds,
+    /// Whether orders that must have left without a word are taken out.
+    heals: bool,
     pub(crate) room: Room,
     /// In the order in which they were opened.
     pub(crate) books: Vec<Book>,
@@ -84,6 +87,7 @@ impl Books {
     pub fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
+            heals: false,
             room: Room {
                 orders: Orders::new(bounds.orders_max),
                 levels: Levels::new((bounds.orders_max as usize).min(Self::LEVELS_RESERVED)),
@@ -96,6 +100,13 @@ impl Books {
             faults: FaultCounts::default(),
             everywhere: Vec::new(),
         }
+    }
+
+    /// The same books, which take out orders that must have left without a word, where messages are known
+    /// to be missing and what came since proves it: such orders would else stand at the touch for ever.
+    /// Each counts as a [`Fault::Healed`]; the book stays stale.
+    pub fn healing(self) -> Self {
+        Self { heals: true, ..self }
     }
 
     /// Takes an event and tells what it changed. Kinds that do not concern books change nothing.
@@ -229,8 +240,16 @@ impl Books {
         change.before = before;
         let (room, likely) = (&mut self.room, self.likely[event.seq as usize % Self::AHEAD]);
         let turn = &mut Turn { book, subject, records, place, room, event, likely, change };
-        if let Err(fault) = turn.apply() {
+        let refused = turn.apply().err();
+        if let Some(fault) = refused {
             turn.change.refuse(fault);
+        }
+        if turn.book.is_stale && self.heals {
+            let healed = turn.heal(refused);
+            (0..healed).for_each(|_| {
+                self.records[place].faults.count(Fault::Healed);
+                self.faults.count(Fault::Healed);
+            });
         }
         let ([bid, ask], [old_bid, old_ask]) = (book.best(), before.best);
         let (bid, ask) = (bid.differs(old_bid), ask.differs(old_ask));
@@ -259,11 +278,13 @@ impl Books {
                 Effect::PhaseChanged
             }
             Kind::Clear => {
-                told.stale = None;
+                (told.stale, told.missing) = (None, 0);
                 Effect::Cleared
             }
             _ => {
-                told.stale.get_or_insert(Stale::since(event, event.body::<Gap>().reason()));
+                let gap: Gap = event.body();
+                told.stale.get_or_insert(Stale::since(event, gap.reason()));
+                told.missing = told.missing.saturating_add(heal::missing(&gap));
                 Effect::Interrupted
             }
         };
@@ -274,7 +295,12 @@ impl Books {
     fn everywhere_of(&mut self, source: SourceId) -> &mut Everywhere {
         let known = self.everywhere.iter().position(|of| of.source == source);
         let place = known.unwrap_or_else(|| {
-            self.everywhere.push(Everywhere { source, phase: Phase::Unknown, stale: None });
+            self.everywhere.push(Everywhere {
+                source,
+                phase: Phase::Unknown,
+                stale: None,
+                missing: 0,
+            });
             self.everywhere.len() - 1
         });
         &mut self.everywhere[place]
@@ -374,6 +400,7 @@ impl Books {
         book.source = source;
         if let Some(told) = self.everywhere.iter().find(|of| of.source == source) {
             (book.phase, record.stale) = (told.phase, told.stale);
+            record.healing = told.stale.map(|_| Box::new(Healing::new(told.missing)));
         }
         book.is_stale = record.stale.is_some();
         self.books.push(book);
@@ -400,7 +427,7 @@ impl Books {
     }
 
     pub(crate) fn close_all(&mut self) {
-        *self = Self::new(self.bounds);
+        *self = Self { heals: self.heals, ..Self::new(self.bounds) };
     }
 }
 
@@ -410,6 +437,8 @@ pub(crate) struct Everywhere {
     pub(crate) source: SourceId,
     pub(crate) phase: Phase,
     pub(crate) stale: Option<Stale>,
+    /// How many of its numbers are missing.
+    pub(crate) missing: u64,
 }
 
 /// Which events of a lot are of one sort. What sort each is, is anybody's guess, and a wrong one costs more

@@ -30,6 +30,7 @@ pub mod checksum;
 mod consistent;
 pub mod consolidated;
 pub mod flow;
+mod heal;
 mod index;
 mod level;
 mod memory;

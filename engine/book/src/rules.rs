@@ -4,6 +4,7 @@
 //! (`Err`) has changed nothing. What it did it writes into the change, which says "nothing" before.
 
 use crate::book::{Book, Record, Room};
+use crate::heal::Healing;
 use crate::level::Likely;
 use crate::orders::{Resting, Slot};
 use crate::{Change, Effect, Form, Traded};
@@ -174,7 +175,7 @@ impl Turn<'_> {
 
     /// Takes an order out altogether.
     #[inline(always)]
-    fn remove(&mut self, slot: Slot) {
+    pub(crate) fn remove(&mut self, slot: Slot) {
         self.book.unlink(self.records, self.place, self.room, slot);
         self.room.orders.forget(slot);
     }
@@ -316,6 +317,8 @@ pub(crate) fn change_state(
         }
         Kind::Gap => {
             book.distrust(record, event, event.body::<Gap>().reason());
+            let healing = record.healing.get_or_insert_with(|| Box::new(Healing::new(0)));
+            healing.miss(&event.body());
             Effect::Interrupted
         }
         Kind::Clear => {

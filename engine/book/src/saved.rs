@@ -5,6 +5,7 @@
 
 use crate::book::{Book, Crossing, Room};
 use crate::books::Everywhere;
+use crate::heal::Healing;
 use crate::level::Likely;
 use crate::orders::Resting;
 use crate::rules::PRICES;
@@ -54,7 +55,7 @@ impl Books {
         from.list(|from| {
             let source = SourceId(from.u16()?);
             let (phase, stale) = (load_phase(from)?, load_stale(from)?);
-            self.everywhere.push(Everywhere { source, phase, stale });
+            self.everywhere.push(Everywhere { source, phase, stale, missing: from.u64()? });
             Ok(())
         })?;
         let mut without_book = FaultCounts::default();
@@ -86,6 +87,10 @@ impl Books {
         to.bool(book.crossing.is_grouped);
         to.bool(book.crossing.may_be_new);
         save_stale(record.stale, to);
+        to.bool(record.healing.is_some());
+        if let Some(healing) = &record.healing {
+            healing.save(to);
+        }
         record.faults.save(to);
         to.u8(book.form.map_or(0, |form| form as u8));
         if book.form.is_some_and(|form| form != Form::Orders) {
@@ -108,6 +113,7 @@ impl Books {
         book.crossing =
             Crossing { told: from.bool()?, is_grouped: from.bool()?, may_be_new: from.bool()? };
         record.stale = load_stale(from)?;
+        record.healing = if from.bool()? { Some(Box::new(Healing::load(from)?)) } else { None };
         book.is_stale = record.stale.is_some();
         self.faults.take_off(&record.faults);
         record.faults.load(from)?;
@@ -141,13 +147,14 @@ impl Books {
 }
 
 impl Snapshot for Books {
-    const VERSION: u16 = 3;
+    const VERSION: u16 = 4;
 
     fn save(&self, to: &mut Writer) {
         to.list(&self.everywhere, |to, of| {
             to.u16(of.source.0);
             to.u8(of.phase as u8);
             save_stale(of.stale, to);
+            to.u64(of.missing);
         });
         self.faults_without_book.save(to);
         to.list(self.subjects(), |to, subject| {

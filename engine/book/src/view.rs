@@ -170,6 +170,17 @@ impl<'a> BookView<'a> {
         if self.book.is_stale { self.record.stale } else { None }
     }
 
+    /// How many orders were taken out because they must have left without a word.
+    #[inline]
+    pub fn healed(&self) -> u64 {
+        self.record.healing.as_ref().map_or(0, |healing| healing.count)
+    }
+
+    /// Which these were, from when there were `seen` of them on: the latest 32 are remembered.
+    pub fn healed_since(&self, seen: u64) -> impl Iterator<Item = OrderId> + use<'a> {
+        self.record.healing.iter().flat_map(move |healing| healing.since(seen))
+    }
+
     /// The subject's numbers, where they were told.
     pub fn definition(&self) -> Option<&'a Definition> {
         self.record.definition.as_ref()

@@ -72,6 +72,8 @@ faults! {
     /// A live feed told nothing for too long, although its venue was thought to be open. Nothing is known
     /// to be missing.
     Silent = 20 "silent",
+    /// An order that must have left without a word, taken out of a book that lost messages.
+    Healed = 21 "healed",
 }
 
 impl fmt::Display for Fault {

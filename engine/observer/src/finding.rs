@@ -408,6 +408,10 @@ impl Alert {
             bytes.put(&[order.part as u8]);
             bytes.number(order.quantity.0);
         }
+        for link in self.links.iter() {
+            bytes.number(u64::from(link.account.0.get()) << 32 | u64::from(link.by));
+            bytes.number(link.confidence.to_bits());
+        }
     }
 
     /// The alert's id: the same evidence under the same parameters has the same one.
@@ -423,7 +427,7 @@ impl Alert {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::{Condition, Contribution, Part};
+    use crate::evidence::{Condition, Contribution, Link, Part};
     use engine_event::{OrderId, Price, Quantity, Side};
 
     fn feature(value: f64, low: f64, high: f64) -> Feature {
@@ -448,6 +452,7 @@ mod tests {
 
     fn full_alert() -> Alert {
         let who = ParticipantId::new(3).unwrap();
+        let link = Link { account: who, confidence: 0.5, by: 5 };
         Alert {
             pattern: "P06",
             parameters: 1,
@@ -464,6 +469,7 @@ mod tests {
             conditions: (0..20).fold(Few::none(), |few, _| few.with(condition())),
             exclusions: (0..20).fold(Few::none(), |few, _| few.with(condition())),
             orders: (0..50).fold(Few::none(), |few, _| few.with(contribution())),
+            links: (0..9).fold(Few::none(), |few, _| few.with(link)),
         }
     }
 

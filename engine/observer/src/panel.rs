@@ -44,7 +44,7 @@ impl Panel {
         });
         Self {
             scope,
-            books: Books::new(bounds),
+            books: Books::new(bounds).healing(),
             watchers,
             interested,
             timers: Timers::default(),

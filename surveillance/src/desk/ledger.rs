@@ -379,6 +379,12 @@ impl Ledger {
         }
     }
 
+    /// An order must have left without a word.
+    #[cold]
+    pub(crate) fn lose(&mut self, id: OrderId) {
+        self.leave(id);
+    }
+
     /// The book was emptied: nothing rests.
     pub(crate) fn clear(&mut self) {
         self.orders.clear();

@@ -33,6 +33,8 @@ pub(crate) struct Market {
     pub(crate) is_stale: bool,
     /// When messages were last missing.
     pub(crate) gap_at: Option<Nanos>,
+    /// How many orders the book has taken out because they must have left without a word.
+    pub(crate) healed: u64,
     /// When there last was a headline.
     pub(crate) news_at: Option<Nanos>,
     /// What the venue last told about its next auction.
@@ -105,6 +107,7 @@ kept!(Market {
     high,
     is_stale,
     gap_at,
+    healed,
     news_at,
     indicated,
     fixed_at,
@@ -170,6 +173,7 @@ impl Default for Market {
             high: None,
             is_stale: false,
             gap_at: None,
+            healed: 0,
             news_at: None,
             indicated: None,
             fixed_at: None,
@@ -199,6 +203,8 @@ impl Market {
     const LEARNING_S: f64 = 1_200.0;
     /// A pause counts as no more than this.
     const PAUSE_S: f64 = 60.0;
+    /// How many usual moves of a second a single one counts for at most.
+    const JUMP_MOVES: f64 = 10.0;
     /// Of the mean of absolute values of a normal variable, its standard deviation.
     const OF_MEAN_MOVE: f64 = 1.253_314;
     /// How many times the usual number of events a window of time may see before it closes early.
@@ -287,6 +293,8 @@ impl Market {
             let passed = elapsed.min(Self::PAUSE_S);
             // Over the whole pause: what changes over night is no move of a minute.
             let moved = (mid2 - last.before2).abs() as f64 / 2.0 / elapsed.sqrt();
+            // One jump, of an opening or of news, is not what is usual: more of them raise the bar.
+            let moved = moved.min(self.move_1s.max(self.tick() as f64 / 2.0) * Self::JUMP_MOVES);
             let weight = passed / (self.learned_s + passed).min(Self::LEARNING_S);
             self.learned_s = (self.learned_s + passed).min(Self::LEARNING_S);
             self.move_1s += (moved - self.move_1s) * weight;
@@ -561,6 +569,18 @@ mod tests {
         days.extend((86_400..87_000).map(|s| (s, 400 + (s as i64 % 2))));
         let moves = market(&days).sigma(1.0) / Market::OF_MEAN_MOVE;
         assert!((moves - 1.0).abs() < 0.05, "{moves}");
+    }
+
+    #[test]
+    fn a_jump_is_not_usual_but_restlessness_is() {
+        let mut jumps: Vec<_> = (0..600).map(|s| (s, 1_000 + (s as i64 % 2))).collect();
+        let before = market(&jumps).sigma(1.0);
+        jumps.extend((600..610).map(|s| (s, 5_000 + (s as i64 % 2))));
+        let after = market(&jumps).sigma(1.0);
+        assert!((1.0..1.05).contains(&(after / before)), "{before} {after}");
+        jumps.extend((610..1_810).map(|s| (s, 5_000 + (s as i64 % 2) * 100)));
+        let restless = market(&jumps).sigma(1.0) / before;
+        assert!((50.0..100.0).contains(&restless), "{restless}");
     }
 
     #[test]

@@ -455,8 +455,12 @@ impl MatchedOrders {
         let repeats =
             Repeats { least: self.episodes_min, at_once: false, score_min: self.score_min };
         if bench.settle(case, scene, &mut memory.tally, repeats) {
-            // A single match in an empty market says little about any other.
-            let confidence = if is_alone { 0.25 } else { 1.0 - chance };
+            // Two who act together meet each other more than anybody else: a maker and a customer who happen
+            // to meet now and then do not. A single match in an empty market says little.
+            let own = |person: Person| memory.trades.of.get(person).copied().unwrap_or(0);
+            let all = own(pending.rests).max(own(pending.comes)).max(matches);
+            let together = matches as f64 / all as f64;
+            let confidence = if is_alone { 0.25 } else { (1.0 - chance) * together };
             bench.infer_link(pending.rests, pending.comes, confidence, scene.now);
         }
     }

@@ -7,6 +7,7 @@ pub(crate) mod against_naive;
 mod faults;
 mod forms;
 mod groups;
+mod heal;
 mod ladders;
 mod lobster;
 pub(crate) mod notation;

@@ -89,7 +89,7 @@ async fn layers(desk: &Desk, after: After) -> Outcome {
     if after == After::TooEarly {
         desk.pause_between(SECOND, 4 * SECOND).await;
         if order.is_some_and(|order| desk.filled(order) > 0) {
-            return Outcome::Void;
+            return stay_and_void(desk).await;
         }
         stack.iter().for_each(|id| desk.cancel(*id));
         let early = desk.until(21 * SECOND, |desk| order.is_some_and(|id| desk.filled(id) > 0));
@@ -120,6 +120,12 @@ async fn layers(desk: &Desk, after: After) -> Outcome {
     desk.done()
 }
 
+/// The flow came in between. What would be taken back right after a fill would be the abuse itself.
+async fn stay_and_void(desk: &Desk) -> Outcome {
+    desk.pause_between(11 * SECOND, 14 * SECOND).await;
+    Outcome::Void
+}
+
 /// Somebody else takes more than half of the layers; the rest is pulled.
 async fn trade(desk: &Desk, side: Side, stack: &[OrderId], all: u64) -> Outcome {
     desk.pause_between(100 * MILLI, 2 * SECOND).await;
@@ -138,7 +144,7 @@ async fn trade(desk: &Desk, side: Side, stack: &[OrderId], all: u64) -> Outcome 
         desk.pause_between(20 * MILLI, 300 * MILLI).await;
     }
     if taken(desk) < wanted {
-        return Outcome::Void;
+        return stay_and_void(desk).await;
     }
     stack.iter().for_each(|id| desk.cancel(*id));
     desk.done()

@@ -41,7 +41,9 @@ async fn lure(desk: &Desk, twist: Twist) -> Outcome {
         if desk.rests(quote) == 0 || desk.best(side) != Some(price) {
             return Outcome::Void;
         }
-        let each = desk.lots(wanted / count as f64);
+        // Whole lots, and not fewer than were wanted: else a quote of one lot has joiners of two.
+        let lot = desk.lot() as f64;
+        let each = desk.lots((wanted / count as f64 / lot).ceil() * lot);
         let who = desk.other(desk.whole(0, 4096) as usize + number as usize);
         desk.enter_as(who, side, price, each, Attributes::NONE);
         joined += each;
@@ -64,5 +66,5 @@ async fn lure(desk: &Desk, twist: Twist) -> Outcome {
     desk.pause_between(2 * MILLI, 60 * MILLI).await;
     let hit = (joined as f64 * desk.between(0.9, 1.0)) as u64;
     let had = desk.sweep(desk.me(), side.opposite(), price, desk.lots(hit as f64));
-    if had as f64 >= hit as f64 * 0.85 { desk.done() } else { Outcome::Void }
+    if had as f64 >= hit as f64 * 0.85 && had >= 3 * size { desk.done() } else { Outcome::Void }
 }

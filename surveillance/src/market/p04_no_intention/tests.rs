@@ -4,6 +4,8 @@ use super::canary::*;
 use super::*;
 use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
 use engine_observer::Degraded;
+use engine_observer::event::body::Gap;
+use engine_observer::event::{Event, Fault, SubjectId};
 
 fn tell(shape: Shape) -> Story {
     flashed(Story::quiet(), shape)
@@ -71,6 +73,26 @@ fn an_order_that_is_amended_goes_only_if_it_retreats() {
         story.amend(at + 300 * MS, bid, Story::BID + 1, 69 - 2 * nth);
     });
     assert_eq!(shrinks_in_its_place, [0; 0]);
+}
+
+#[test]
+fn a_bid_whose_cancellation_got_lost_hides_nothing_for_long() {
+    let with_ghost = |is_told: bool| {
+        let mut story = Story::quiet();
+        if is_told {
+            let gap = Gap::new(1, 1, Fault::Missing);
+            story.event(T - 5 * S, Event::new(SubjectId(0), Nanos(0), gap));
+        }
+        story.enter(T - 4 * S, 150, Side::Buy, Story::BID + 1, 3);
+        let offer = story.enter(T - 3 * S, 151, Side::Sell, Story::BID + 1, 1);
+        let other = story.enter(T - 2 * S, 151, Side::Sell, Story::ASK, 1);
+        story.cancel(T - S, offer);
+        story.cancel(T - S, other);
+        flashed(story, FLASHES).alerts(NoIntention::default())
+    };
+    let alerts = with_ghost(true);
+    assert_eq!(alerts.len(), 1);
+    assert!(with_ghost(false).is_empty(), "nothing is missing, and nothing is taken out");
 }
 
 /// Somebody else's bid comes and goes above the best one every four seconds.
