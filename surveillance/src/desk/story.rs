@@ -260,7 +260,6 @@ impl Story {
     }
 
     /// What somebody holds when the day begins.
-    #[cfg(test)]
     pub(crate) fn holds(&mut self, at: u64, who: u32, quantity: i64) {
         self.push(at, Event::new(SubjectId(0), Nanos(0), Holding::new(account(who), quantity)));
     }

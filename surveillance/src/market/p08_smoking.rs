@@ -33,6 +33,7 @@
 //! counts as a reason. A last look that the venue allows, which no event declares. **Known misses.**
 //! Requests for quotes and indicative quotes, which are no orders; quotes that others stand beside.
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -42,6 +43,7 @@ use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
 use crate::desk::shelf::{Last, Shelf};
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
 use engine_observer::event::{Nanos, OrderId, Price, Side};
@@ -188,6 +190,10 @@ impl Pattern for Smoking {
     #[cfg(test)]
     const CONDITIONS: &'static [&'static str] =
         &["approaches", "fade_rate", "above_peers", "speed_gap", "reference_moved"];
+
+    fn canary(&self) -> Option<Story> {
+        Some(canary::story())
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let (Some(deed), Some(change)) = (scene.deed, scene.change) else { return };

@@ -27,6 +27,7 @@
 //! quantity, which no event marks. **Known misses.** Probes at several venues: each is an instrument of its
 //! own here. Without a large order afterwards, probing is no episode.
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +37,7 @@ use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
 use crate::desk::shelf::{Last, Shelf};
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
 use engine_observer::event::body::Attributes;
@@ -116,6 +118,10 @@ impl Pattern for PingOrders {
     #[cfg(test)]
     const CONDITIONS: &'static [&'static str] =
         &["probes", "found", "follow_s", "follow_ratio", "uses_found", "shrinking"];
+
+    fn canary(&self) -> Option<Story> {
+        Some(canary::story())
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(deed) = scene.deed else { return };

@@ -29,6 +29,7 @@
 //! **Known false positives.** One leg of an arbitrage whose other leg is elsewhere. **Known misses.** Stop
 //! orders that a trade sets off: no event tells them apart. Sequels of another person.
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -40,6 +41,7 @@ use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
 use crate::desk::shelf::{Last, Shelf};
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
 use engine_observer::event::body::Attributes;
@@ -162,6 +164,10 @@ impl Pattern for Phishing {
     #[cfg(test)]
     const CONDITIONS: &'static [&'static str] =
         &["reveal_q50", "sequel_s", "sequel_ratio", "in_front", "profit_spreads", "hits", "chance"];
+
+    fn canary(&self) -> Option<Story> {
+        Some(canary::story())
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(deed) = scene.deed else { return };

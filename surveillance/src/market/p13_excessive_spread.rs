@@ -27,6 +27,7 @@
 //! becomes the usual one; a few makers who widen together: each holds the best prices for a part of the
 //! time; prices elsewhere that are computed from the spread.
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +37,7 @@ use crate::desk::kept::kept;
 use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
 use engine_observer::event::{Nanos, OrderId, Price, Side};
@@ -152,6 +154,10 @@ impl Pattern for ExcessiveSpread {
     #[cfg(test)]
     const CONDITIONS: &'static [&'static str] =
         &["spread_ratio", "spread_z", "lasts", "held_share", "trades", "moving", "news"];
+
+    fn canary(&self) -> Option<Story> {
+        Some(canary::story())
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let spread = scene.market.spread.filter(|_| scene.market.is_continuous());

@@ -36,6 +36,7 @@
 //! instruments, are seen only by their effect; a share that is merely unusual for the person; limits that
 //! rest and hold the price.
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -45,6 +46,7 @@ use crate::desk::ledger::Account;
 use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::event::body::Phase;
 use engine_observer::event::{Nanos, OrderId, Price, Side};
@@ -130,6 +132,10 @@ impl Pattern for FixingWindow {
     #[cfg(test)]
     const CONDITIONS: &'static [&'static str] =
         &["share", "size", "deviation", "stake", "even_pace"];
+
+    fn canary(&self) -> Option<Story> {
+        Some(canary::story())
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         if let Some(deed) = scene.deed {

@@ -33,6 +33,7 @@
 //! largest and enters equal orders at one price. **Known misses.** Pieces under several persons; a limit
 //! that is inferred too high, after one absurdly large order.
 
+mod canary;
 #[cfg(test)]
 mod tests;
 
@@ -42,6 +43,7 @@ use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
 use crate::desk::remembered::Remembered;
+use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::Severity;
 use engine_observer::event::body::{Attributes, Phase};
@@ -162,6 +164,18 @@ impl Pattern for Safeguards {
     #[cfg(test)]
     const CONDITIONS: &'static [&'static str] =
         &["orders", "refills", "walks", "walk_share", "after_reset_s"];
+
+    fn canary(&self) -> Option<Story> {
+        // As near to the limit as it takes; ten times the largest usual order where none is given.
+        let near = 1.0 - self.below_limit_share / 2.0;
+        let quantity = match (self.order_max, self.value_max) {
+            (limit, _) if limit > 0.0 => limit * near,
+            (_, limit) if limit > 0.0 => limit * near / canary::PRICE as f64,
+            _ if self.infers_limit == 1 => 400.0,
+            _ => return None,
+        };
+        Some(canary::story(quantity.round().max(1.0) as u64))
+    }
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(deed) = scene.deed else { return self.phase(memory, scene, bench) };

@@ -1,86 +1,14 @@
 //! The catalogue's cases, and near misses that each miss one condition.
 
+use super::canary::*;
 use super::*;
 use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
 
-const SMOKER: u32 = 9;
 const PEER: u32 = 7;
-const BROKER: u32 = 8;
 const MACHINE: u32 = 150;
-const T: u64 = Story::BEGIN + 10 * S;
-const EVERY: u64 = 10 * S;
 
-/// A market whose makers' first three offers are gone, so that a quote has room before them.
-fn thin() -> Story {
-    let mut story = Story::quiet();
-    story.sweep(T - 6 * S, 131, Side::Sell, 3 * Story::LEVEL);
-    story
-}
-
-/// One of a series of approaches to a quote.
-#[derive(Clone, Copy)]
-struct Approach {
-    quotes: u32,
-    comes: u32,
-    fades: bool,
-    /// How long before the trade.
-    before: u64,
-    /// Whether the best bid rises first.
-    rises: bool,
-    /// Whether the quote is taken away where another of its owner's stands next, instead of amended.
-    steps_back: bool,
-}
-
-const FADES: Approach = Approach {
-    quotes: SMOKER,
-    comes: BROKER,
-    fades: true,
-    before: 30 * MS,
-    rises: false,
-    steps_back: false,
-};
-const HONOURED: Approach = Approach { fades: false, ..FADES };
-
-fn approach(story: &mut Story, at: u64, shape: Approach) {
-    let (best, next) = (Story::ASK + 1, Story::ASK + 2);
-    let quote = story.enter(at, shape.quotes, Side::Sell, best, 10);
-    let trade_at = at + 200 * MS;
-    let mut traded = (quote, best);
-    let behind = story.enter(at, shape.quotes, Side::Sell, next, 10);
-    if shape.rises {
-        let bid = story.enter(trade_at - shape.before - 10 * MS, 140, Side::Buy, Story::BID + 1, 5);
-        story.cancel(at + S, bid);
-    }
-    if shape.fades && shape.steps_back {
-        story.cancel(trade_at - shape.before, quote);
-        traded = (behind, next);
-    } else if shape.fades {
-        story.amend(trade_at - shape.before, quote, next, 10);
-        traded = (quote, next);
-    }
-    story.fill(trade_at, traded.0, traded.1, 2, shape.comes);
-    story.fill(trade_at, traded.0, traded.1, 2, shape.comes);
-    if !(shape.fades && shape.steps_back) {
-        story.cancel(at + S, quote);
-    }
-    story.cancel(at + S, behind);
-}
-
-/// So many approaches of each shape, well mixed.
 fn series(shapes: &[(u64, Approach)]) -> Story {
-    let mut story = thin();
-    let all: u64 = shapes.iter().map(|(count, _)| count).sum();
-    let mut done = vec![0; shapes.len()];
-    for nth in 0..all {
-        let due = |place: &usize| {
-            let (count, _) = shapes[*place];
-            (nth + 1) as f64 * count as f64 / all as f64 - done[*place] as f64
-        };
-        let place = (0..shapes.len()).max_by(|one, other| due(one).total_cmp(&due(other))).unwrap();
-        done[place] += 1;
-        approach(&mut story, T + nth * EVERY, shapes[place].1);
-    }
-    story
+    series_in(Story::quiet(), shapes)
 }
 
 /// A machine's orders far from the touch, four messages a second.

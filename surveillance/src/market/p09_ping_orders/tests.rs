@@ -1,53 +1,11 @@
 //! The catalogue's cases, and near misses that each miss one condition.
 
+use super::canary::{HIDER, MID, PINGED, PINGER, Shape, T, pinged};
 use super::*;
 use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
 
-const PINGER: u32 = 9;
-const HIDER: u32 = 7;
-const T: u64 = Story::BEGIN + 10 * S;
-const MID: i64 = Story::BID + 1;
-
-/// Immediate sales at the mid, some of which trade with a bid that nobody shows; then a large sale.
-#[derive(Clone, Copy)]
-struct Shape {
-    sizes: &'static [u64],
-    every: u64,
-    /// How many of the probes, the last ones, trade.
-    found: usize,
-    /// How soon after the last probe, how much, on which side and at which price.
-    after: u64,
-    follow: u64,
-    side: Side,
-    price: i64,
-}
-
-const PINGED: Shape = Shape {
-    sizes: &[1, 1, 1, 1, 1, 1],
-    every: S,
-    found: 2,
-    after: S,
-    follow: 5_000,
-    side: Side::Sell,
-    price: MID,
-};
-
 fn tell(shape: Shape) -> Story {
-    let mut story = Story::quiet();
-    let count = shape.sizes.len();
-    for (nth, size) in shape.sizes.iter().enumerate() {
-        let at = T + nth as u64 * shape.every;
-        let probe = story.enter_as(at, PINGER, Side::Sell, MID, *size, Attributes::IOC);
-        story.cancel(at + MS, probe);
-        if nth + shape.found >= count {
-            story.print(at + MS, Side::Buy, MID, *size, (HIDER, PINGER));
-        }
-    }
-    let at = T + (count as u64 - 1) * shape.every + shape.after;
-    let attributes = Attributes::IOC;
-    let large = story.enter_as(at, PINGER, shape.side, shape.price, shape.follow, attributes);
-    story.cancel(at + 2 * MS, large);
-    story
+    pinged(Story::quiet(), shape)
 }
 
 #[test]

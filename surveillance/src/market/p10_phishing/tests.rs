@@ -1,63 +1,8 @@
 //! The catalogue's cases, and near misses that each miss one condition.
 
+use super::canary::{DAY, FISHER, HIDER, PHISHED, Shape, T, phished};
 use super::*;
 use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
-
-const FISHER: u32 = 9;
-const HIDER: u32 = 7;
-const T: u64 = Story::BEGIN + 10 * S;
-const DAY: u64 = 86_400 * S;
-
-/// One buys a lot from an iceberg, sells much more in front of it, and the price falls.
-#[derive(Clone, Copy)]
-struct Shape {
-    begin: u64,
-    times: u64,
-    every: u64,
-    /// What is bought, and what the seller shows.
-    reveal: u64,
-    shows: Attributes,
-    /// How soon after the sequel comes: on which side, at which price, how much.
-    after: u64,
-    side: Side,
-    price: i64,
-    sequel: u64,
-    /// By how many levels the bid falls then.
-    falls: u64,
-    /// In how many of the cases.
-    hits: u64,
-}
-
-const PHISHED: Shape = Shape {
-    begin: T,
-    times: 5,
-    every: DAY,
-    reveal: 1,
-    shows: Attributes::ICEBERG,
-    after: S,
-    side: Side::Sell,
-    price: Story::ASK - 1,
-    sequel: 50,
-    falls: 8,
-    hits: 5,
-};
-
-fn phished(mut story: Story, shape: Shape) -> Story {
-    for nth in 0..shape.times {
-        let at = shape.begin + nth * shape.every;
-        let iceberg = story.enter_as(at, HIDER, Side::Sell, Story::ASK, 100, shape.shows);
-        story.fill(at + S, iceberg, Story::ASK, shape.reveal, FISHER);
-        let sequel =
-            story.enter(at + S + shape.after, FISHER, shape.side, shape.price, shape.sequel);
-        if nth < shape.hits {
-            story.sweep(at + 30 * S, 131, Side::Buy, shape.falls * Story::LEVEL);
-        }
-        story.cancel(at + 90 * S, sequel);
-        story.cancel(at + 90 * S, iceberg);
-        story.stand(at + 100 * S, Side::Buy, 10);
-    }
-    story
-}
 
 fn tell(shape: Shape) -> Story {
     phished(Story::quiet(), shape)

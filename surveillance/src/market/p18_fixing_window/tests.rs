@@ -1,45 +1,8 @@
 //! The catalogue's cases, and near misses that each miss one condition.
 
+use super::canary::{END, PUSHER, Told, WHOLE, tell};
 use super::*;
-use crate::desk::check::{MS, S, Story, each_condition_matters, survives};
-
-const PUSHER: u32 = 9;
-const OTHER: u32 = 201;
-const T: u64 = Story::BEGIN;
-/// When the minute of settlement ends.
-const END: u64 = T + 160 * S;
-
-/// The minute of settlement: each of ten slices one sells `own` at a falling price, and others sell to and
-/// buy from each other where the price was.
-#[derive(Clone, Copy)]
-struct Told {
-    own: u64,
-    others: u64,
-    /// By how many ticks all of it falls short of the price before.
-    falls: i64,
-    /// The slices in which the pusher sells.
-    slices: u64,
-    held: i64,
-}
-
-/// 45 of 100, at once, short of what it sells ten times over.
-const WHOLE: Told = Told { own: 90, others: 55, falls: 13, slices: 5, held: -4_500 };
-
-fn tell(story: &mut Story, told: Told) {
-    story.holds(T - 3_000 * S, PUSHER, told.held);
-    let before = story.enter(END - 80 * S, OTHER, Side::Buy, Story::BID, 5);
-    story.fill(END - 79 * S, before, Story::BID, 5, OTHER + 1);
-    for slice in 0..10 {
-        let at = END - 59 * S + slice * 6 * S;
-        let low = Story::BID - told.falls;
-        if slice < told.slices {
-            let bid = story.enter(at, OTHER, Side::Buy, low, told.own);
-            story.fill(at + MS, bid, low, told.own, PUSHER);
-        }
-        let bid = story.enter(at + S, OTHER + 1, Side::Buy, Story::BID, told.others);
-        story.fill(at + S + MS, bid, Story::BID, told.others, OTHER + 2 + slice as u32);
-    }
-}
+use crate::desk::check::{S, Story, each_condition_matters, survives};
 
 fn story(told: Told) -> Story {
     let mut story = Story::quiet();

@@ -84,6 +84,17 @@ fn the_largest_order_stands_in_for_a_limit_at_one_price() {
 }
 
 #[test]
+fn the_canary_is_as_near_to_the_limit_as_it_takes() {
+    let by_value = Safeguards { value_max: 5_000_000.0, ..Safeguards::default() };
+    for pattern in [Safeguards::default(), limited(), by_value] {
+        let story = pattern.canary().unwrap();
+        assert_eq!(story.suspects(pattern), [9]);
+    }
+    let blind = Safeguards { infers_limit: 0, ..Safeguards::default() };
+    assert!(blind.canary().is_none(), "there is no limit to be near to");
+}
+
+#[test]
 fn what_stands_at_first_is_allowed_too() {
     let seen_late = |standing: u64| {
         let mut story = Story::new();
