@@ -11,6 +11,10 @@ use std::rc::Rc;
 /// How many episodes may come to nothing before the campaign is given up.
 const VOIDS_MAX: u32 = 25;
 
+/// How long a campaign in the base's own market may go on before it is given up: its instrument is no
+/// other's meanwhile.
+const LASTS_MAX: u64 = 7_200 * SECOND;
+
 /// How long a market may be closed, or one-sided, before the campaign is given up.
 const CLOSED_MAX: u64 = 900 * SECOND;
 
@@ -50,7 +54,7 @@ async fn episodes_of(
     episodes: u64,
     told: &RefCell<Told>,
 ) -> bool {
-    let mut voids = 0;
+    let (mut voids, begun) = (0, desk.now());
     let own_session = case.stage.is_some_and(|stage| stage.own_session || stage.per_second <= 0.0);
     loop {
         if !own_session && !desk.until(CLOSED_MAX, Desk::is_open).await {
@@ -65,7 +69,8 @@ async fn episodes_of(
         if told.borrow().decided_at.len() as u64 >= episodes {
             return true;
         }
-        if voids > VOIDS_MAX {
+        let is_long = !own_session && desk.now().since(begun).0 > LASTS_MAX;
+        if voids > VOIDS_MAX || is_long {
             return false;
         }
         let (least, most) = case.apart_s;

@@ -19,7 +19,7 @@ use engine_event::{
 use plan::{Plan, Planned};
 use rustc_hash::FxHashSet;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -95,6 +95,10 @@ const QUIET: u64 = 120_000_000_000;
 
 /// How long to wait when no instrument is free.
 const LATER: u64 = 5_000_000_000;
+/// So many of the base's latest events are remembered of each instrument,
+const HEARD: usize = 16;
+/// and may take so many times as long as they usually do before the flow counts as asleep.
+const SLEEPY: u64 = 20;
 
 /// What became of the plan.
 #[derive(Clone, PartialEq, Debug)]
@@ -127,6 +131,8 @@ fn side_by_side(campaigns: usize, instruments: usize, (from, to): (Nanos, Nanos)
 /// Weaves campaigns into a flow.
 pub struct Weaver {
     settings: Settings,
+    /// When the base's latest few events came.
+    heard: BTreeMap<SubjectId, VecDeque<Nanos>>,
     floor: Rc<RefCell<Floor>>,
     instruments: BTreeMap<SubjectId, Rc<Instrument>>,
     others: BTreeMap<SubjectId, Rc<Vec<ParticipantId>>>,
@@ -225,6 +231,7 @@ impl Weaver {
             due,
             voids: 0,
             ended: Vec::new(),
+            heard: BTreeMap::new(),
             settings,
         })
     }
@@ -244,6 +251,12 @@ impl Weaver {
         }
         if event.kind() == Kind::Status {
             self.close();
+        } else {
+            let heard = self.heard.entry(event.subject).or_default();
+            if heard.len() == HEARD {
+                heard.pop_front();
+            }
+            heard.push_back(at);
         }
         self.look(event.subject);
         out.append(&mut self.floor.borrow_mut().out);
@@ -406,6 +419,15 @@ impl Weaver {
         self.poll(self.active.len() - 1);
     }
 
+    /// Whether the flow goes on: where nobody else does anything, over night or before the market opens,
+    /// there is nobody to be misled.
+    fn is_awake(&self, subject: SubjectId, of: &Instrument, now: Nanos) -> bool {
+        let Some(heard) = self.heard.get(&subject) else { return false };
+        let mean = of.span.1.since(of.span.0).0 / of.events.max(1);
+        let Some(first) = heard.front().filter(|_| heard.len() == HEARD) else { return false };
+        now.since(*first).0 <= mean.saturating_mul(HEARD as u64 * SLEEPY)
+    }
+
     /// An instrument that is free, the busier the likelier.
     fn choose(&mut self, now: Nanos) -> Option<SubjectId> {
         let is_free = |subject: &SubjectId, of: &Instrument| {
@@ -418,6 +440,7 @@ impl Weaver {
             let there = floor.book(*subject).is_some_and(|book| book.spread().is_some());
             let there = there && !floor.is_closed(*subject);
             let lives = of.span.0 <= now && now < of.span.1 && of.events >= 50 && of.tick > 0;
+            let lives = lives && self.is_awake(*subject, of, now);
             let most = if self.settings.overlap { SIDE_BY_SIDE_MAX } else { self.side_by_side };
             here < most && (quiet || most > 1) && there && lives
         };

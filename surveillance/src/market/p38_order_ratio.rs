@@ -8,7 +8,8 @@
 //! again beyond it, from [`messages_min`](OrderRatio::messages_min) messages of the day on.
 //!
 //! **Excused.** Cancellations count in continuous trading alone: what is taken away after an auction, or
-//! in a halt, is not the member's wish.
+//! in a halt, is not the member's wish. Nothing counts before the first trade of a day, anybody's: where
+//! the market has not opened nobody could have traded.
 //!
 //! **When.** With the message.
 //!
@@ -60,6 +61,8 @@ parameters! {
 /// What is remembered about an instrument.
 #[derive(Default)]
 pub(crate) struct Memory {
+    /// The day of the latest trade, anybody's.
+    traded_on: u64,
     of: Remembered<Person, Session, PERSONS_MAX>,
     warnings: Tally,
     breaches: Tally,
@@ -79,7 +82,7 @@ struct Session {
     told: u32,
 }
 
-kept!(Memory { of, warnings, breaches });
+kept!(Memory { traded_on, of, warnings, breaches });
 kept!(Session { day, messages, quantity, trades, traded, begun_seq, begun_at, told });
 
 /// Persons that are remembered.
@@ -100,7 +103,9 @@ impl Pattern for OrderRatio {
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(deed) = scene.deed else { return };
+        let day = deed.at.0 / DAY;
         if deed.is_trade() {
+            memory.traded_on = day;
             for who in [deed.owner, deed.aggressor].into_iter().flatten() {
                 let session = memory.of.of(who.person, deed.at);
                 session.renew(deed);
@@ -110,7 +115,8 @@ impl Pattern for OrderRatio {
             return;
         }
         let Some(owner) = deed.owner else { return };
-        if deed.what == What::Cancel && !scene.market.is_continuous() {
+        let is_open = memory.traded_on == day;
+        if !is_open || deed.what == What::Cancel && !scene.market.is_continuous() {
             return;
         }
         let session = memory.of.of(owner.person, deed.at);

@@ -45,6 +45,27 @@ fn quantities_count_by_themselves() {
 }
 
 #[test]
+fn nothing_counts_before_the_first_trade_of_a_day() {
+    let next_day = |trades_first: bool| {
+        told(|story| {
+            let morning = T + 86_400 * S;
+            if trades_first {
+                story.print(morning - S, Side::Buy, Story::BID, 1, (VICTIM, VICTIM + 1));
+            }
+            for nth in 0..1_200 {
+                let bid = story.enter(morning + nth * 10 * MS, WHO, Side::Buy, Story::BID - 2, 10);
+                story.cancel(morning + nth * 10 * MS + MS, bid);
+            }
+        })
+    };
+    assert_eq!(next_day(true).suspects(OrderRatio::default()), [WHO]);
+    assert!(next_day(false).alerts(OrderRatio::default()).is_empty(), "nobody could trade yet");
+}
+
+/// Others who trade.
+const VICTIM: u32 = 120;
+
+#[test]
 fn a_new_day_begins_anew() {
     let story = told(|story| {
         quotes(story, 0, 900);
