@@ -29,7 +29,7 @@ async fn hidden(desk: &Desk, side: Side, quantity: u64) -> Option<OrderId> {
 
 async fn probes(desk: &Desk, followed: bool) -> Outcome {
     let side = desk.side();
-    let lot = desk.lots((desk.size(0.1) as f64 * 0.5).min(desk.lot() as f64 * 2.0));
+    let lot = desk.lots((desk.size(0.1) as f64 * 0.5).max(desk.lot() as f64));
     let count = (desk.between(12.0, 15.0) * desk.severity).round().max(2.0) as u64;
     let large = desk.lots((lot * count) as f64 * desk.between(24.0, 30.0) * desk.severity);
     let Some(there) = hidden(desk, side, large + lot * count).await else { return Outcome::Void };
