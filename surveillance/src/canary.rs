@@ -22,6 +22,7 @@
 use crate::desk::Desk;
 use crate::desk::kept::{Kept, kept};
 use crate::desk::story::Story;
+use crate::market::QuoteStuffing;
 use engine_observer::book::Bounds;
 use engine_observer::event::{
     Definition, Event, Fault, Kind, Nanos, Reader, Snapshot, SnapshotError, Writer,
@@ -72,8 +73,19 @@ const BOUNDS: Bounds = Bounds { orders_max: 4_096, subjects_max: 1 };
 const DAY_NS: u64 = 86_400_000_000_000;
 
 impl Canary {
-    /// The same, for the patterns of a desk.
-    pub(crate) fn of(mut self, desk: &Desk) -> Self {
+    /// The same, for the patterns of a desk, and P06 beside it.
+    pub(crate) fn of(mut self, desk: &Desk, stuffing: Option<QuoteStuffing>) -> Self {
+        let beside = stuffing.map(|stuffing| {
+            let name = <QuoteStuffing as Idea>::NAME;
+            Charge {
+                name,
+                answered: words(name).0,
+                missed: words(name).1,
+                parameters: Parameters::of(&stuffing).hash(),
+                roster: Roster::new().with(stuffing.clone()),
+                story: Arc::new(move || stuffing.canary()),
+            }
+        });
         let charges = desk.seats().map(|seat| Charge {
             name: seat.name(),
             answered: words(seat.name()).0,
@@ -82,7 +94,8 @@ impl Canary {
             roster: Roster::new().with(desk.with_one(&seat)),
             story: Arc::new(move || seat.canary()),
         });
-        self.charges = charges.filter(|charge| (charge.story)().is_some()).collect();
+        let all = charges.chain(beside);
+        self.charges = all.filter(|charge| (charge.story)().is_some()).collect();
         self
     }
 

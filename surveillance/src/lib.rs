@@ -51,6 +51,8 @@ use serde::de::DeserializeOwned;
 pub struct Plan {
     desk: Desk,
     others: Roster,
+    /// P06, if it is among the others.
+    stuffing: Option<QuoteStuffing>,
     canary: Option<Canary>,
     silent_feed: Option<SilentFeed>,
 }
@@ -156,6 +158,7 @@ impl Plan {
     /// Every pattern takes part as it usually does, besides what is there.
     pub fn add_usual_patterns(&mut self) {
         Entry::<Any>::all().into_iter().for_each(|entry| (entry.usual)(&mut self.desk));
+        self.stuffing = Some(QuoteStuffing::default());
         self.others.add(QuoteStuffing::default());
         self.others.add(MeanThreshold::default());
     }
@@ -211,7 +214,10 @@ impl Plan {
     ) -> Result<(), Refused<D::Error>> {
         match name {
             <QuoteStuffing as Idea>::NAME => {
-                idea::add::<QuoteStuffing, D>(&mut self.others, parameters)
+                let stuffing: QuoteStuffing = idea::read(parameters)?;
+                self.stuffing = Some(stuffing.clone());
+                self.others.add(stuffing);
+                Ok(())
             }
             MeanThreshold::NAME => idea::add::<MeanThreshold, D>(&mut self.others, parameters),
             Canary::NAME => {
@@ -232,7 +238,7 @@ impl Plan {
     /// Gives all of them to a roster.
     pub fn join(self, roster: &mut Roster) {
         let canary = self.canary.filter(|canary| canary.every_s > 0);
-        let canary = canary.map(|canary| canary.of(&self.desk));
+        let canary = canary.map(|canary| canary.of(&self.desk, self.stuffing));
         roster.append(self.others);
         if !self.desk.is_empty() {
             roster.add(self.desk);

@@ -51,6 +51,7 @@
 //! control, which is P37 and not abuse. **Known misses.** Bursts spread over several participants, or
 //! over instruments; a stuffer that keeps part of its orders for longer than the limit.
 
+mod canary;
 mod group;
 #[cfg(test)]
 mod tests;
@@ -58,6 +59,7 @@ mod traffic;
 
 use crate::desk::parameters::{Parameterised, parameters};
 use crate::desk::rules::{self, Rule, Set, Sets};
+use crate::desk::story::Story;
 use crate::market::action::{Act, Action};
 use crate::market::lives::{LastTold, Lives};
 use crate::recent::{Found, Recent};
@@ -227,6 +229,14 @@ impl Observer for QuoteStuffing {
 }
 
 impl QuoteStuffing {
+    /// Bursts that must raise an alert, to see whether it still answers. None where parameters ask for more
+    /// than a canary is worth: hundreds of bursts, or a rate that no market has.
+    pub(crate) fn canary(&self) -> Option<Story> {
+        let bursts = u64::from(self.bursts_min);
+        let is_worth = bursts <= 8 && self.rate_min_per_s < canary::RATE / 2;
+        is_worth.then(|| canary::story(bursts))
+    }
+
     #[inline]
     fn see(&self, instrument: &mut Instrument, view: &View<'_>, out: &mut Outbox) {
         match view.event.kind() {
