@@ -380,7 +380,7 @@ impl Seating {
 }
 
 impl Snapshot for Instrument {
-    const VERSION: u16 = 5;
+    const VERSION: u16 = 6;
 
     fn save(&self, to: &mut Writer) {
         self.name.keep(to);

@@ -38,6 +38,8 @@ pub struct Bands {
     best: [Option<i64>; 2],
     /// Whether they stand for a book: from the first change on that they followed.
     is_built: bool,
+    /// How many orders of the book had been taken out by healing: no change tells of these.
+    healed: u64,
     basis_points: Vec<u32>,
 }
 
@@ -95,6 +97,7 @@ impl Bands {
             bands: [basis_points, basis_points].concat().iter().map(band).collect(),
             best: [None; 2],
             is_built: false,
+            healed: 0,
             basis_points: basis_points.to_vec(),
         })
     }
@@ -111,7 +114,7 @@ impl Bands {
         let begins_anew = !self.is_built
             || change.effect == Effect::Cleared
             || (change.effect == Effect::Restated && book.form() == Some(Form::Touch));
-        if begins_anew {
+        if begins_anew || book.healed() != self.healed {
             return self.build(book);
         }
         for moved in moved(change).into_iter().flatten() {
@@ -126,7 +129,7 @@ impl Bands {
         self.best = [None; 2];
         self.move_to(book, Side::Buy);
         self.move_to(book, Side::Sell);
-        self.is_built = true;
+        (self.is_built, self.healed) = (true, book.healed());
     }
 
     /// Sends for what the next change will need.
@@ -318,7 +321,7 @@ mod tests {
         events: impl IntoIterator<Item = &'a Event>,
         widths: &[u32],
     ) -> (Books, Vec<Bands>) {
-        let mut books = Books::new(Bounds { subjects_max: 3, orders_max: 1000 });
+        let mut books = Books::new(Bounds { subjects_max: 3, orders_max: 1000 }).healing();
         let mut bands = vec![Bands::new(widths).unwrap(); 3];
         for event in events {
             let change = books.apply(event);

@@ -173,6 +173,9 @@ impl<'a> BookView<'a> {
     /// How many orders were taken out because they must have left without a word.
     #[inline]
     pub fn healed(&self) -> u64 {
+        if !self.book.is_stale {
+            return 0;
+        }
         self.record.healing.as_ref().map_or(0, |healing| healing.count)
     }
 

@@ -102,6 +102,8 @@ pub(crate) struct Memory {
 #[derive(Default)]
 struct Trades {
     all: u64,
+    /// Of these, trades of which the feed does not say whose they are: others', as far as is known.
+    unnamed: u64,
     of: Remembered<Person, u64, PERSONS_MAX>,
     /// Since ever.
     total: u64,
@@ -161,7 +163,7 @@ struct Pending {
 }
 
 kept!(Memory { pending, pairs, trades, run, last_price, tally });
-kept!(Trades { all, of, total });
+kept!(Trades { all, unnamed, of, total });
 kept!(Run { comes, side, at, taken });
 kept!(Pair { matches });
 kept!(Match { at, seq, order, side, price, quantity, trades });
@@ -203,7 +205,7 @@ const DAY: u64 = 86_400_000_000_000;
 impl Pattern for MatchedOrders {
     type Memory = Memory;
 
-    const WANTS: &'static [What] = &[What::Enter, What::Fill];
+    const WANTS: &'static [What] = &[What::Enter, What::Fill, What::Print];
 
     #[cfg(test)]
     const CONDITIONS: &'static [&'static str] = &[
@@ -231,13 +233,16 @@ impl Pattern for MatchedOrders {
                 if let (Some(rests), Some(comes)) = (deed.owner, deed.aggressor) {
                     self.fill(memory, (rests, comes), deed, scene, bench);
                     memory.trades.count(deed.at, rests.person, comes.person);
+                } else {
+                    memory.trades.count_unnamed();
                 }
                 if let Some(price) = deed.price {
                     memory.last_price = Some((price, deed.at));
                 }
             }
-            _ if memory.pending.is_empty() => {}
-            _ => rest(memory, deed),
+            What::Print if deed.parties().is_none() => memory.trades.count_unnamed(),
+            What::Enter if !memory.pending.is_empty() => rest(memory, deed),
+            _ => {}
         }
     }
 
@@ -265,13 +270,23 @@ impl Trades {
     const MOST: u64 = 1 << 16;
 
     fn count(&mut self, at: Nanos, rests: Person, comes: Person) {
-        self.all += 1;
-        self.total += 1;
         for person in [rests, comes] {
             *self.of.of(person, at) += 1;
         }
+        self.count_one();
+    }
+
+    fn count_unnamed(&mut self) {
+        self.unnamed += 1;
+        self.count_one();
+    }
+
+    fn count_one(&mut self) {
+        self.all += 1;
+        self.total += 1;
         if self.all >= Self::MOST {
             self.all /= 2;
+            self.unnamed /= 2;
             self.of.values_mut().for_each(|count| *count /= 2);
         }
     }
@@ -452,6 +467,7 @@ impl MatchedOrders {
             case.part(Part::Deceptive, (one.seq, one.order), (one.side, one.price, one.quantity));
         }
         case.degrade(Degraded::MEMORY.when(memory.pairs.is_forgetful()));
+        case.degrade(Degraded::IDENTITY.when(2 * memory.trades.unnamed > memory.trades.all));
         let repeats =
             Repeats { least: self.episodes_min, at_once: false, score_min: self.score_min };
         if bench.settle(case, scene, &mut memory.tally, repeats) {

@@ -41,6 +41,7 @@ use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
 use crate::desk::remembered::Remembered;
+use crate::desk::sizes::Quantiles;
 use crate::desk::story::Story;
 use crate::desk::tally::Tally;
 use engine_observer::event::{Nanos, OrderId, Price, Side};
@@ -155,7 +156,9 @@ impl Pattern for Painting {
         let tick = memory.ticks.take(deed);
         let (owner, aggressor) =
             (deed.owner.map(|who| who.person), deed.aggressor.map(|who| who.person));
-        let sizes = scene.market.trade_sizes().or(scene.market.order_sizes());
+        // Of trades, or of orders: whoever paints makes many of the trades, and must not say by that what
+        // is small.
+        let sizes = Quantiles::larger(scene.market.trade_sizes(), scene.market.order_sizes());
         let is_small = sizes.is_some_and(|sizes| deed.quantity <= sizes.q25);
         let other = aggressor.filter(|aggressor| Some(*aggressor) != owner);
         for person in owner.into_iter().chain(other) {

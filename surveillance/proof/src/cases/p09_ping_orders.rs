@@ -52,7 +52,8 @@ async fn probes(desk: &Desk, followed: bool) -> Outcome {
     }
     desk.pause_between(20 * MILLI, 900 * MILLI).await;
     let sold = desk.sweep(desk.me(), side.opposite(), target, large);
-    if sold * 2 < large { Outcome::Void } else { desk.done() }
+    // What others left of it must still be ten times what was probed.
+    if sold < lot * count * 11 { Outcome::Void } else { desk.done() }
 }
 
 /// A router works one parent order: each child is for what is left, or a part of it that shrinks with it.
