@@ -21,6 +21,8 @@ pub(crate) struct Held {
     left: usize,
     /// How far the outlet knows that everything is final.
     told: u64,
+    /// Something was handed on that was not told to be final yet.
+    is_untold: bool,
     withheld: Withheld,
     stalls: u64,
 }
@@ -69,6 +71,7 @@ impl Held {
             alerts,
             left: 0,
             told,
+            is_untold: false,
             withheld: Withheld::default(),
             stalls: 0,
         }
@@ -100,7 +103,7 @@ impl Held {
         most: usize,
     ) -> (usize, io::Result<()>) {
         // In this order: what was left out before it was passed is seen.
-        let next = self.durable.next();
+        let mut next = self.durable.next();
         let mut count = 0;
         while count < most {
             let Some(seq) = self.findings.front().map(|head| head.place.seq) else { break };
@@ -120,6 +123,8 @@ impl Held {
                     if handed_on.is_err() {
                         return (count, handed_on);
                     }
+                    // It has become so since we looked: what was handed on is final, too.
+                    next = next.max(seq + 1);
                 }
                 Safety::Never => {
                     self.withhold();
@@ -128,7 +133,13 @@ impl Held {
             }
         }
         let is_all_out = self.findings.front().is_none_or(|head| head.place.seq >= next);
-        if !is_all_out || mem::replace(&mut self.told, next) == next {
+        self.is_untold |= count > 0;
+        if !is_all_out {
+            return (count, Ok(()));
+        }
+        // The watermark may have passed an event before anything was found in it: then it does not move.
+        let has_moved = mem::replace(&mut self.told, next) != next;
+        if !mem::take(&mut self.is_untold) && !has_moved {
             return (count, Ok(()));
         }
         (count, outlet.final_up_to(next))

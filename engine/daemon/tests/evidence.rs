@@ -460,7 +460,7 @@ fn a_case_file_can_be_checked_against_the_sealed_journal() {
 fn any_alert_of_a_day_is_found_again_from_the_checkpoint_before_it() {
     let folder = Folder::new();
     folder.generate("tape", "--messages 40000 --subjects 4 --seed 21 --bursts 6", "tape.csv");
-    let config = "[[feed]]\npath = \"tape.csv\"\nspeed = 10000\n[surveillance.P01]\n[surveillance.P06]\n\
+    let config = "[[feed]]\npath = \"tape.csv\"\nspeed = 4000\n[surveillance.P01]\n[surveillance.P06]\n\
                   [journal]\nfolder = \"j\"\ncheckpoint_events = 10000\n";
     // Slow enough for checkpoints on the way.
     folder.write("c.toml", config);
