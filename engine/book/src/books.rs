@@ -244,13 +244,10 @@ impl Books {
         if let Some(fault) = refused {
             turn.change.refuse(fault);
         }
-        if turn.book.is_stale && self.heals {
-            let healed = turn.heal(refused);
-            (0..healed).for_each(|_| {
-                self.records[place].faults.count(Fault::Healed);
-                self.faults.count(Fault::Healed);
-            });
+        if self.heals && self.books[place].is_stale {
+            self.heal(place, (event, refused), (subject, likely), change);
         }
+        let book = &mut self.books[place];
         let ([bid, ask], [old_bid, old_ask]) = (book.best(), before.best);
         let (bid, ask) = (bid.differs(old_bid), ask.differs(old_ask));
         change.touch_changed = bid.any | ask.any;
@@ -289,6 +286,27 @@ impl Books {
             }
         };
         Change { effect, ..Change::NONE }
+    }
+
+    /// Takes out what must have left without a word. With a turn of its own: the common one never leaves
+    /// its registers.
+    #[cold]
+    #[inline(never)]
+    fn heal(
+        &mut self,
+        place: usize,
+        (event, refused): (&Event, Option<Fault>),
+        (subject, likely): (SubjectId, Likely),
+        change: &mut Change,
+    ) {
+        let (book, records) = (&mut self.books[place], &mut self.records[..]);
+        let room = &mut self.room;
+        let mut turn = Turn { book, subject, records, place, room, event, likely, change };
+        let healed = turn.heal(refused);
+        (0..healed).for_each(|_| {
+            self.records[place].faults.count(Fault::Healed);
+            self.faults.count(Fault::Healed);
+        });
     }
 
     /// What a feed told of all its subjects.
