@@ -42,7 +42,7 @@ pub(crate) mod tally;
 pub mod usual;
 
 use deed::{Deed, What, Who};
-use engine_observer::event::body::{Holding, Indication, Statistic, Status};
+use engine_observer::event::body::{Holding, Indication, Order, Statistic, Status};
 use engine_observer::event::{
     Definition, Fault, Kind, Nanos, Reader, Snapshot, SnapshotError, Writer,
 };
@@ -276,7 +276,9 @@ impl Observer for Desk {
 impl Desk {
     #[inline]
     fn watch(&self, instrument: &mut Instrument, view: &View<'_>, out: &mut Outbox) {
-        let Some(deed) = Deed::of(view, &instrument.people) else { return };
+        let Some(deed) = Deed::of(view, &instrument.people) else {
+            return instrument.settle(view);
+        };
         let names_nobody = deed.owner.is_none() && deed.aggressor.is_none();
         if names_nobody && instrument.ledger.is_empty() && !self.is_anonymous {
             return;
@@ -355,6 +357,15 @@ impl Instrument {
         self.market.healed = book.healed();
     }
 
+    /// What an order traded as it came does not rest any more.
+    #[cold]
+    fn settle(&mut self, view: &View<'_>) {
+        if Deed::is_settled(view.event) {
+            let left = view.change.left.map_or(0, |left| left.0);
+            self.ledger.settle(view.event.body::<Order>().id, left);
+        }
+    }
+
     /// What somebody holds when the day begins, and whose account it is.
     fn hold(&mut self, view: &View<'_>) {
         let body: Holding = view.event.body();
@@ -380,7 +391,7 @@ impl Seating {
 }
 
 impl Snapshot for Instrument {
-    const VERSION: u16 = 6;
+    const VERSION: u16 = 7;
 
     fn save(&self, to: &mut Writer) {
         self.name.keep(to);

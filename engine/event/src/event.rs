@@ -229,7 +229,8 @@ impl Flags {
     pub const SELL: Flags = Flags(8);
     /// Was not displayed.
     pub const HIDDEN: Flags = Flags(16);
-    /// Does not count as volume (reported elsewhere, or part of a cross).
+    /// Does not count as volume (reported elsewhere, or part of a cross). Of an order that shrinks or goes:
+    /// what it traded as it came, told by the execution of the one that rested.
     pub const NON_PRINTABLE: Flags = Flags(32);
     /// Part of an auction's cross.
     pub const CROSS: Flags = Flags(64);

@@ -20,12 +20,16 @@
 //! | action | becomes |
 //! |---|---|
 //! | created | `Add`; a market order as one that never rests |
+//! | changed, to less | `Execute`: an order shrinks because it trades |
 //! | changed | `Modify`; `Delete` if nothing is left |
+//! | deleted, with nothing left | `Execute` of what was left before |
 //! | deleted | `Delete` |
 //!
-//! What cannot be known: whether an order that shrinks or goes was traded or taken back, for trades come
-//! by another channel. So there are no executions and no volume. An order that was there before the
-//! recording, or one that is told twice, is for the book to find.
+//! A trade is told by both of its orders, one right after the other. The older one rested, and of the one
+//! that came the part that traded is only taken away (`Reduce`, `Delete`, not printable): so a trade
+//! counts once; also where what the two tell to have traded differs, because one of several parts was not
+//! told. Where only one of both is told, that one is the trade. An order that was there before the recording, one that
+//! is told twice, or one of which nobody knows how large it was, is for the book to find.
 //!
 //! Known of real data: orders that are created without any volume. Nothing of them can rest; they are
 //! counted as faults and become no event.
@@ -34,12 +38,13 @@ use super::lines::{self, Bad, LineCodec, Lines, fields, unsigned};
 use super::subjects::{Refused, Subjects};
 use super::{Codec, CodecError, Quoted};
 use crate::Options;
-use engine_event::body::{Attributes, Order};
+use engine_event::body::{Attributes, Execution, Order};
 use engine_event::{
     Decimal, Definition, Directory, Event, Fault, Flags, Kind, Nanos, OrderId, Price, Quantity,
     Side, SubjectId,
 };
 use engine_pipeline::{Sink, Tally};
+use rustc_hash::FxHashMap;
 
 /// The name that the venue is given.
 pub const VENUE: &str = "BITSTAMP";
@@ -50,6 +55,14 @@ pub const SUBJECT: &str = "BITSTAMP";
 const COLUMNS_MAX: usize = 24;
 
 const COLUMNS: usize = 8;
+
+/// How many orders' volumes are remembered.
+const ORDERS_MAX: usize = 1 << 20;
+/// How much the two parts of a trade may differ: the venue rounds each for itself.
+const ROUNDING: u64 = 2;
+/// How long after one part of a trade the other is told, and how long if they differ.
+const APART_MAX: Nanos = Nanos(5_000_000_000);
+const UNEQUAL_APART_MAX: Nanos = Nanos(100_000_000);
 
 /// What the columns are called that are read. The first five must be there.
 const NAMES: [&[&str]; COLUMNS] = [
@@ -76,6 +89,61 @@ pub struct Bitstamp {
     subjects: Subjects,
     /// Whose orders those are of which the lines do not say it.
     name: String,
+    /// What is left of each order.
+    left: FxHashMap<(SubjectId, OrderId), u64>,
+    /// One part of a trade, until it is known whether the other follows.
+    fill: Option<Fill>,
+}
+
+/// An order that has traded.
+#[derive(Clone, Copy, Debug)]
+struct Fill {
+    subject: SubjectId,
+    order: OrderId,
+    price: Option<Price>,
+    quantity: u64,
+    side: Side,
+    at: Nanos,
+    received: Nanos,
+    is_all: bool,
+}
+
+impl Fill {
+    /// Whether both are of one trade.
+    fn meets(&self, other: &Fill) -> bool {
+        let is_equal = self.quantity.abs_diff(other.quantity) <= ROUNDING;
+        let apart_max = if is_equal { APART_MAX } else { UNEQUAL_APART_MAX };
+        (self.subject, self.side) == (other.subject, other.side.opposite())
+            && other.at.since(self.at) <= apart_max
+    }
+
+    /// Which of two rested, and which came: the younger one, and one that takes any price.
+    fn in_order(self, other: Fill) -> (Fill, Fill) {
+        let age = |fill: &Fill| (fill.price.is_none(), fill.order.0);
+        if age(&self) <= age(&other) { (self, other) } else { (other, self) }
+    }
+
+    fn event<B: engine_event::body::Body>(&self, body: B) -> Event {
+        let mut event = Event::new(self.subject, self.at, body);
+        event.received_at = self.received;
+        event.with_flags(Flags::of(self.side))
+    }
+
+    fn executed(&self) -> Event {
+        self.event(Execution::new(self.order, self.price, Quantity(self.quantity)))
+    }
+
+    /// What traded as it came is gone; of one that never rests there is nothing to take away.
+    fn taken(&self) -> Option<Event> {
+        self.price?;
+        let event = if self.is_all {
+            self.event(Order::gone(self.order)).with_kind(Kind::Delete)
+        } else {
+            let part = Order::new(self.order, self.price, Quantity(self.quantity));
+            self.event(part).with_kind(Kind::Reduce)
+        };
+        Some(event.with_flags(event.flags | Flags::NON_PRINTABLE))
+    }
 }
 
 /// Where each column stands in a line.
@@ -239,6 +307,44 @@ impl Bitstamp {
             layout: None,
             subjects: Subjects::new(options),
             name: options.subject.clone().unwrap_or_else(|| SUBJECT.to_owned()),
+            left: FxHashMap::default(),
+            fill: None,
+        }
+    }
+
+    /// What of the order has traded, as far as it is known how much was left of it.
+    fn filled(&mut self, row: &Row, subject: SubjectId) -> Option<Fill> {
+        let key = (subject, row.id);
+        let before = match row.action {
+            Action::Deleted => self.left.remove(&key),
+            _ if self.left.contains_key(&key) || self.left.len() < ORDERS_MAX => {
+                self.left.insert(key, row.volume.0)
+            }
+            _ => None,
+        };
+        let quantity = before?.saturating_sub(row.volume.0);
+        let is_trade = match row.action {
+            Action::Created => false,
+            Action::Changed => quantity > 0,
+            // With something left it was taken back.
+            Action::Deleted => quantity > 0 && row.volume.0 == 0,
+        };
+        is_trade.then_some(Fill {
+            subject,
+            order: row.id,
+            price: row.price,
+            quantity,
+            side: row.side,
+            at: row.at,
+            received: row.received,
+            is_all: row.volume.0 == 0,
+        })
+    }
+
+    /// Tells the part of a trade that the other did not follow.
+    fn tell_fill<S: Sink>(&mut self, sink: &mut S) {
+        if let Some(fill) = self.fill.take() {
+            sink.push(fill.executed());
         }
     }
 
@@ -292,6 +398,21 @@ impl LineCodec for Bitstamp {
         let subject = self.subject(pair, row.at, names, sink)?;
         self.lines.date(row.kind() as u8, row.at, tally)?;
         let Some(subject) = subject else { return Ok(()) };
+        if let Some(fill) = self.filled(&row, subject) {
+            match self.fill.take_if(|first| first.meets(&fill)) {
+                Some(first) => {
+                    let (rests, comes) = first.in_order(fill);
+                    sink.push(rests.executed());
+                    comes.taken().into_iter().for_each(|event| sink.push(event));
+                }
+                None => {
+                    self.tell_fill(sink);
+                    self.fill = Some(fill);
+                }
+            }
+            return Ok(());
+        }
+        self.tell_fill(sink);
         match row.event(subject) {
             Some(event) => sink.push(event),
             None => {
@@ -312,7 +433,11 @@ impl Codec for Bitstamp {
         sink: &mut S,
         tally: &mut Tally,
     ) -> Result<usize, CodecError> {
-        lines::decode(self, input, last, names, sink, tally)
+        let consumed = lines::decode(self, input, last, names, sink, tally)?;
+        if last && consumed == input.len() && sink.room() > 0 {
+            self.tell_fill(sink);
+        }
+        Ok(consumed)
     }
 
     fn place(&self) -> u64 {

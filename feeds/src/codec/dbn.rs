@@ -8,8 +8,9 @@
 //! |---|---|
 //! | `mbo` A, M, R | `Add`, `Modify`, `Clear` |
 //! | `mbo` C | `Reduce` by the size that is cancelled; nothing left, and the order is gone |
-//! | `mbo` T, `trades` | `Trade`; its side is the resting one's, the other of the aggressor's that DBN tells |
-//! | `mbo` F, N | nothing: the cancellation that follows a fill takes it off the book |
+//! | `mbo` F, and the C or M of its order | `Execute` in its place, at the fill's price; of an M with a `Modify` before it to what was there, which is no news; of one that came and did not rest they stay what they are, not printable |
+//! | `mbo` T, `trades` | `Trade`, of what no order is told to have filled; its side is the resting one's, the other of the aggressor's that DBN tells |
+//! | `mbo` N | nothing |
 //! | `mbp-1`, `bbo`, `cmbp-1`, `cbbo` | `Quote`, and a `Trade` before it where it is one |
 //! | `mbp-10` | the `Level`s that differ from the instrument's last ten, and a `Trade` before them |
 //! | `definition` | `Define`, with the tick |
@@ -36,6 +37,7 @@ mod rare;
 mod record;
 #[cfg(test)]
 mod tests;
+mod trades;
 
 use super::subjects::Subjects;
 use super::{Codec, CodecError, EVENTS_PER_MESSAGE_MAX, Place, Trouble};
@@ -54,6 +56,7 @@ use naming::Naming;
 use record::{Head, LENGTH_UNIT, Mbo, NO_PRICE, NO_TIME};
 use rustc_hash::FxHashMap;
 use std::ops::Range;
+use trades::Trades;
 
 /// Decimal places of prices.
 pub const PRICE_SCALE: u8 = dbn::FIXED_PRICE_SCALE.ilog10() as u8;
@@ -85,6 +88,7 @@ pub struct Dbn {
     subjects: Subjects,
     states: FxHashMap<SubjectId, State>,
     ladders: usize,
+    trades: Trades,
     /// What a record became and there was no room for yet, the next one last.
     waiting: Vec<Event>,
     /// Where names are put together.
@@ -159,7 +163,9 @@ enum Does {
     Change,
     /// A trade is told, and takes nothing off the book.
     Trade,
-    /// It is told again by a change.
+    /// An order was filled; what becomes of it is told by a change.
+    Fill,
+    /// Nothing.
     Nothing,
     /// Something else, or what DBN does not have.
     Other,
@@ -172,7 +178,7 @@ const ACTIONS: [(Does, Kind); 256] = {
     actions[b'C' as usize] = (Does::Change, Kind::Reduce);
     actions[b'M' as usize] = (Does::Change, Kind::Modify);
     actions[b'T' as usize] = (Does::Trade, Kind::Trade);
-    actions[b'F' as usize] = (Does::Nothing, Kind::Unknown);
+    actions[b'F' as usize] = (Does::Fill, Kind::Execute);
     actions[b'N' as usize] = (Does::Nothing, Kind::Unknown);
     actions
 };
@@ -261,6 +267,7 @@ impl Dbn {
             subjects: Subjects::new(options),
             states: FxHashMap::default(),
             ladders: 0,
+            trades: Trades::default(),
             waiting: Vec::with_capacity(STEPS_MAX + 2),
             name: String::new(),
         }
@@ -323,6 +330,7 @@ impl Dbn {
             & (at != NO_TIME)
             & (does != Does::Other)
             & !is_odd
+            & (self.trades.is_idle() | (self.trades.at.0 == at))
             & (does != Does::Trade || m.price.get() != NO_PRICE);
         if !is_usual {
             return false;
@@ -330,12 +338,23 @@ impl Dbn {
         let at = Nanos(at);
         (self.received, self.at) = (received, at);
         usual.count(m.action, at, turn.tally);
-        let event = match does {
-            Does::Change => order_event(m, kind, known.subject, at, Flags(side | marks)),
-            Does::Trade => trade_event(m, known.subject, at, resting(side) | Flags(marks)),
-            Does::Nothing | Does::Other => return true,
-        };
-        turn.push(event, Nanos(received));
+        let (subject, received) = (known.subject, Nanos(received));
+        match does {
+            Does::Change => {
+                let event = order_event(m, kind, subject, at, Flags(side | marks));
+                if self.trades.is_idle() {
+                    turn.push(event, received);
+                } else {
+                    self.after_trade(m, event, received, turn);
+                }
+            }
+            Does::Trade => {
+                let event = trade_event(m, subject, at, resting(side) | Flags(marks));
+                self.trade_begins(event, received, turn);
+            }
+            Does::Fill => self.trades.fill(m, subject, at, Flags(side)),
+            Does::Nothing | Does::Other => {}
+        }
         true
     }
 
@@ -460,8 +479,14 @@ impl Codec for Dbn {
                 usual.left = rest.len();
                 self.offset = turn.offset;
                 let Some((record, after)) = Self::frame(rest, last, turn.place())? else {
+                    if last && self.give_up_before(None) {
+                        continue 'all;
+                    }
                     break 'all;
                 };
+                if self.give_up_before(rare::order(record)) {
+                    continue 'all;
+                }
                 if let Err(Stop::Fatal(error)) = self.record(record, &mut turn) {
                     return Err(*error);
                 }

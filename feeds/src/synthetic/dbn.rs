@@ -196,8 +196,10 @@ mod tests {
         let decoded = decode(&mut Dbn::new(&strict), &bytes);
         assert_eq!(decoded.error, None);
         assert_eq!((decoded.tally.messages, decoded.tally.faults.total()), (5000, 0));
-        let fills = decoded.tally.by_type[usize::from(b'F')];
-        assert_eq!(decoded.events.len() as u64, 5000 + 20 - fills, "20 definitions, no fills");
+        let all = |kind| decoded.events.iter().filter(|event| event.kind() == kind).count() as u64;
+        let [fills, trades] = [b'F', b'T'].map(|letter| decoded.tally.by_type[usize::from(letter)]);
+        assert_eq!((all(Kind::Define), all(Kind::Execute)), (20, fills));
+        assert_eq!(all(Kind::Trade), trades - fills, "what was not displayed");
         let snapshot = decoded.events.iter().filter(|event| event.flags.has(Flags::SNAPSHOT));
         let count = |kind| snapshot.clone().filter(|event| event.kind() == kind).count();
         assert_eq!(count(Kind::Clear), 20);

@@ -5,7 +5,7 @@
 //! flow's own.
 
 use crate::chance::Chance;
-use crate::floor::{Entry, Floor, Own};
+use crate::floor::{Entry, Floor, Own, Pulse};
 use crate::stage::Mood;
 use crate::survey::Instrument;
 use engine_book::BookView;
@@ -187,7 +187,11 @@ impl Desk {
     /// What others display on a side within [`reach`](Self::reach) of its touch: as it is without any
     /// injected order, so that campaigns side by side do not outgrow each other; on a stage, as it is.
     pub fn depth(&self, side: Side) -> u64 {
-        let reach = self.reach();
+        self.depth_within(side, self.reach())
+    }
+
+    /// The same within another distance, in price units.
+    pub fn depth_within(&self, side: Side, reach: i64) -> u64 {
         let base = self.floor.borrow().base_depth(self.subject, side, reach);
         if base > 0 {
             return base;
@@ -247,6 +251,14 @@ impl Desk {
             .pulse(self.subject)
             .map_or(0.0, |pulse| pulse.restlessness(from, floor.now) / 2.0);
         second * (over as f64 / SECOND as f64).sqrt()
+    }
+
+    /// How finely the market tells prices apart, in ticks: one, or a quarter of the usual spread where that
+    /// is more.
+    pub fn step(&self) -> i64 {
+        let floor = self.floor.borrow();
+        let spread = floor.pulse(self.subject).map_or(0.0, Pulse::spread);
+        ((spread / 4.0 / self.tick() as f64).round() as i64).max(1)
     }
 
     /// The mid, doubled, as it stood so long ago.

@@ -414,8 +414,9 @@ impl Floor {
             };
             self.pulses.entry(event.subject).or_default().push(trade);
         }
-        if let Some(mid2) = self.combined.book(event.subject).and_then(|book| book.mid2()) {
-            self.pulses.entry(event.subject).or_default().stand(self.now, mid2);
+        let touch = self.combined.book(event.subject).map(|book| book.touch());
+        if let Some((mid2, spread)) = touch.and_then(|touch| touch.mid2().zip(touch.spread())) {
+            self.pulses.entry(event.subject).or_default().stand(self.now, mid2, spread);
         }
         if event.kind() == Kind::Add {
             let largest = self.largest.entry(event.subject).or_default();

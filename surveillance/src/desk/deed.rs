@@ -99,11 +99,13 @@ impl Deed {
     /// thousands of them fit, whatever a feed tells.
     pub(crate) const QUANTITY_MAX: u64 = 1 << 52;
 
-    /// What the event says that somebody did; none if it is about something else, or no news.
+    /// What the event says that somebody did; none if it is about something else, no news, or
+    /// [settled](Self::is_settled).
     #[inline]
     pub(crate) fn of(view: &View<'_>, people: &People) -> Option<Deed> {
         let (event, change) = (view.event, view.change);
-        if event.flags.has(Flags::SNAPSHOT) {
+        let is_odd = event.flags.0 & (Flags::SNAPSHOT.0 | Flags::NON_PRINTABLE.0) != 0;
+        if is_odd && (event.flags.has(Flags::SNAPSHOT) || Self::is_settled(event)) {
             return None;
         }
         // What all of them have in common first, then what is each one's own, in place: a deed that is
@@ -187,6 +189,13 @@ impl Deed {
             was.quantity = was.quantity.min(Self::QUANTITY_MAX);
         }
         Some(deed)
+    }
+
+    /// Whether an order is less only because it traded as it came: the deed is the trade, told by the order
+    /// that rested.
+    pub(crate) fn is_settled(event: &Event) -> bool {
+        let is_less = matches!(event.kind(), Kind::Reduce | Kind::Delete);
+        is_less && event.flags.has(Flags::NON_PRINTABLE)
     }
 
     #[inline]

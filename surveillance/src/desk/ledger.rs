@@ -366,16 +366,20 @@ impl Ledger {
             account.position =
                 account.position.wrapping_add(toward(deed.side.opposite(), deed.quantity));
         }
-        if deed.what == What::Print {
-            return;
+        if deed.what == What::Fill {
+            self.settle(deed.order, deed.left);
         }
-        if deed.left == 0 {
-            self.leave(deed.order);
-        } else if let Some(cell) = self.index.get(&deed.order) {
+    }
+
+    /// So much is left of an order that traded.
+    pub(crate) fn settle(&mut self, order: OrderId, left: u64) {
+        if left == 0 {
+            self.leave(order);
+        } else if let Some(cell) = self.index.get(&order) {
             let Cell { live, person, .. } = &mut self.orders[*cell as usize];
             let resting = &mut self.persons[*person as usize].resting[live.side as usize];
-            resting.change(live.quantity, deed.left);
-            live.quantity = deed.left;
+            resting.change(live.quantity, left);
+            live.quantity = left;
         }
     }
 

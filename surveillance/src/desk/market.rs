@@ -444,6 +444,12 @@ impl Market {
         self.expected.map_or(self.spread_mean, |usual| usual.spread.max(self.spread_mean))
     }
 
+    /// How finely the market tells prices apart: a tick, or a quarter of the usual spread where ticks are
+    /// smaller than that.
+    pub(crate) fn step(&self) -> f64 {
+        (self.usual_spread() / 4.0).max(self.tick() as f64)
+    }
+
     /// Sizes of orders as they enter, now or usually at this time of day, whichever are larger; none while
     /// too few were seen.
     pub(crate) fn order_sizes(&self) -> Option<Quantiles> {
@@ -515,8 +521,12 @@ impl Market {
 
     /// What is displayed on a side near the touch, everybody's. Walks those levels.
     pub(crate) fn depth(&self, book: &BookView<'_>, side: Side) -> u64 {
+        Self::depth_within(self.near(), book, side)
+    }
+
+    /// The same no farther from the best price than this.
+    pub(crate) fn depth_within(reach: i64, book: &BookView<'_>, side: Side) -> u64 {
         let Some(best) = book.touch().of(side) else { return 0 };
-        let reach = self.near();
         let near = book
             .levels(side)
             .take_while(|level| level.price.0.abs_diff(best.price.0) <= reach as u64);

@@ -195,6 +195,14 @@ impl Story {
         self.push(at, event.with_flags(Flags::of(side)));
     }
 
+    /// It traded as it came, with orders whose executions are told for themselves.
+    #[cfg(test)]
+    pub(crate) fn spend(&mut self, at: u64, order: OrderId) {
+        let gone = Order::gone(order).owned_by(account(self.sides[&order.0].1));
+        let event = Event::new(SubjectId(0), Nanos(0), gone).with_kind(Kind::Delete);
+        self.push(at, event.with_flags(Flags::of(self.sides[&order.0].0) | Flags::NON_PRINTABLE));
+    }
+
     /// The owner changes price and quantity.
     pub(crate) fn amend(&mut self, at: u64, order: OrderId, price: i64, quantity: u64) {
         let (side, who) = self.sides[&order.0];

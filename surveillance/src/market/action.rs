@@ -1,5 +1,6 @@
 //! Who did what to which order: an event about orders as a participant's doing.
 
+use crate::desk::deed::Deed;
 use engine_observer::View;
 use engine_observer::event::body::{Execution, Order, Replacement};
 use engine_observer::event::{Flags, Kind, Nanos, OrderId, ParticipantId};
@@ -38,7 +39,7 @@ impl Action {
     #[inline]
     pub(crate) fn of(view: &View<'_>) -> Option<Action> {
         let event = view.event;
-        if event.flags.has(Flags::SNAPSHOT) {
+        if event.flags.has(Flags::SNAPSHOT) || Deed::is_settled(event) {
             return None;
         }
         let stays = view.change.left.is_some();

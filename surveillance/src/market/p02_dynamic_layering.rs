@@ -2,9 +2,11 @@
 //! and never trades, while its owner trades the other way.
 //!
 //! **What.** A ladder: displayed orders of one person on one side, at several levels
-//! ([`levels_min`](DynamicLayering::levels_min)), some ticks from the best price
-//! ([`distance_ticks_min`](DynamicLayering::distance_ticks_min) to
-//! [`distance_ticks_max`](DynamicLayering::distance_ticks_max)). It is an episode if
+//! ([`levels_min`](DynamicLayering::levels_min)), some steps from the best price
+//! ([`distance_min`](DynamicLayering::distance_min) to
+//! [`distance_max`](DynamicLayering::distance_max)). A step is a tick, or a quarter of the usual
+//! spread where that is wider: two ticks from a touch that is thirty ticks wide are no distance. It is an
+//! episode if
 //! - it lasts ([`life_min_s`](DynamicLayering::life_min_s)) and keeps that distance nearly all the time
 //!   ([`placed_share_min`](DynamicLayering::placed_share_min)),
 //! - it weighs on its side ([`dominance_min`](DynamicLayering::dominance_min) of what others show there),
@@ -41,6 +43,8 @@ mod tests;
 
 use crate::desk::deed::{Deed, What};
 use crate::desk::kept::kept;
+use crate::desk::ledger::Live;
+use crate::desk::market::Market;
 use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
@@ -58,9 +62,9 @@ parameters! {
         /// Levels of the ladder.
         levels_min: u32 = 4, 1..=15, "", Case;
         /// How near to the best price it may stand.
-        distance_ticks_min: f64 = 2.0, 0.0..=1000.0, "ticks", Judgement;
+        distance_min: f64 = 2.0, 0.0..=1000.0, "steps", Judgement;
         /// How far from it.
-        distance_ticks_max: f64 = 12.0, 0.0..=10000.0, "ticks", Judgement;
+        distance_max: f64 = 12.0, 0.0..=10000.0, "steps", Judgement;
         /// For how much of its life it stands there.
         placed_share_min: f64 = 0.9, 0.01..=1.0, "", Judgement;
         /// The ladder as a share of what others show on that side near the touch.
@@ -282,25 +286,30 @@ impl DynamicLayering {
     /// How does the ladder stand now?
     fn look(&self, ladder: &mut Ladder, person: Person, side: Side, scene: &Scene<'_>) {
         let (Some(book), Some(best)) = (scene.book, scene.market.best_of(side)) else { return };
+        let step = scene.market.step();
         let mut levels = [0; LEVELS_MAX];
-        let (mut count, mut placed, mut own, mut near) = (0, 0, 0, 0);
-        for live in scene.ledger.orders_of(person, side).filter(|live| live.is_displayed()) {
+        let (mut count, mut placed, mut own) = (0, 0, 0);
+        // What it is held against: what others show near the touch, or no farther from it than the ladder.
+        let mut reach = scene.market.near();
+        let orders = || scene.ledger.orders_of(person, side).filter(|live| live.is_displayed());
+        for live in orders() {
             own += live.quantity;
-            if live.price.0.abs_diff(best.0) <= scene.market.near() as u64 {
-                near += live.quantity;
-            }
-            let distance = scene.market.ticks_behind(side, live.price, best) as f64;
-            if distance < self.distance_ticks_min || distance > self.distance_ticks_max {
+            let off = scene.market.ticks_behind(side, live.price, best) * scene.market.tick();
+            let distance = off as f64 / step;
+            if distance < self.distance_min || distance > self.distance_max {
                 continue;
             }
             placed += live.quantity;
+            reach = reach.max(off);
             if count < LEVELS_MAX && !levels[..count].contains(&live.price.0) {
                 levels[count] = live.price.0;
                 count += 1;
             }
         }
         ladder.is_placed = 2 * placed >= own && placed > 0;
-        let others = scene.market.depth(&book, side).saturating_sub(near).max(1);
+        let is_near = |live: &&Live| live.price.0.abs_diff(best.0) <= reach as u64;
+        let near: u64 = orders().filter(is_near).map(|live| live.quantity).sum();
+        let others = Market::depth_within(reach, &book, side).saturating_sub(near).max(1);
         ladder.dominance = placed as f64 / others as f64;
         let other_side = scene
             .ledger

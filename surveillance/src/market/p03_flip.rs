@@ -9,7 +9,9 @@
 //! - shortly before or after ([`flip_ms_max`](Flip::flip_ms_max)) the person trades in the other
 //!   direction, as the one who comes, at its price or next to it
 //!   ([`flip_distance_ticks_max`](Flip::flip_distance_ticks_max)),
-//! - and enough of it ([`flip_share_min`](Flip::flip_share_min)).
+//! - enough of it ([`flip_share_min`](Flip::flip_share_min)),
+//! - and more often than by chance ([`chance_max`](Flip::chance_max)): where many trade at the moments at
+//!   which orders go, one who trades much is among them now and then.
 //!
 //! A change of price or quantity is an entry: the person decided anew.
 //!
@@ -37,11 +39,13 @@ mod canary;
 #[cfg(test)]
 mod tests;
 
+use crate::desk::chance::poisson_tail;
 use crate::desk::deed::{Deed, What};
 use crate::desk::kept::kept;
 use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
+use crate::desk::remembered::Remembered;
 use crate::desk::shelf::{Last, Shelf};
 use crate::desk::story::Story;
 use crate::desk::tally::Tally;
@@ -72,6 +76,9 @@ parameters! {
         flip_share_min: f64 = 0.2, 0.01..=100.0, "", Judgement;
         /// How far the market may have moved against the order, in usual moves of its life.
         turned_sigmas_max: f64 = 4.0, 0.5..=100.0, "σ", Judgement;
+        /// How likely so many flips are by chance: if those who traded around the moments at which the
+        /// person's orders went on that day were drawn from all who came and traded.
+        chance_max: f64 = 0.01, 0.0..=1.0, "", Judgement;
         /// So many times the 99th hundredth of order sizes is enough for an alert at once.
         at_once_q99: f64 = 1.0, 0.1..=1000.0, "×", Judgement;
         /// Episodes of a day that raise an alert.
@@ -87,10 +94,24 @@ pub(crate) struct Memory {
     shown: Shelf<OrderId, Shown, SHOWN_MAX>,
     gone: Last<Gone, GONE_MAX>,
     taken: Last<Taken, TAKEN_MAX>,
+    everybody: Day,
+    days: Remembered<Person, Day, PERSONS_MAX>,
     tally: Tally,
 }
 
-kept!(Memory { shown, gone, taken, tally });
+/// What somebody did on a day.
+#[derive(Clone, Copy, Default)]
+struct Day {
+    day: u64,
+    /// Moments at which they came and traded.
+    came: u32,
+    /// Their orders that were flips, and how many would have been by chance.
+    flips: u32,
+    expected: f64,
+}
+
+kept!(Memory { shown, gone, taken, everybody, days, tally });
+kept!(Day { day, came, flips, expected });
 
 /// A large order near the touch, as it entered.
 #[derive(Clone, Copy)]
@@ -146,6 +167,9 @@ const SHOWN_MAX: usize = 4_096;
 const GONE_MAX: usize = 128;
 /// Trades that are remembered; the first gives way.
 const TAKEN_MAX: usize = 512;
+/// Persons of whom it is remembered what they did on the day.
+const PERSONS_MAX: usize = 4_096;
+const DAY: u64 = 86_400_000_000_000;
 /// How many times the window things are remembered for, so that a near miss can be told.
 const MEMORY_WINDOWS: u64 = 4;
 
@@ -163,6 +187,7 @@ impl Pattern for Flip {
         "flip_ms",
         "flip_distance_ticks",
         "flip_share",
+        "chance",
         "market_turned",
     ];
 
@@ -182,6 +207,16 @@ impl Pattern for Flip {
             What::Fill | What::Print => self.take(memory, deed, scene, bench),
             What::Phase | What::News | What::Fixing => {}
         }
+    }
+}
+
+impl Day {
+    /// The person's day that this moment is on.
+    fn of(&mut self, at: Nanos) -> &mut Self {
+        if self.day != at.0 / DAY {
+            *self = Self { day: at.0 / DAY, ..Self::default() };
+        }
+        self
     }
 }
 
@@ -231,6 +266,9 @@ impl Flip {
         if !(is_young && is_whole || bench.is_asked(owner.person)) {
             return;
         }
+        if is_young && is_whole {
+            self.expect(memory, owner.person, deed);
+        }
         let before = scene.change.and_then(|change| change.before().mid2());
         let gone = Gone {
             order: deed.order,
@@ -275,6 +313,11 @@ impl Flip {
         };
         let remembered = self.remembered();
         memory.taken.expire(|taken| deed.at.since(taken.at) > remembered);
+        let last = memory.taken.iter().next_back();
+        if last.is_none_or(|last| (last.person, last.at) != (taken.person, taken.at)) {
+            memory.everybody.of(deed.at).came += 1;
+            memory.days.of(who.person, deed.at).of(deed.at).came += 1;
+        }
         memory.taken.push(taken);
         memory.gone.expire(|gone| deed.at.since(gone.at) > remembered);
         let is_theirs = |gone: &Gone| gone.person == who.person && gone.side == deed.side;
@@ -285,6 +328,23 @@ impl Flip {
             self.judge(memory, next, scene, bench);
             place = next;
         }
+    }
+
+    /// An order goes: how likely is it that its owner is by chance among those who trade around now? As many
+    /// are taken to come within the time that follows as came within the time before.
+    fn expect(&self, memory: &mut Memory, person: Person, deed: &Deed) {
+        let window = Nanos((self.flip_ms_max * 1e6) as u64);
+        let near = |taken: &&Taken| taken.side == deed.side && deed.at.since(taken.at) <= window;
+        let (mut comings, mut last) = (0, None);
+        for taken in memory.taken.iter().filter(near) {
+            let moment = Some((taken.person, taken.at));
+            comings += i32::from(last != moment);
+            last = moment;
+        }
+        let all = memory.everybody.of(deed.at).came;
+        let day = memory.days.of(person, deed.at).of(deed.at);
+        let own = f64::from(day.came.saturating_sub(day.flips)) / f64::from(all.max(1));
+        day.expected += 1.0 - (1.0 - own.min(1.0)).powi(2 * comings);
     }
 
     /// Weighs an order that went against what its owner traded around that time.
@@ -332,6 +392,12 @@ impl Flip {
         let sigmas = against / scene.market.sigma(seconds);
         case.unless_excused("market_turned", sigmas, AtMost(self.turned_sigmas_max));
 
+        let is_flip = case.holds();
+        let day = memory.days.of(gone.person, scene.now).of(scene.now);
+        day.flips += u32::from(is_flip);
+        let chance = poisson_tail(day.flips.max(1), day.expected);
+        case.needs("chance", chance, AtMost(self.chance_max));
+
         let is_prevented = gone.prevents && delay_ms <= self.prevention_ms_max;
         case.weighs("level_ratio", level_ratio, 1.0, 4.0);
         case.weighs("flip_share", share, 0.2, 1.0);
@@ -358,7 +424,7 @@ impl Flip {
             at_once: is_largest && !of_two_desks,
             score_min: self.score_min,
         };
-        if bench.settle(case, scene, &mut memory.tally, repeats) {
+        if bench.settle(case, scene, &mut memory.tally, repeats) || is_flip {
             let (person, side) = (gone.person, gone.side);
             memory.gone.retain(|gone| (gone.person, gone.side) != (person, side));
             memory.taken.retain(|taken| (taken.person, taken.side) != (person, side));

@@ -8,7 +8,8 @@
 //! ([`dominance_min`](Collusion::dominance_min)), near the touch and young
 //! ([`layers_age_max_s`](Collusion::layers_age_max_s)). How often that would be by accident is known: the
 //! first one's fills, times the share of time for which the second one's orders are so large, or the share
-//! of everybody else's fills that they accompany, whichever is larger. Two accounts are an episode if
+//! of everybody else's fills that they accompany, whichever is larger; what one comer fills at a moment
+//! counts once. Two accounts are an episode if
 //! - they meet often ([`together_min`](Collusion::together_min)),
 //! - far more often than by accident ([`lift_min`](Collusion::lift_min),
 //!   [`chance_max`](Collusion::chance_max)),
@@ -94,8 +95,8 @@ pub(crate) struct Memory {
     showing: Shelf<u64, Showing, SHOWING_MAX>,
     /// By person and side: fills.
     fills: Shelf<u64, Fills, FILLERS_MAX>,
-    /// By side: everybody's fills.
-    all_fills: [u64; 2],
+    /// By side: moments at which anybody was filled.
+    all_fills: [Fills; 2],
     /// By both persons: how they met.
     pairs: Shelf<u64, Pair, PAIRS_MAX>,
     pairs_seen: u64,
@@ -120,6 +121,7 @@ struct Loud {
 struct Showing {
     shown_ns: u64,
     met: u64,
+    met_at: Nanos,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -164,7 +166,7 @@ struct Meeting {
 }
 
 kept!(Loud { person, since });
-kept!(Showing { shown_ns, met });
+kept!(Showing { shown_ns, met, met_at });
 kept!(Fills { count, last_at });
 kept!(Pair { met, delays, parts, begun, judged });
 kept!(Piece { seq, order, side, price, quantity, is_fill });
@@ -287,7 +289,9 @@ impl Collusion {
             return;
         }
         fills.count += 1;
-        memory.all_fills[deed.side as usize] += 1;
+        let all = &mut memory.all_fills[deed.side as usize];
+        all.count += u64::from(all.last_at != deed.at);
+        all.last_at = deed.at;
         let other = deed.side.opposite();
         let (Some(book), Some(best)) = (scene.book, scene.market.best_of(other)) else { return };
         let age_max = Nanos::from_secs(self.layers_age_max_s);
@@ -321,7 +325,9 @@ impl Collusion {
             if (shown as f64) < self.dominance_min * depth.saturating_sub(own) as f64 {
                 continue;
             }
-            memory.showing.touch(key(showed, other), Showing::default).met += 1;
+            let showing = memory.showing.touch(key(showed, other), Showing::default);
+            showing.met += u64::from(showing.met_at != deed.at);
+            showing.met_at = deed.at;
             let mut is_new = false;
             let pair = memory.pairs.touch(pair_key(filled, showed), || {
                 is_new = true;
@@ -416,7 +422,7 @@ impl Collusion {
             let loud = memory.loud[other as usize].iter().find(|one| one.person == showed);
             let still = loud.map_or(0, |one| scene.now.since(one.since).0);
             let of_time = (showing.shown_ns + still) as f64 / watched;
-            let others = memory.all_fills[side as usize].saturating_sub(own);
+            let others = memory.all_fills[side as usize].count.saturating_sub(own);
             let met_others = showing.met.saturating_sub(met[side as usize]);
             let of_fills =
                 if others < OTHERS_MIN { 0.0 } else { met_others as f64 / others as f64 };

@@ -16,7 +16,7 @@
 //! in a trade with the product of their shares of the other trades so far (a minute, as in the catalogue, is
 //! all theirs in a thin market), of which there must be [`sample_min`](MatchedOrders::sample_min). In an
 //! empty market one match is enough: nobody else within
-//! [`empty_ticks`](MatchedOrders::empty_ticks) of the price, and the price moved
+//! [`empty_ticks`](MatchedOrders::empty_ticks) of the price, nor within half of the usual spread, and the price moved
 //! [`price_sigmas_min`](MatchedOrders::price_sigmas_min) usual moves from the last.
 //!
 //! **Excused.** An auction, where everybody meets everybody; one and the same owner, who is P19's. Prints
@@ -328,14 +328,13 @@ impl MatchedOrders {
         if !is_young && !is_asked {
             return;
         }
-        // An order that was told as it came, and crosses.
+        // An order that was told as it came: it stands across the price.
         let told = scene.ledger.orders_of(comes.person, deed.side.opposite()).next();
         let told = told.filter(|live| {
-            deed.at.since(live.entered_at) <= SAME_ORDER
-                && deed.price.is_some_and(|price| match live.side {
-                    Side::Buy => live.price >= price,
-                    Side::Sell => live.price <= price,
-                })
+            deed.price.is_some_and(|price| match live.side {
+                Side::Buy => live.price >= price,
+                Side::Sell => live.price <= price,
+            })
         });
         let resting = scene.ledger.order(deed.order);
         let resting = resting.map_or(was.quantity, |(_, live)| live.entered_quantity);
@@ -344,7 +343,7 @@ impl MatchedOrders {
             (Some(live), Some(price)) => live.price.0.abs_diff(price.0) as f64 / tick,
             _ => 0.0,
         };
-        let reach = self.empty_ticks * tick;
+        let reach = (self.empty_ticks * tick).max(scene.market.usual_spread() / 2.0);
         let is_far = |side: Side| {
             let best = scene.market.best_of(side).zip(deed.price);
             best.is_none_or(|(best, price)| best.0.abs_diff(price.0) as f64 > reach)

@@ -19,21 +19,65 @@ fn each_action_becomes_what_it_means() {
     let text = "65619584,1430438400000,1430438399000,237.88,0.5,created,bid\n\
          65619585,1430438400001,1430438399000,238.01,1.00000001,created,ask\n\
          65619584,1430438400002,1430438399000,237.88,0.25,changed,bid\n\
-         65619585,1430438400003,1430438399000,238.01,0,changed,ask\n\
-         65619584,1430438400004,1430438399000,237.88,0.25,deleted,bid\n\
-         65619586,1430438400005,1430438400000,0,3,created,ask\n";
+         65619585,1430438400203,1430438399000,238.01,0,changed,ask\n\
+         65619584,1430438400204,1430438399000,237.88,0.25,deleted,bid\n\
+         65619586,1430438400205,1430438400000,0,3,created,ask\n";
     check(
         &format!("{HEADER}{text}"),
         &expect![[r#"
             Define of BTCUSD at 1430438400000000000 {} Definition { tick: Price(0), lot: Quantity(0), venue: VenueId(0), price_scale: 8, quantity_scale: 8, venue_tag: [203, 84, 230, 10], tag: [17, 94, 150, 108, 191, 203, 247, 100] }
             Add of BTCUSD at 1430438400000000000 {"buy"} Order { id: OrderId(65619584), price: Some(Price(23788000000)), quantity: Quantity(50000000), participant: 0, attributes: Attributes(0) }
             Add of BTCUSD at 1430438400001000000 {"sell"} Order { id: OrderId(65619585), price: Some(Price(23801000000)), quantity: Quantity(100000001), participant: 0, attributes: Attributes(0) }
-            Modify of BTCUSD at 1430438400002000000 {"buy"} Order { id: OrderId(65619584), price: Some(Price(23788000000)), quantity: Quantity(25000000), participant: 0, attributes: Attributes(0) }
-            Delete of BTCUSD at 1430438400003000000 {"sell"} Order { id: OrderId(65619585), price: None, quantity: Quantity(0), participant: 0, attributes: Attributes(0) }
-            Delete of BTCUSD at 1430438400004000000 {"buy"} Order { id: OrderId(65619584), price: None, quantity: Quantity(0), participant: 0, attributes: Attributes(0) }
-            Add of BTCUSD at 1430438400005000000 {"sell"} Order { id: OrderId(65619586), price: None, quantity: Quantity(300000000), participant: 0, attributes: Attributes(2) }
+            Execute of BTCUSD at 1430438400002000000 {"buy"} Execution { id: OrderId(65619584), price: Some(Price(23788000000)), quantity: Quantity(25000000), participant: 0, counterparty: 0 }
+            Execute of BTCUSD at 1430438400203000000 {"sell"} Execution { id: OrderId(65619585), price: Some(Price(23801000000)), quantity: Quantity(100000001), participant: 0, counterparty: 0 }
+            Delete of BTCUSD at 1430438400204000000 {"buy"} Order { id: OrderId(65619584), price: None, quantity: Quantity(0), participant: 0, attributes: Attributes(0) }
+            Add of BTCUSD at 1430438400205000000 {"sell"} Order { id: OrderId(65619586), price: None, quantity: Quantity(300000000), participant: 0, attributes: Attributes(2) }
         "#]],
     );
+}
+
+/// What lines become, in short, after the definition.
+fn told(lines: &str) -> Vec<String> {
+    let decoded = decoded(&format!("{HEADER}{lines}"));
+    let short = |event: &Event| match event.kind() {
+        Kind::Execute => {
+            format!(
+                "Execute {} {}",
+                event.body::<Execution>().id.0,
+                event.body::<Execution>().quantity
+            )
+        }
+        kind => {
+            format!("{kind:?} {} {}", event.body::<Order>().id.0, event.body::<Order>().quantity)
+        }
+    };
+    decoded.events[1..].iter().map(short).collect()
+}
+
+#[test]
+fn a_trade_is_told_by_both_orders_and_counts_once() {
+    let rests = "1,1000,0,10,3e-8,created,bid\n2,1001,0,11,9e-8,created,ask\n";
+    let comes = "7,1002,0,9,4e-8,created,ask\n";
+    let added = ["Add 1 3", "Add 2 9", "Add 7 4"];
+    // The younger one came, whichever is told first, and each is rounded for itself.
+    let all_of_it = "7,1003,0,9,1e-8,changed,ask\n1,1003,0,10,0,deleted,bid\n";
+    assert_eq!(told(&[rests, comes, all_of_it].concat())[3..], ["Execute 1 3", "Reduce 7 3"]);
+    assert_eq!(told(&[rests, comes].concat()), added);
+    let part = "1,1003,0,10,1e-8,changed,bid\n7,1003,0,9,1e-8,changed,ask\n";
+    assert_eq!(told(&[rests, comes, part].concat())[3..], ["Execute 1 2", "Reduce 7 3"]);
+    // A market order never rested.
+    let market =
+        "8,1002,0,0,3e-8,created,ask\n8,1003,0,0,0,deleted,ask\n1,1003,0,10,0,deleted,bid\n";
+    assert_eq!(told(&[rests, market].concat())[2..], ["Add 8 3", "Execute 1 3"]);
+    // Of several parts one was not told.
+    let other = "1,1003,0,10,0,deleted,bid\n7,1013,0,9,0,deleted,ask\n";
+    assert_eq!(told(&[rests, comes, other].concat())[3..], ["Execute 1 3", "Delete 7 0"]);
+    // Nothing comes of it in time, or at all: what is told is the trade.
+    let late = "1,1003,0,10,0,deleted,bid\n7,7003,0,9,1e-8,changed,ask\n";
+    assert_eq!(told(&[rests, comes, late].concat())[3..], ["Execute 1 3", "Execute 7 3"]);
+    assert_eq!(told(&[rests, "2,1003,0,11,8e-8,changed,ask\n"].concat())[2..], ["Execute 2 1"]);
+    // Taken back, not traded.
+    assert_eq!(told(&[rests, "1,1003,0,10,3e-8,deleted,bid\n"].concat())[2..], ["Delete 1 0"]);
 }
 
 #[test]

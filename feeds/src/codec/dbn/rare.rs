@@ -68,7 +68,12 @@ impl Dbn {
         let times = self.date(counted, ts_event, ts_recv, m.flags, turn)?;
         let side = SIDES[usize::from(m.side)];
         match m.action {
-            b'F' | b'N' => Ok(()),
+            b'N' => Ok(()),
+            b'F' => {
+                let subject = self.admit(&m.head, times, 0, turn)?;
+                self.trades.fill(m, subject, times.at, Flags(side & !ODD));
+                Ok(())
+            }
             b'R' => {
                 // What was in doubt begins anew.
                 let subject = self.admit(&m.head, times, 0, turn)?;
@@ -80,8 +85,8 @@ impl Dbn {
                 if m.price.get() == NO_PRICE {
                     return self.odd(subject, "a trade", "without a price", turn);
                 }
-                let flags = marks(m.flags) | resting(side);
-                turn.push(trade_event(m, subject, times.at, flags), times.received);
+                let trade = trade_event(m, subject, times.at, marks(m.flags) | resting(side));
+                self.trade_begins(trade, times.received, turn);
                 Ok(())
             }
             b'A' | b'C' | b'M' => {
@@ -98,7 +103,7 @@ impl Dbn {
                 let (_, kind) = ACTIONS[usize::from(m.action)];
                 let flags = marks(m.flags) | Flags(side);
                 let event = order_event(m, kind, subject, times.at, flags);
-                turn.push(event, times.received);
+                self.after_trade(m, event, times.received, turn);
                 Ok(())
             }
             other => {
@@ -473,6 +478,12 @@ impl Dbn {
 }
 
 /// The record's bytes as what they are, if there are enough of them.
+/// What is told of one order.
+pub(super) fn order(record: &[u8]) -> Option<&Mbo> {
+    let is_order = |m: &&Mbo| m.head.rtype == rtype::MBO && m.action != b'R';
+    view(record).filter(is_order)
+}
+
 fn view<T: FromBytes + Immutable + KnownLayout + Unaligned>(bytes: &[u8]) -> Option<&T> {
     T::ref_from_prefix(bytes).ok().map(|(record, _)| record)
 }

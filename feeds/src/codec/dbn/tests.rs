@@ -5,6 +5,7 @@ mod instruments;
 mod oracle;
 mod orders;
 mod samples;
+mod trades;
 
 use super::*;
 use crate::codec::testing::{Decoded, assert_chunks_do_not_matter, decode};

@@ -40,10 +40,10 @@ struct Ladder {
 
 impl Ladder {
     fn enter(desk: &Desk, side: Side, levels: i64, from: i64, each: u64) -> Option<Self> {
-        let best = desk.best(side)?;
+        let (best, step) = (desk.best(side)?, desk.step());
         let enter = |level: i64| {
-            let price = desk.behind(side, best, from + level);
-            (desk.enter(side, price, each), from + level)
+            let off = (from + level) * step;
+            (desk.enter(side, desk.behind(side, best, off), each), off)
         };
         Some(Self { side, orders: (0..levels).map(enter).collect(), each })
     }
@@ -106,11 +106,12 @@ impl Ladder {
 
 async fn ladder(desk: &Desk, twist: Twist) -> Outcome {
     let side = desk.side();
-    let depth = desk.depth(side).max(desk.size(0.9) * 2);
-    let levels = desk.whole(4, 6) as i64;
+    let (levels, from) = (desk.whole(4, 6) as i64, desk.whole(2, 4) as i64);
+    // As large beside what stands before its last order.
+    let reach = desk.reach().max((from + levels) * desk.step() * desk.tick());
+    let depth = desk.depth_within(side, reach).max(desk.size(0.9) * 2);
     let all = depth as f64 * desk.between(0.25, 0.5) * desk.severity;
     let each = desk.lots(all / levels as f64);
-    let from = desk.whole(2, 4) as i64;
     let Some(ladder) = Ladder::enter(desk, side, levels, from, each) else { return Outcome::Void };
     let lasts = (desk.between(150.0, 240.0) * SECOND as f64) as u64;
     let ends = desk.now() + Nanos(lasts);
@@ -138,7 +139,7 @@ async fn ladder(desk: &Desk, twist: Twist) -> Outcome {
         }
         if wanted > 0.0 && desk.now() >= bites_at {
             if let Some(far) = desk.best(way.opposite()) {
-                let limit = desk.behind(way, far, -1);
+                let limit = desk.behind(way, far, -desk.step());
                 let had = desk.sweep(desk.me(), way, limit, desk.lots(bite));
                 wanted -= had as f64;
             }
@@ -181,7 +182,7 @@ async fn provider(desk: &Desk) -> Outcome {
             turn += 1;
             let (side, best) = (ladder.side, desk.best(ladder.side));
             if let Some(best) = best {
-                let limit = desk.behind(side, best, 2);
+                let limit = desk.behind(side, best, 2 * desk.step());
                 let through = desk.at_level(side, best) + each;
                 desk.sweep(desk.other(turn * 17), side.opposite(), limit, through);
             }

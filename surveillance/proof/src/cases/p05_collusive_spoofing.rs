@@ -10,16 +10,16 @@ use engine_event::{Nanos, OrderId, ParticipantId, Side};
 
 pub(super) const CASES: &[Case] = &[
     Case::positive("P05", "layers_by_partner", |desk| Box::pin(partner(desk)))
-        .by(2)
+        .by_new(2)
         .times(7, 10)
-        .apart(15, 40),
+        .apart(40, 120),
     Case::near_miss("P05", "dominant_maker_always_on", |desk| Box::pin(always_on(desk)))
         .on(Stage::USUAL)
         .by(2)
         .times(1, 1),
 ];
 
-/// Another enters the layers, and takes them away once the partner's order is filled.
+/// Of two who do nothing else: another enters the layers, and takes them away once the partner's order is filled.
 async fn partner(desk: &Desk) -> Outcome {
     let side = desk.side();
     let (all, quantity) = sizes(desk, side.opposite());
@@ -28,15 +28,16 @@ async fn partner(desk: &Desk) -> Outcome {
     };
     desk.pause_between(200 * MILLI, 2 * SECOND).await;
     let layers = stack_of(desk, desk.culprit(1), side.opposite(), all);
-    // The flow fills the partner, or somebody who takes the layers for what they look like does.
-    let flow = desk.until_filled(order, desk.rests(order), desk.whole(3, 15) * SECOND);
+    // The flow fills the partner, or somebody who takes the layers for what they look like does. They are
+    // there for seconds: among an hour's fills that must be twenty times more than chance.
+    let flow = desk.until_filled(order, desk.rests(order), desk.whole(1, 5) * SECOND);
     if !flow.await && !follower(desk, order) {
         return Outcome::Void;
     }
     if desk.order(order).is_some_and(|own| own.filled_at <= own.entered_at) {
         return Outcome::Void;
     }
-    desk.pause_between(100 * MILLI, 4 * SECOND).await;
+    desk.pause_between(100 * MILLI, 2 * SECOND).await;
     if layers.iter().map(|id| desk.filled(*id)).sum::<u64>() * 20 > all {
         return Outcome::Void;
     }

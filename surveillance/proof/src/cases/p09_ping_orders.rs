@@ -34,16 +34,16 @@ async fn probes(desk: &Desk, followed: bool) -> Outcome {
     let large = desk.lots((lot * count) as f64 * desk.between(24.0, 30.0) * desk.severity);
     let Some(there) = hidden(desk, side, large + lot * count).await else { return Outcome::Void };
     let Some(target) = desk.order(there).map(|own| own.price) else { return Outcome::Void };
-    let mut had = 0;
     let apart = (9 * SECOND / count).min(1200 * MILLI);
     for number in 0..count {
         // The first ones ask at a price at which nobody is, the others go on until they find somebody.
         let off = if number < 2 { 1 } else { 0 };
         let limit = desk.behind(side, target, -off);
-        had += desk.sweep(desk.me(), side.opposite(), limit, lot);
+        desk.sweep(desk.me(), side.opposite(), limit, lot);
         desk.pause_between(apart / 3, apart).await;
     }
-    if had == 0 || desk.rests(there) == 0 {
+    // Somebody else may have come to stand there, in the open.
+    if desk.filled(there) == 0 || desk.rests(there) == 0 {
         return Outcome::Void;
     }
     if !followed {

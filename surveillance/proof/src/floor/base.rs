@@ -268,8 +268,19 @@ impl Floor {
             return *event;
         }
         let owner = told.participant().or(before.base.and_then(|order| order.participant));
-        let comer = told.counterparty().or_else(|| self.accounts.comer(event, owner, None));
+        let comer = told.counterparty().or_else(|| self.crossing(event, told));
+        let comer = comer.filter(|comer| owner != Some(*comer));
+        let comer = comer.or_else(|| self.accounts.comer(event, owner, None));
         with_execution(event, told.between(owner, comer))
+    }
+
+    /// Whose order stands across the one that is executed, where the base tells the one that comes, too.
+    fn crossing(&self, event: &Event, told: Execution) -> Option<ParticipantId> {
+        let side = event.side()?;
+        let (price, book) = (told.price.get()?, self.base.book(event.subject)?);
+        let best = book.levels(side.opposite()).next()?.price;
+        let comes = book.orders_at(side.opposite(), best).last();
+        comes.filter(|_| !is_better(side, best, price))?.participant
     }
 
     /// An order that has left the base's book leaves the combined one, too.

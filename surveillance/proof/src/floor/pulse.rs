@@ -29,6 +29,8 @@ pub struct Pulse {
     trades: VecDeque<Trade>,
     mids: VecDeque<(Nanos, i64)>,
     improvements: VecDeque<(Nanos, Side)>,
+    /// The mean spread, by the last changes of the mid, and by how many so far.
+    spread: (f64, u32),
     /// What changed hands so far.
     pub volume: u64,
     /// How many trades there were.
@@ -36,6 +38,9 @@ pub struct Pulse {
 }
 
 impl Pulse {
+    /// How many changes of the mid a usual spread is learned from.
+    const SPREADS: u32 = 256;
+
     pub(crate) fn push(&mut self, trade: Trade) {
         self.volume = self.volume.saturating_add(trade.quantity);
         self.count += 1;
@@ -45,7 +50,7 @@ impl Pulse {
         self.trades.push_back(trade);
     }
 
-    pub(crate) fn stand(&mut self, at: Nanos, mid2: i64) {
+    pub(crate) fn stand(&mut self, at: Nanos, mid2: i64, spread: i64) {
         if self.mids.back().is_some_and(|(_, last)| *last == mid2) {
             return;
         }
@@ -53,6 +58,14 @@ impl Pulse {
             self.mids.pop_front();
         }
         self.mids.push_back((at, mid2));
+        let (mean, of) = &mut self.spread;
+        *of = (*of + 1).min(Self::SPREADS);
+        *mean += (spread.max(0) as f64 - *mean) / f64::from(*of);
+    }
+
+    /// The spread as it usually is, in price units.
+    pub fn spread(&self) -> f64 {
+        self.spread.0
     }
 
     /// Somebody of the base has set a better best price.

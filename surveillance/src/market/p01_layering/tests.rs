@@ -72,6 +72,27 @@ fn layers_of_unknown_owners_are_found_where_that_is_asked_for() {
 }
 
 #[test]
+fn orders_that_traded_as_they_came_were_not_taken_away() {
+    let told = |settled: bool| {
+        story(move |story, at| {
+            let genuine = story.enter(at, SPOOFER, Side::Buy, Story::BID + 1, 3);
+            let layers = [0, 1, 2]
+                .map(|step| story.enter(at + S, SPOOFER, Side::Sell, Story::ASK + step, 40));
+            story.fill(at + 8 * S, genuine, Story::BID + 1, 3, VICTIM);
+            for order in layers {
+                match settled {
+                    true => story.spend(at + 10 * S, order),
+                    false => story.cancel(at + 10 * S, order),
+                }
+            }
+        })
+    };
+    assert_eq!(told(false).suspects(Layering::default()), [SPOOFER]);
+    assert!(told(true).alerts(Layering::default()).is_empty());
+    survives(Layering::default(), &told(true));
+}
+
+#[test]
 fn orders_that_outweigh_everybody_need_no_repetition() {
     let mut story = Story::quiet();
     layered(&mut story, T, 3, 60, 2 * S);

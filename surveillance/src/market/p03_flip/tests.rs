@@ -92,6 +92,20 @@ fn near_misses_stay_below_and_each_condition_matters() {
         ("the sale comes a second later", times(4, Shape { delay: S as i64, ..OYSTACHER })),
         ("the sale is three ticks lower", times(4, Shape { lower: 3, ..OYSTACHER })),
         ("the sale is a tenth of the bid", times(4, Shape { sells: 40, ..OYSTACHER })),
+        ("who takes bids away all day and sells all day", {
+            let mut story = Story::quiet();
+            for nth in 0..400 {
+                let sells_at = T + nth * 1_100 * MS;
+                story.sweep(sells_at, FLIPPER, Side::Buy, 30);
+                story.stand(sells_at + MS, Side::Buy, 1);
+            }
+            for nth in 0..60 {
+                let at = T + 200 * S + nth * 3_700 * MS;
+                let bid = story.enter(at, FLIPPER, Side::Buy, Story::BID, 100);
+                story.cancel(at + 300 * MS, bid);
+            }
+            story
+        }),
         ("somebody else sells", times(4, Shape { seller: 77, ..OYSTACHER })),
         ("the offers fall by eight ticks", times(4, Shape { falls: 8, ..OYSTACHER })),
     ];

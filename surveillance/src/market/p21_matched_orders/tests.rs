@@ -114,7 +114,8 @@ fn near_misses_stay_below_and_each_condition_matters() {
                 let offer = story.enter(at, SELLER, Side::Sell, MIDDLE, 100);
                 story.fill(at + 500 * MS, offer, MIDDLE, 25, OTHER);
                 story.fill(at + S, offer, MIDDLE, 70, BUYER);
-                story.enter(at + S + MS, BUYER, Side::Buy, MIDDLE, 30);
+                let rest = story.enter(at + S + MS, BUYER, Side::Buy, MIDDLE, 30);
+                story.cancel(at + 2 * S, rest);
             }),
         ),
         (

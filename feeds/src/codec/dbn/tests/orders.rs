@@ -33,8 +33,7 @@ fn each_action_becomes_what_it_means() {
             Clear of MSFT at _000000000 {"snapshot"} End { reserved: [0, 0, 0, 0] }
             Add of MSFT at _000000001 {"snapshot", "buy"} Order { id: OrderId(1), price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
             Add of MSFT at _000000001 {"last", "snapshot", "sell"} Order { id: OrderId(2), price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
-            Trade of MSFT at _000000002 {"buy"} Print { trade_id: 99, price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, counterparty: 0 }
-            Reduce of MSFT at _000000002 {"last", "buy"} Order { id: OrderId(1), price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
+            Execute of MSFT at _000000002 {"last", "buy"} Execution { id: OrderId(1), price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, counterparty: 0 }
             Modify of MSFT at _000000003 {"sell"} Order { id: OrderId(2), price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
             Trade of MSFT at _000000004 {} Print { trade_id: 99, price: Some(Price(100000000000)), quantity: Quantity(7), participant: 0, counterparty: 0 }
             Add of MSFT at _000000009 {"buy"} Order { id: OrderId(4), price: None, quantity: Quantity(7), participant: 0, attributes: Attributes(0) }
