@@ -18,6 +18,7 @@
 //! costs a look at the event and no more, unless a pattern asks for it.
 
 pub(crate) mod bars;
+pub mod calendar;
 pub(crate) mod chance;
 #[cfg_attr(not(test), allow(dead_code, reason = "canaries tell fewer stories than tests"))]
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub(crate) mod suspicion;
 pub(crate) mod tally;
 pub mod usual;
 
+use calendar::{Calendar, CorporateAction};
 use deed::{Deed, What, Who};
 use engine_observer::event::body::{Holding, Indication, Order, Statistic, Status};
 use engine_observer::event::{
@@ -68,6 +70,7 @@ pub struct Desk {
     is_anonymous: bool,
     /// What is usual by what earlier days have shown.
     known: Option<Arc<Known>>,
+    calendar: Calendar,
     ignored: Option<&'static str>,
 }
 
@@ -125,6 +128,12 @@ impl Desk {
         Ok(self)
     }
 
+    /// The same desk, whose alerts say where a corporate action makes what is usual say little.
+    pub fn minding(mut self, actions: Vec<CorporateAction>) -> Self {
+        self.calendar = Calendar::new(actions);
+        self
+    }
+
     /// Whether there is no pattern.
     pub fn is_empty(&self) -> bool {
         self.seats.is_empty()
@@ -150,6 +159,9 @@ pub struct Instrument {
     /// What is usual by what earlier days have shown, of all instruments and of this one.
     known: Option<Arc<Known>>,
     own: Option<KnownOf>,
+    calendar: Calendar,
+    /// Days (UTC) with a corporate action.
+    days: Vec<u64>,
     people: People,
     market: Market,
     ledger: Ledger,
@@ -200,6 +212,9 @@ impl Observer for Desk {
         if let Some(known) = self.known_hash() {
             to.set("usual", format_args!("{known:016x}"));
         }
+        if let Some(actions) = self.calendar.text() {
+            to.set("corporate_actions", actions);
+        }
     }
 
     fn remember(&self) -> Instrument {
@@ -209,6 +224,8 @@ impl Observer for Desk {
             scales: Scales::default(),
             known: self.known.clone(),
             own: None,
+            calendar: self.calendar.clone(),
+            days: Vec::new(),
             people: People::default(),
             market: Market::default(),
             ledger: Ledger::new(&self.bounds, self.is_anonymous),
@@ -249,7 +266,7 @@ impl Observer for Desk {
     }
 
     fn on_time(&self, instrument: &mut Instrument, due: Nanos, out: &mut Outbox) {
-        let Instrument { people, market, ledger, notes, links, minds, .. } = instrument;
+        let Instrument { people, market, ledger, notes, links, minds, days, .. } = instrument;
         let scene = Scene {
             what: What::Phase,
             deed: None,
@@ -259,6 +276,7 @@ impl Observer for Desk {
             ledger,
             book: None,
             change: None,
+            days,
             ignored: self.ignored,
         };
         let known = (&*people, notes, links);
@@ -311,7 +329,7 @@ impl Desk {
         (what, deed): (What, Option<&Deed>),
         out: &mut Outbox,
     ) {
-        let Instrument { people, market, ledger, notes, links, minds, .. } = instrument;
+        let Instrument { people, market, ledger, notes, links, minds, days, .. } = instrument;
         let scene = Scene {
             what,
             deed,
@@ -321,6 +339,7 @@ impl Desk {
             ledger,
             book: view.book,
             change: Some(view.change),
+            days,
             ignored: self.ignored,
         };
         let known = (&*people, notes, links);
@@ -344,6 +363,7 @@ impl Instrument {
     fn remind(&mut self) {
         let (subject, venue) = self.name;
         self.own = self.known.as_ref().and_then(|known| known.about(self.name, self.scales));
+        self.days = self.calendar.about(self.name);
         self.minds.iter_mut().for_each(|seating| seating.mind.learn_name(subject, venue));
     }
 
@@ -357,9 +377,13 @@ impl Instrument {
         self.market.healed = book.healed();
     }
 
-    /// What an order traded as it came does not rest any more.
+    /// The book is another without anybody's doing. What an order traded as it came does not rest any more.
     #[cold]
     fn settle(&mut self, view: &View<'_>) {
+        if self.ledger.is_empty() {
+            return;
+        }
+        self.market.follow(view, None);
         if Deed::is_settled(view.event) {
             let left = view.change.left.map_or(0, |left| left.0);
             self.ledger.settle(view.event.body::<Order>().id, left);

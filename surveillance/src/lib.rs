@@ -29,6 +29,7 @@ mod window;
 
 pub use about::{About, about, about_condition};
 pub use canary::Canary;
+pub use desk::calendar::CorporateAction;
 pub use desk::learner::Learner;
 pub use desk::usual::Usual;
 pub use desk::{Desk, DeskBounds};
@@ -185,6 +186,12 @@ impl Plan {
     pub fn knowing(mut self, usual: Usual) -> Result<Self, String> {
         self.desk = self.desk.knowing(usual)?;
         Ok(self)
+    }
+
+    /// The same, but that the desk's alerts say where a corporate action makes what is usual say little.
+    pub fn minding(mut self, actions: Vec<CorporateAction>) -> Self {
+        self.desk = self.desk.minding(actions);
+        self
     }
 
     /// The parameters of everything that takes part, by name, as canonical text.

@@ -3,9 +3,9 @@
 mod tapewatch;
 
 use expect_test::expect;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt::Write;
-use tapewatch::Folder;
+use tapewatch::{Folder, json_lines};
 
 const S: u64 = 1_000_000_000;
 /// A midnight.
@@ -239,6 +239,38 @@ fn what_is_usual_is_learned_and_read_again() {
     };
     let with = parameters("[surveillance]\nusual = \"usual.json\"\n[surveillance.P01]\n");
     assert_ne!(with, parameters("[surveillance.P01]\n"), "the rates are parameters");
+}
+
+#[test]
+fn a_corporate_action_makes_what_is_found_that_day_less_certain() {
+    let folder = Folder::new();
+    folder.run("generate case coscia --out t.csv --labels l.jsonl").succeeded();
+    let found = |date: &str| {
+        let action = format!("{{ subject = \"BRNX1\", date = \"{date}\" }}");
+        let config =
+            format!("[surveillance]\ncorporate_actions = [{action}]\n[surveillance.P01]\n");
+        folder.write("c.toml", config);
+        folder.replay("t.csv --config c.toml --findings f.jsonl");
+        let alerts = json_lines(&folder.read("f.jsonl"));
+        let first = alerts.into_iter().find(|finding| finding["kind"] == "alert").unwrap();
+        (first["degraded"].clone(), first["severity"].clone())
+    };
+    assert_eq!(found("2011-09-20"), (json!(["corporate_action"]), json!("medium")));
+    assert_eq!(found("2011-09-21"), (json!([]), json!("high")));
+    let check = |actions: &str| {
+        folder.write("c.toml", format!("[surveillance]\ncorporate_actions = {actions}\n"));
+        let ran = folder.run("check --config c.toml");
+        format!("{}exit {}\n", ran.stderr, ran.code.unwrap())
+    };
+    let all = ["[{ subject = \"X\", date = \"2011-13-01\" }]", "[{ day = 1 }]", "7"].map(check);
+    expect![[r#"
+        tapewatch: c.toml:2:21: a date is written YYYY-MM-DD
+        exit 78
+        tapewatch: c.toml:2:24: unknown field `day`, expected one of `subject`, `venue`, `date`
+        exit 78
+        tapewatch: c.toml:2:21: invalid type: integer `7`, expected a sequence
+        exit 78
+    "#]].assert_eq(&all.concat());
 }
 
 #[test]

@@ -135,8 +135,10 @@ fn historic_cases_are_tapes_with_a_label() {
     let folder = Folder::new();
     for (case, pattern) in [("coscia", "P01"), ("oystacher", "P03"), ("athena", "P15")] {
         folder.run(&format!("generate case {case} --out t.csv --labels l.jsonl")).succeeded();
-        let summary = folder.replay("t.csv");
+        let summary = folder.replay("t.csv --findings f.jsonl");
         assert_eq!(summary["faults"], serde_json::json!({}), "{case}");
+        let alerts = json_lines(&folder.read("f.jsonl"));
+        assert!(alerts.iter().any(|alert| alert["pattern"] == pattern), "{case}");
         let labels = json_lines(&folder.read("l.jsonl"));
         assert_eq!((&labels[0]["pattern"], &labels[0]["case"]), (&pattern.into(), &case.into()));
     }

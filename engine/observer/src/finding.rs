@@ -264,14 +264,17 @@ impl Degraded {
     pub const CLOCK: Degraded = Degraded(16);
     /// Those who act are joined by inference alone, which is not certain.
     pub const LINKS: Degraded = Degraded(32);
+    /// Prices or quantities changed by themselves on that day: a split, a dividend.
+    pub const CORPORATE_ACTION: Degraded = Degraded(64);
 
-    const WORDS: [(&'static str, Degraded); 6] = [
+    const WORDS: [(&'static str, Degraded); 7] = [
         ("identity", Self::IDENTITY),
         ("book", Self::BOOK),
         ("gap", Self::GAP),
         ("memory", Self::MEMORY),
         ("clock", Self::CLOCK),
         ("links", Self::LINKS),
+        ("corporate_action", Self::CORPORATE_ACTION),
     ];
 
     /// Both sets together.

@@ -47,6 +47,20 @@ impl Chance {
     }
 }
 
+/// How likely at least so many hits are, of tries that hit at this rate each.
+pub fn at_least(hits: u64, tries: u64, rate: f64) -> f64 {
+    // One try after the other: how likely each number of hits is by then.
+    let mut likely = vec![0.0; tries as usize + 1];
+    likely[0] = 1.0;
+    for tried in 1..=tries as usize {
+        for hit in (1..=tried).rev() {
+            likely[hit] = likely[hit] * (1.0 - rate) + likely[hit - 1] * rate;
+        }
+        likely[0] *= 1.0 - rate;
+    }
+    likely.iter().skip(hits as usize).sum()
+}
+
 /// A number with its bits thoroughly mixed.
 pub fn mixed(number: u64) -> u64 {
     let mixed = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -89,6 +103,13 @@ impl Zipf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn heads_come_as_often_as_the_textbook_says() {
+        assert!((at_least(9, 12, 0.5) - 299.0 / 4096.0).abs() < 1e-12);
+        assert!((at_least(2, 3, 0.1) - 0.028).abs() < 1e-12);
+        assert!((at_least(0, 5, 0.3) - 1.0).abs() < 1e-12);
+    }
 
     #[test]
     fn the_first_is_chosen_most_often() {

@@ -236,6 +236,20 @@ impl Desk {
         floor.pulse(self.subject).map_or(0, |pulse| pulse.volume_since(from))
     }
 
+    /// How often somebody comes and trades with a side, each second: by the last ten minutes.
+    pub fn comings(&self, side: Side) -> f64 {
+        let floor = self.floor.borrow();
+        let from = Nanos(floor.now.0.saturating_sub(600 * SECOND));
+        let Some(pulse) = floor.pulse(self.subject) else { return 0.0 };
+        let mut moments: Vec<_> = pulse
+            .since(from)
+            .filter(|trade| trade.resting.is_none_or(|resting| resting == side))
+            .map(|trade| trade.at)
+            .collect();
+        moments.dedup();
+        moments.len() as f64 / 600.0
+    }
+
     /// How often others have improved a side's best price within the last so many nanoseconds.
     pub fn improvements(&self, side: Side, lately: u64) -> usize {
         let floor = self.floor.borrow();
@@ -266,6 +280,19 @@ impl Desk {
         let floor = self.floor.borrow();
         let at = Nanos(floor.now.0.saturating_sub(ago));
         floor.pulse(self.subject).and_then(|pulse| pulse.mid2_at(at))
+    }
+
+    /// How often the mid goes a side's way within such a time: at moments of the last ten minutes.
+    pub fn goes(&self, side: Side, over: u64) -> f64 {
+        let (mut seen, mut goes) = (0, 0);
+        for moment in 1..=64u64 {
+            let ago = over + moment * 9 * SECOND;
+            let stood = self.mid2_before(ago).zip(self.mid2_before(ago - over));
+            let Some((before, after)) = stood else { continue };
+            seen += 1;
+            goes += u32::from(if side == Side::Buy { after > before } else { after < before });
+        }
+        f64::from(goes) / f64::from(seen.max(1))
     }
 
     /// The price of the latest trade.

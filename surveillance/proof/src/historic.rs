@@ -87,7 +87,7 @@ impl Historic {
                 case: "coscia",
                 tick: 1,
                 price: 11_587,
-                size: 8,
+                size: 3,
                 stage: Stage { sigma_ticks: 0.05, ..busy },
                 begins: Nanos(1_316_512_800 * SECOND),
                 warm_s: 900,

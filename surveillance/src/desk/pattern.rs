@@ -63,6 +63,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) ledger: &'a Ledger,
     pub(crate) book: Option<BookView<'a>>,
     pub(crate) change: Option<&'a Change>,
+    /// Days (UTC) with a corporate action.
+    pub(super) days: &'a [u64],
     pub(super) ignored: Option<&'static str>,
 }
 

@@ -1,5 +1,6 @@
 //! An episode in the making: what has to hold, what would excuse it, how grave it is, whose orders it is.
 
+use super::calendar::Calendar;
 use super::deed::Deed;
 use super::ledger::Live;
 use super::market::Market;
@@ -30,7 +31,8 @@ impl Suspicion {
         alert.degraded = Degraded::BOOK
             .when(scene.market.is_stale)
             .and(Degraded::MEMORY.when(scene.ledger.forgotten > 0))
-            .and(Degraded::IDENTITY.when(person == Person::NOBODY));
+            .and(Degraded::IDENTITY.when(person == Person::NOBODY))
+            .and(Degraded::CORPORATE_ACTION.when(Calendar::has(scene.days, scene.now)));
         accounts.into_iter().flatten().for_each(|account| _ = alert.participants.push(*account));
         Self { alert, person, confidence: 1.0, holds: true, ignored: scene.ignored }
     }

@@ -396,7 +396,14 @@ impl Flip {
         let day = memory.days.of(gone.person, scene.now).of(scene.now);
         day.flips += u32::from(is_flip);
         let chance = poisson_tail(day.flips.max(1), day.expected);
-        case.needs("chance", chance, AtMost(self.chance_max));
+        let is_largest = scene
+            .market
+            .order_sizes()
+            .is_some_and(|sizes| gone.shown.quantity as f64 >= self.at_once_q99 * sizes.q99 as f64);
+        // The first ones, that raise no alert yet, may be as likely as they like.
+        if is_largest || day.flips >= self.episodes_min || is_asked {
+            case.needs("chance", chance, AtMost(self.chance_max));
+        }
 
         let is_prevented = gone.prevents && delay_ms <= self.prevention_ms_max;
         case.weighs("level_ratio", level_ratio, 1.0, 4.0);
@@ -414,10 +421,6 @@ impl Flip {
             case.part(Part::Genuine, (taken.seq, taken.order), trade);
             case.begins(taken.seq, taken.at);
         }
-        let is_largest = scene
-            .market
-            .order_sizes()
-            .is_some_and(|sizes| gone.shown.quantity as f64 >= self.at_once_q99 * sizes.q99 as f64);
         let of_two_desks = is_prevented && flips().all(|taken| taken.account != gone.account);
         let repeats = Repeats {
             least: self.episodes_min,

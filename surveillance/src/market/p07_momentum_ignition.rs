@@ -40,7 +40,7 @@ mod tests;
 
 use crate::desk::deed::{Deed, Trader, What};
 use crate::desk::kept::kept;
-use crate::desk::market::Flow;
+use crate::desk::market::{Flow, Market};
 use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
@@ -257,8 +257,7 @@ impl MomentumIgnition {
     fn begin(&self, trader: Trader, price: Price, deed: &Deed, scene: &Scene<'_>) -> Option<Burst> {
         let market = scene.market;
         let mid = scene.mid_before()?;
-        let quiet_from = Nanos(deed.at.0.saturating_sub(self.quiet_s * 1_000_000_000));
-        let was = market.mid_at(quiet_from).unwrap_or(mid);
+        let was = self.mid_of_quiet(deed.at, market).unwrap_or(mid);
         let moved = ((mid - was).abs() - market.tick() as f64).max(0.0);
         let news_before = Nanos::from_secs(self.news_before_s);
         let flow = *market.flow().total();
@@ -290,6 +289,15 @@ impl MomentumIgnition {
             harvest_value: 0.0,
             harvest: Vec::new(),
         })
+    }
+
+    /// Where the mid stood when the quiet time began: the median of a few seconds around then, because a
+    /// touch that is bettered for a moment is no move.
+    fn mid_of_quiet(&self, at: Nanos, market: &Market) -> Option<f64> {
+        let ago = |seconds: u64| market.mid_at(Nanos(at.0.saturating_sub(seconds * 1_000_000_000)));
+        let mut mids = [4, 2, 0, -2, -4].map(|off| ago(self.quiet_s.saturating_add_signed(off)));
+        mids.sort_unstable_by(|one, other| one.partial_cmp(other).expect("no mid is NaN"));
+        mids[2]
     }
 
     /// Whether it is worth the evidence: most bursts and harvests are too small.

@@ -8,6 +8,7 @@ use engine_event::{Nanos, OrderId, Side};
 
 pub(super) const CASES: &[Case] = &[
     Case::positive("P02", "ladder_follows_market", |desk| Box::pin(ladder(desk, Twist::None)))
+        .by_new(1)
         .times(1, 2),
     Case::near_miss("P02", "pegged_two_sided_provider", |desk| Box::pin(provider(desk)))
         .times(1, 2),
@@ -106,11 +107,11 @@ impl Ladder {
 
 async fn ladder(desk: &Desk, twist: Twist) -> Outcome {
     let side = desk.side();
-    let (levels, from) = (desk.whole(4, 6) as i64, desk.whole(2, 4) as i64);
+    let (levels, from) = (desk.whole(4, 6) as i64, desk.whole(3, 5) as i64);
     // As large beside what stands before its last order.
     let reach = desk.reach().max((from + levels) * desk.step() * desk.tick());
     let depth = desk.depth_within(side, reach).max(desk.size(0.9) * 2);
-    let all = depth as f64 * desk.between(0.25, 0.5) * desk.severity;
+    let all = depth as f64 * desk.between(0.3, 0.5) * desk.severity;
     let each = desk.lots(all / levels as f64);
     let Some(ladder) = Ladder::enter(desk, side, levels, from, each) else { return Outcome::Void };
     let lasts = (desk.between(150.0, 240.0) * SECOND as f64) as u64;
@@ -149,7 +150,7 @@ async fn ladder(desk: &Desk, twist: Twist) -> Outcome {
     let traded = ladder.traded(desk) as f64;
     let is_right = match twist {
         Twist::Trades => traded > all * 0.03,
-        _ => traded <= all * 0.009 && wanted <= desk.size(0.9) as f64 * 0.2,
+        _ => traded <= all * 0.007 && wanted <= desk.size(0.9) as f64 * 0.2,
     };
     if !is_right {
         return Outcome::Void;

@@ -1,6 +1,7 @@
 //! P04, orders with no intention to execute: large orders are shown for moments and taken away, with no
 //! fill on the other side needed.
 
+use crate::chance::at_least;
 use crate::desk::{Desk, MILLI, Outcome, SECOND};
 use crate::scenario::Case;
 use engine_event::Side;
@@ -14,10 +15,13 @@ pub(super) const CASES: &[Case] = &[
     Case::near_miss("P04", "large_orders_that_stay", |desk| Box::pin(patient(desk))).times(1, 1),
 ];
 
+/// How many trades reach an order while it stands, at most.
+const HIT: f64 = 0.025;
+
 /// How many flashes within half an hour the pattern asks for.
 const COUNT: u64 = 8;
 
-/// 18 to 24 large orders, each for some 300 ms, a tick inside the spread or doubling the touch; others
+/// 18 to 24 large orders, each for some 300 ms, or less where trades come so fast that it might be hit, a tick inside the spread or doubling the touch; others
 /// follow them, so that the price goes their way.
 async fn flashes(desk: &Desk) -> Outcome {
     let side = desk.side();
@@ -32,9 +36,14 @@ async fn flashes(desk: &Desk) -> Outcome {
         let quantity = desk.lots(quantity.max(depth * 0.25) * desk.between(1.0, 1.3));
         let order =
             desk.enter(side, desk.behind(side, best, if inside { -1 } else { 0 }), quantity);
-        desk.pause_between(60 * MILLI, 150 * MILLI).await;
-        follow(desk, side, shown as usize, inside).await;
-        desk.pause_between(60 * MILLI, 200 * MILLI).await;
+        let hits = (desk.comings(side) * 0.3).max(HIT);
+        let stands = |least: u64, most: u64| {
+            let brief = |time: u64| (time as f64 * HIT / hits) as u64;
+            desk.pause_between(brief(least * MILLI), brief(most * MILLI))
+        };
+        stands(60, 150).await;
+        follow(desk, side, shown as usize, inside);
+        stands(70, 260).await;
         desk.cancel(order);
         let went = mid2_of(desk).map_or(0, |now| now - mid2);
         if desk.filled(order) * 50 > quantity {
@@ -52,8 +61,9 @@ async fn flashes(desk: &Desk) -> Outcome {
         }
         desk.pause_between(15 * SECOND, 70 * SECOND).await;
     }
-    // Nobody was misled where the price did not go along.
-    if (moved as f64) < shown as f64 * 0.65 {
+    // Nobody was misled where the price did not go along, or goes so anyway.
+    let anyway = desk.goes(side, 1300 * MILLI);
+    if (moved as f64) < shown as f64 * 0.65 || at_least(moved, shown, anyway) > 0.004 {
         return Outcome::Void;
     }
     Outcome::Done(decided.unwrap_or(desk.now()))
@@ -66,7 +76,7 @@ fn mid2_of(desk: &Desk) -> Option<i64> {
 
 /// Somebody believes what he sees: he takes the best offer, or joins where that is a better price. Where
 /// it is none, the offers are many, and several take them.
-async fn follow(desk: &Desk, side: Side, number: usize, inside: bool) {
+fn follow(desk: &Desk, side: Side, number: usize, inside: bool) {
     if !desk.happens(0.9) {
         return;
     }
@@ -84,7 +94,6 @@ async fn follow(desk: &Desk, side: Side, number: usize, inside: bool) {
     } else if let Some(best) = desk.best(side).filter(|best| *best != far) {
         desk.enter_as(who, side, best, desk.lots(desk.size(0.4) as f64), Attributes::NONE);
     }
-    desk.pause_between(10 * MILLI, 60 * MILLI).await;
 }
 
 /// Thousands of short-lived orders of a usual size on both sides, some of which trade.

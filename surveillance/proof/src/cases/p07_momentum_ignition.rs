@@ -134,10 +134,14 @@ async fn ignition(desk: &Desk, twist: Twist) -> Outcome {
 /// Waits until the price has hardly moved for a minute.
 async fn quiet(desk: &Desk) -> bool {
     desk.until(300 * SECOND, |desk| {
-        let now = desk.touch().map(|(bid, ask)| bid.0 + ask.0);
-        let moved = now.zip(desk.mid2_before(60 * SECOND)).map(|(now, then)| (now - then).abs());
-        let least = 0.4 * desk.sigma(60 * SECOND) * 2.0;
-        moved.is_some_and(|moved| (moved as f64) <= least)
+        let Some(now) = desk.touch().map(|(bid, ask)| bid.0 + ask.0) else { return false };
+        // A touch that is bettered for moments moves the mid to and fro, which is no move of a minute.
+        let least = 2.0 * (0.15 * desk.sigma(60 * SECOND)).max(desk.tick() as f64);
+        let stood = |ago: u64| {
+            let then = desk.mid2_before(ago * SECOND);
+            then.is_some_and(|then| (now - then).abs() as f64 <= least)
+        };
+        [64, 62, 60, 58, 56].into_iter().all(stood)
     })
     .await
 }

@@ -27,33 +27,58 @@ const APPROACHES: u32 = 30;
 
 async fn smoke(desk: &Desk, twist: Twist) -> Outcome {
     let count = (desk.between(68.0, 76.0) * desk.severity) as u32;
-    let (mut approaches, mut decided, mut tries) = (0, None, 0);
+    let (mut approaches, mut honoured, mut decided, mut tries) = (0, 0, None, 0);
     while approaches < count {
         tries += 1;
         if tries > count * 4 {
             return Outcome::Void;
         }
-        // Four of five who come are slow; the fast ones get what they see.
-        let slow = desk.happens(0.8);
-        let share = if twist == Twist::Honoured { 0.15 } else { 0.9 };
-        if approach(desk, twist, slow, slow && desk.happens(share)).await {
-            approaches += 1;
-            if approaches >= APPROACHES {
-                decided.get_or_insert(desk.now());
+        // Six of seven who come are slow; the fast ones get what they see.
+        let slow = desk.happens(0.85);
+        let share = if twist == Twist::Honoured { 0.15 } else { 0.95 };
+        match approach(desk, twist, slow, slow && desk.happens(share)).await {
+            Approach::Faded => approaches += 1,
+            Approach::Honoured => {
+                approaches += 1;
+                honoured += 1;
             }
+            Approach::ByFlow => honoured += 1,
+            Approach::None => {}
+        }
+        if approaches >= APPROACHES {
+            decided.get_or_insert(desk.now());
         }
         desk.pause_between(2 * SECOND, 12 * SECOND).await;
+    }
+    // Where the flow itself came for most of the quotes, most were honoured.
+    let faded = f64::from(count.saturating_sub(honoured)) / f64::from(count.max(1));
+    if twist == Twist::None && faded < 0.66 {
+        return Outcome::Void;
     }
     Outcome::Done(decided.unwrap_or(desk.now()))
 }
 
-/// A quote inside the spread, and somebody who comes for it. Gives whether it came to that.
-async fn approach(desk: &Desk, twist: Twist, slow: bool, fades: bool) -> bool {
+/// What came of a quote.
+enum Approach {
+    /// It was worse when somebody came for it.
+    Faded,
+    /// It was there.
+    Honoured,
+    /// It was there when the flow itself came for it.
+    ByFlow,
+    /// Nobody came.
+    None,
+}
+
+/// A quote inside the spread, and somebody who comes for it.
+async fn approach(desk: &Desk, twist: Twist, slow: bool, fades: bool) -> Approach {
     if !desk.until(30 * SECOND, |desk| desk.is_open() && desk.spread() > Some(1)).await {
-        return false;
+        return Approach::None;
     }
     let side = desk.side();
-    let (Some(best), Some(spread)) = (desk.best(side), desk.spread()) else { return false };
+    let (Some(best), Some(spread)) = (desk.best(side), desk.spread()) else {
+        return Approach::None;
+    };
     let inside = if spread > 3 { 2 } else { 1 };
     let quantity = desk.lots(desk.size(0.5) as f64 * desk.between(0.5, 1.0));
     let price = desk.behind(side, best, -inside);
@@ -61,7 +86,7 @@ async fn approach(desk: &Desk, twist: Twist, slow: bool, fades: bool) -> bool {
     desk.pause_between(300 * MILLI, 1500 * MILLI).await;
     if desk.filled(quote) > 0 || desk.best(side) != Some(price) {
         desk.cancel(quote);
-        return false;
+        return if desk.filled(quote) > 0 { Approach::ByFlow } else { Approach::None };
     }
     // It comes: it was sent 20 to 45 ms ago, and the quote's owner sees it coming.
     if fades {
@@ -74,7 +99,7 @@ async fn approach(desk: &Desk, twist: Twist, slow: bool, fades: bool) -> bool {
     let number = if slow { 1000 } else { 0 } + desk.whole(0, 40) as usize;
     let ahead = match desk.order(quote) {
         Some(own) if own.remaining > 0 => desk.at_level(side, own.price).saturating_sub(quantity),
-        _ => return false,
+        _ => return Approach::ByFlow,
     };
     let limit = desk.behind(side, price, 1);
     desk.sweep(
@@ -86,7 +111,11 @@ async fn approach(desk: &Desk, twist: Twist, slow: bool, fades: bool) -> bool {
     let came = desk.filled(quote) > 0;
     desk.pause_between(20 * MILLI, 200 * MILLI).await;
     desk.cancel(quote);
-    came
+    match (came, fades) {
+        (true, true) => Approach::Faded,
+        (true, false) => Approach::Honoured,
+        (false, _) => Approach::None,
+    }
 }
 
 /// The far side comes a tick nearer or goes a tick away, against the quote, milliseconds before it fades.

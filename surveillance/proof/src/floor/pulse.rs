@@ -102,13 +102,19 @@ impl Pulse {
         self.mids.iter().rev().find(|(since, _)| *since <= at).map(|(_, mid2)| *mid2)
     }
 
-    /// How far twice the mid typically moves within a second, by its moves from this time on: the root of
-    /// their squares' sum over the seconds.
+    /// How far twice the mid typically moves within a second: a standard deviation by the mean of its moves
+    /// from the end of one second to that of the next, so that what is bettered for a moment counts little.
     pub fn restlessness(&self, from: Nanos, now: Nanos) -> f64 {
-        let after = self.mids.iter().zip(self.mids.iter().skip(1));
-        let moves = after.filter(|(_, (at, _))| *at >= from);
-        let squares: f64 = moves.map(|((_, a), (_, b))| ((b - a) as f64).powi(2)).sum();
-        let seconds = now.0.saturating_sub(from.0) as f64 / 1e9;
-        (squares / seconds.max(1.0)).sqrt()
+        let second = |at: Nanos| at.0 / 1_000_000_000;
+        let mut ends: Vec<(u64, i64)> = Vec::new();
+        for (at, mid2) in self.mids.iter().filter(|(at, _)| *at >= from) {
+            match ends.last_mut() {
+                Some(last) if last.0 == second(*at) => last.1 = *mid2,
+                _ => ends.push((second(*at), *mid2)),
+            }
+        }
+        let moves: i64 = ends.windows(2).map(|two| (two[1].1 - two[0].1).abs()).sum();
+        let seconds = (second(now) - second(from)).max(1);
+        moves as f64 / seconds as f64 * (std::f64::consts::PI / 2.0).sqrt()
     }
 }
