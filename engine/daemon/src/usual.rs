@@ -17,6 +17,12 @@ pub(crate) fn known(plan: Plan, path: &Path) -> Result<Plan, Failure> {
     plan.knowing(usual).map_err(wrong)
 }
 
+/// A configuration that says the same, to be recorded with a journal: so that its alerts are found again.
+pub(crate) fn as_configuration(path: &Path) -> Result<String, Failure> {
+    let path = path.canonicalize().with_context(|| path.display().to_string())?;
+    Ok(format!("[surveillance]\nusual = {}\n", toml::Value::from(path.display().to_string())))
+}
+
 /// Writes rates, an instrument after the other, so that a person can read it and compare two files.
 pub(crate) fn write(usual: &Usual, path: &Path) -> Result<(), Failure> {
     let name = || path.display().to_string();

@@ -242,6 +242,20 @@ fn what_is_usual_is_learned_and_read_again() {
 }
 
 #[test]
+fn alerts_that_were_judged_by_usual_rates_are_found_again() {
+    let folder = Folder::new();
+    folder.run("generate case coscia --out t.csv --labels l.jsonl").succeeded();
+    folder.run("calibrate t.csv --out usual.json").succeeded();
+    folder.replay("t.csv --usual usual.json --journal j");
+    let alerts = json_lines(folder.run("alerts list j --json").succeeded().stdout.as_bytes());
+    assert!(!alerts.is_empty());
+    for alert in alerts {
+        let again = format!("alerts replay {} j --json", alert["id"].as_str().unwrap());
+        assert_eq!(folder.run(&again).succeeded().json()["same"], true);
+    }
+}
+
+#[test]
 fn a_corporate_action_makes_what_is_found_that_day_less_certain() {
     let folder = Folder::new();
     folder.run("generate case coscia --out t.csv --labels l.jsonl").succeeded();
@@ -270,7 +284,8 @@ fn a_corporate_action_makes_what_is_found_that_day_less_certain() {
         exit 78
         tapewatch: c.toml:2:21: invalid type: integer `7`, expected a sequence
         exit 78
-    "#]].assert_eq(&all.concat());
+    "#]]
+    .assert_eq(&all.concat());
 }
 
 #[test]

@@ -30,7 +30,10 @@ pub(crate) fn run(arguments: Replay) -> Result<(), Failure> {
     }
     let mut config = match (config, usual) {
         (Some(path), _) => Config::read(&path)?,
-        (None, Some(path)) => wiring::config_of(usual::known(Plan::usual(), &path)?),
+        (None, Some(path)) => {
+            let config = wiring::config_of(usual::known(Plan::usual(), &path)?);
+            Config { text: usual::as_configuration(&path)?, ..config }
+        }
         (None, None) => wiring::usual_config(),
     };
     config.feeds = files
