@@ -147,6 +147,24 @@ fn a_signal_ends_a_run_that_hears_nothing() {
 }
 
 #[test]
+fn a_feed_that_says_nothing_is_an_alert() {
+    let (folder, port) = (Folder::new(), port());
+    let more = "\n[surveillance.silent_feed]\nsilence_s = 1\n";
+    folder.write("c.toml", configuration("239.255.83.2", port, more));
+    let mut run = folder.begin("run --config c.toml");
+    let found = folder.path("live.jsonl");
+    run.wait_for("the alert", || {
+        let findings = std::fs::read_to_string(&found).unwrap_or_default();
+        findings.lines().any(|line| line.contains("silent_feed") && line.ends_with('}'))
+    });
+    run.signal("TERM");
+    run.end().succeeded();
+    let alert: Value = serde_json::from_slice(&folder.read("live.jsonl")).unwrap();
+    let told = ["kind", "pattern", "subject", "severity"].map(|key| alert[key].as_str().unwrap());
+    assert_eq!(told, ["alert", "silent_feed", "*", "high"]);
+}
+
+#[test]
 fn what_cannot_be_heard_is_told_with_its_place() {
     let folder = Folder::new();
     let check = |feed: &str, expected: &expect_test::Expect| {
