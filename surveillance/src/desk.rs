@@ -23,6 +23,7 @@ pub(crate) mod chance;
 #[cfg_attr(not(test), allow(dead_code, reason = "canaries tell fewer stories than tests"))]
 #[cfg(test)]
 pub(crate) mod check;
+pub(crate) mod coincidence;
 pub(crate) mod deed;
 pub(crate) mod kept;
 pub mod learner;

@@ -39,13 +39,12 @@ mod canary;
 #[cfg(test)]
 mod tests;
 
-use crate::desk::chance::poisson_tail;
+use crate::desk::coincidence::Coincidence;
 use crate::desk::deed::{Deed, What};
 use crate::desk::kept::kept;
 use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
-use crate::desk::remembered::Remembered;
 use crate::desk::shelf::{Last, Shelf};
 use crate::desk::story::Story;
 use crate::desk::tally::Tally;
@@ -94,24 +93,12 @@ pub(crate) struct Memory {
     shown: Shelf<OrderId, Shown, SHOWN_MAX>,
     gone: Last<Gone, GONE_MAX>,
     taken: Last<Taken, TAKEN_MAX>,
-    everybody: Day,
-    days: Remembered<Person, Day, PERSONS_MAX>,
+    /// Flips, and what they would be by chance.
+    coincidence: Coincidence,
     tally: Tally,
 }
 
-/// What somebody did on a day.
-#[derive(Clone, Copy, Default)]
-struct Day {
-    day: u64,
-    /// Moments at which they came and traded.
-    came: u32,
-    /// Their orders that were flips, and how many would have been by chance.
-    flips: u32,
-    expected: f64,
-}
-
-kept!(Memory { shown, gone, taken, everybody, days, tally });
-kept!(Day { day, came, flips, expected });
+kept!(Memory { shown, gone, taken, coincidence, tally });
 
 /// A large order near the touch, as it entered.
 #[derive(Clone, Copy)]
@@ -167,9 +154,6 @@ const SHOWN_MAX: usize = 4_096;
 const GONE_MAX: usize = 128;
 /// Trades that are remembered; the first gives way.
 const TAKEN_MAX: usize = 512;
-/// Persons of whom it is remembered what they did on the day.
-const PERSONS_MAX: usize = 4_096;
-const DAY: u64 = 86_400_000_000_000;
 /// How many times the window things are remembered for, so that a near miss can be told.
 const MEMORY_WINDOWS: u64 = 4;
 
@@ -207,16 +191,6 @@ impl Pattern for Flip {
             What::Fill | What::Print => self.take(memory, deed, scene, bench),
             What::Phase | What::News | What::Fixing => {}
         }
-    }
-}
-
-impl Day {
-    /// The person's day that this moment is on.
-    fn of(&mut self, at: Nanos) -> &mut Self {
-        if self.day != at.0 / DAY {
-            *self = Self { day: at.0 / DAY, ..Self::default() };
-        }
-        self
     }
 }
 
@@ -313,11 +287,7 @@ impl Flip {
         };
         let remembered = self.remembered();
         memory.taken.expire(|taken| deed.at.since(taken.at) > remembered);
-        let last = memory.taken.iter().next_back();
-        if last.is_none_or(|last| (last.person, last.at) != (taken.person, taken.at)) {
-            memory.everybody.of(deed.at).came += 1;
-            memory.days.of(who.person, deed.at).of(deed.at).came += 1;
-        }
+        memory.coincidence.came(who.person, deed.at);
         memory.taken.push(taken);
         memory.gone.expire(|gone| deed.at.since(gone.at) > remembered);
         let is_theirs = |gone: &Gone| gone.person == who.person && gone.side == deed.side;
@@ -338,13 +308,10 @@ impl Flip {
         let (mut comings, mut last) = (0, None);
         for taken in memory.taken.iter().filter(near) {
             let moment = Some((taken.person, taken.at));
-            comings += i32::from(last != moment);
+            comings += u32::from(last != moment);
             last = moment;
         }
-        let all = memory.everybody.of(deed.at).came;
-        let day = memory.days.of(person, deed.at).of(deed.at);
-        let own = f64::from(day.came.saturating_sub(day.flips)) / f64::from(all.max(1));
-        day.expected += 1.0 - (1.0 - own.min(1.0)).powi(2 * comings);
+        memory.coincidence.expect(person, 2 * comings, deed.at);
     }
 
     /// Weighs an order that went against what its owner traded around that time.
@@ -393,15 +360,15 @@ impl Flip {
         case.unless_excused("market_turned", sigmas, AtMost(self.turned_sigmas_max));
 
         let is_flip = case.holds();
-        let day = memory.days.of(gone.person, scene.now).of(scene.now);
-        day.flips += u32::from(is_flip);
-        let chance = poisson_tail(day.flips.max(1), day.expected);
+        let known = &mut memory.coincidence;
+        let flips_so_far = if is_flip { known.met(gone.person, scene.now) } else { 0 };
+        let chance = known.chance(gone.person, scene.now);
         let is_largest = scene
             .market
             .order_sizes()
             .is_some_and(|sizes| gone.shown.quantity as f64 >= self.at_once_q99 * sizes.q99 as f64);
         // The first ones, that raise no alert yet, may be as likely as they like.
-        if is_largest || day.flips >= self.episodes_min || is_asked {
+        if is_largest || flips_so_far >= self.episodes_min || is_asked {
             case.needs("chance", chance, AtMost(self.chance_max));
         }
 

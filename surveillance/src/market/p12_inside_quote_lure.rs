@@ -6,7 +6,9 @@
 //! [`join_s`](InsideQuoteLure::join_s) others stand at that price or a better one, with a multiple of it
 //! ([`joined_ratio_min`](InsideQuoteLure::joined_ratio_min)). Within [`hit_s`](InsideQuoteLure::hit_s) of
 //! the quote the same person comes from the other side and trades with those who joined, a multiple of the
-//! quote too ([`hit_ratio_min`](InsideQuoteLure::hit_ratio_min)).
+//! quote too ([`hit_ratio_min`](InsideQuoteLure::hit_ratio_min)). And that more often than by chance
+//! ([`chance_max`](InsideQuoteLure::chance_max)): where others join most quotes and somebody hits them, one
+//! who quotes and trades much is that somebody now and then.
 //!
 //! **Excused.** The quote itself traded, so that it was meant
 //! ([`executed_share_max`](InsideQuoteLure::executed_share_max)). The market had jumped against those who
@@ -30,6 +32,7 @@ mod canary;
 #[cfg(test)]
 mod tests;
 
+use crate::desk::coincidence::Coincidence;
 use crate::desk::deed::{Deed, What};
 use crate::desk::kept::kept;
 use crate::desk::parameters::parameters;
@@ -56,6 +59,9 @@ parameters! {
         hit_s: u64 = 10, 1..=3600, "s", Judgement;
         /// How much of theirs is hit, for each unit of the quote.
         hit_ratio_min: f64 = 3.0, 0.1..=10000.0, "×", Judgement;
+        /// How likely so many hits are by chance: if those who hit the ones that joined the person's quotes
+        /// on that day were drawn from all who came and traded.
+        chance_max: f64 = 0.01, 0.0..=1.0, "", Judgement;
         /// How much of the quote itself trades.
         executed_share_max: f64 = 0.5, 0.0..=1.0, "", Judgement;
         /// How far the market may have moved against those who joined, in usual moves of a second.
@@ -71,10 +77,12 @@ parameters! {
 #[derive(Default)]
 pub(crate) struct Memory {
     lures: VecDeque<Lure>,
+    /// Hits, and what they would be by chance.
+    coincidence: Coincidence,
     tally: Tally,
 }
 
-kept!(Memory { lures, tally });
+kept!(Memory { lures, coincidence, tally });
 
 /// A quote that bettered the best price, and what became of it.
 struct Lure {
@@ -92,6 +100,9 @@ struct Lure {
     mid: f64,
     joined: u64,
     joiners: Vec<Joiner>,
+    /// How many came and hit them, and who did last.
+    comings: u32,
+    last: Option<(Person, Nanos)>,
     hit: u64,
     /// How far the market had moved against those who joined at the first hit, in usual moves.
     jump: f64,
@@ -119,6 +130,8 @@ kept!(Lure {
     mid,
     joined,
     joiners,
+    comings,
+    last,
     hit,
     jump,
 });
@@ -136,7 +149,7 @@ impl Pattern for InsideQuoteLure {
 
     #[cfg(test)]
     const CONDITIONS: &'static [&'static str] =
-        &["size", "joined_ratio", "hit_ratio", "quote_executed", "jump_against"];
+        &["size", "joined_ratio", "hit_ratio", "chance", "quote_executed", "jump_against"];
 
     fn canary(&self) -> Option<Story> {
         Some(canary::story())
@@ -146,7 +159,11 @@ impl Pattern for InsideQuoteLure {
         let Some(deed) = scene.deed else { return };
         let hit_within = Nanos::from_secs(self.hit_s);
         while memory.lures.front().is_some_and(|lure| deed.at.since(lure.at) > hit_within) {
-            memory.lures.pop_front();
+            let lure = memory.lures.pop_front().expect("there is a first one");
+            self.expect(&mut memory.coincidence, &lure);
+        }
+        if let (What::Fill, Some(who)) = (deed.what, deed.aggressor) {
+            memory.coincidence.came(who.person, deed.at);
         }
         if !scene.market.is_continuous() {
             return;
@@ -193,21 +210,33 @@ impl InsideQuoteLure {
             mid,
             joined: 0,
             joiners: Vec::new(),
+            comings: 0,
+            last: None,
             hit: 0,
             jump: 0.0,
         });
     }
 
+    /// A quote is over: as many came for those who joined it.
+    fn expect(&self, coincidence: &mut Coincidence, lure: &Lure) {
+        if lure.joined as f64 >= self.joined_ratio_min * lure.quantity as f64 {
+            coincidence.expect(lure.person, lure.comings, lure.at);
+        }
+    }
+
     /// Something happens while there are quotes that may lure.
     fn follow(&self, memory: &mut Memory, deed: &Deed, scene: &Scene<'_>, bench: &mut Bench<'_>) {
-        let Memory { lures, tally } = memory;
+        let Memory { lures, coincidence, tally } = memory;
         let mut found = None;
         for (nth, lure) in lures.iter_mut().enumerate().filter(|(_, one)| one.side == deed.side) {
             let is_own = deed.owner.is_some_and(|owner| owner.person == lure.person);
             match deed.what {
                 _ if deed.order == lure.order => lure.change(deed),
                 What::Enter | What::Amend if !is_own => self.join(lure, deed),
-                What::Fill if !is_own && lure.is_hit(deed) => {
+                What::Fill if !is_own && lure.has_joined(deed) => {
+                    if !lure.is_hit(deed) {
+                        continue;
+                    }
                     if lure.hit == 0 {
                         lure.jump = lure.moved_against(scene) / scene.market.sigma(1.0);
                     }
@@ -216,7 +245,7 @@ impl InsideQuoteLure {
                     let may_matter = lure.hit as f64 >= self.hit_ratio_min * least
                         && lure.joined as f64 >= self.joined_ratio_min * least;
                     if (may_matter || bench.is_asked(lure.person))
-                        && self.judge(lure, deed, tally, scene, bench)
+                        && self.judge(lure, deed, (coincidence, tally), scene, bench)
                     {
                         found = Some(nth);
                     }
@@ -249,7 +278,7 @@ impl InsideQuoteLure {
         &self,
         lure: &Lure,
         deed: &Deed,
-        tally: &mut Tally,
+        (coincidence, tally): (&mut Coincidence, &mut Tally),
         scene: &Scene<'_>,
         bench: &mut Bench<'_>,
     ) -> bool {
@@ -262,6 +291,16 @@ impl InsideQuoteLure {
         let executed = lure.executed as f64 / quote;
         case.unless_excused("quote_executed", executed, AtMost(self.executed_share_max));
         case.unless_excused("jump_against", lure.jump, AtMost(self.jump_sigmas_max));
+        let is_hit = case.holds();
+        if is_hit {
+            self.expect(coincidence, lure);
+        }
+        let hits = if is_hit { coincidence.met(lure.person, scene.now) } else { 0 };
+        // The first ones, that raise no alert yet, may be as likely as they like.
+        if hits >= self.episodes_min || bench.is_asked(lure.person) {
+            let chance = coincidence.chance(lure.person, scene.now);
+            case.needs("chance", chance, AtMost(self.chance_max));
+        }
 
         let took = deed.at.since(lure.at).0 as f64 / Nanos::from_secs(self.hit_s).0 as f64;
         case.weighs("joined_ratio", joined, 1.5, 10.0);
@@ -279,7 +318,7 @@ impl InsideQuoteLure {
         }
         let repeats =
             Repeats { least: self.episodes_min, at_once: false, score_min: self.score_min };
-        bench.settle(case, scene, tally, repeats)
+        bench.settle(case, scene, tally, repeats) || is_hit
     }
 }
 
@@ -293,10 +332,17 @@ impl Lure {
         }
     }
 
-    /// Whether the one who quoted comes and trades with somebody who joined.
-    fn is_hit(&self, deed: &Deed) -> bool {
-        deed.aggressor.is_some_and(|who| who.person == self.person)
-            && self.joiners.iter().any(|joiner| joiner.order == deed.order)
+    /// Whether it is one of those who joined.
+    fn has_joined(&self, deed: &Deed) -> bool {
+        self.joiners.iter().any(|joiner| joiner.order == deed.order)
+    }
+
+    /// Somebody comes and trades with one who joined: is it the one who quoted?
+    fn is_hit(&mut self, deed: &Deed) -> bool {
+        let Some(who) = deed.aggressor else { return false };
+        let coming = Some((who.person, deed.at));
+        self.comings += u32::from(std::mem::replace(&mut self.last, coming) != coming);
+        who.person == self.person
     }
 
     /// How far the market has moved against those who joined, just before now.

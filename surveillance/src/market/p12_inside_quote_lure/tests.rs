@@ -64,6 +64,24 @@ fn near_misses_stay_below_and_each_condition_matters() {
         ("others come later", story(Told { joined_after: 7 * S, hit_after: 9 * S, ..WHOLE })),
         ("hardly anything is hit", story(Told { hit: 12, ..WHOLE })),
         ("the hit comes later", story(Told { hit_after: 20 * S, ..WHOLE })),
+        ("who quotes all day and trades all day", {
+            let mut story = Story::quiet();
+            for nth in 0..500 {
+                let at = T + nth * 2 * S;
+                story.sweep(at, LURER, Side::Buy, 5);
+                story.stand(at + S, Side::Buy, 1);
+            }
+            // Others join each quote, and somebody always comes for them: one time in three the one who quoted.
+            for nth in 0..60 {
+                let (at, price) = (T + 1_000 * S + nth * 15 * S, Story::BID + 1);
+                let quote = story.enter(at, LURER, Side::Buy, price, 5);
+                let joined = story.enter(at + S, JOINER, Side::Buy, price, 50);
+                story.cancel(at + 2 * S, quote);
+                let who = if nth % 3 == 2 { LURER } else { 131 };
+                story.fill(at + 4 * S, joined, price, 50, who);
+            }
+            story
+        }),
         ("the quote trades", story(Told { executed: 5, ..WHOLE })),
         ("the market falls before the hit", {
             let mut story = Story::quiet();
