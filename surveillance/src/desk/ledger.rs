@@ -82,7 +82,7 @@ pub(crate) struct Done {
     pub(crate) taken: [u64; 2],
     /// By side, as the one who was there.
     pub(crate) given: [u64; 2],
-    /// Moments at which one came and traded: an order that meets many others is one.
+    /// How often one came and traded: an order that meets many others is one coming.
     pub(crate) comings: u64,
 }
 
@@ -118,6 +118,8 @@ struct Cell {
     next: u32,
 }
 
+/// Some feeds tell what one order meets bit by bit: trades within this time are one coming.
+const SAME_COMING: Nanos = Nanos::from_millis(100);
 const NIL: u32 = u32::MAX;
 const NOBODY: [(Person, u32); 2] = [(Person(0), NIL); 2];
 
@@ -356,7 +358,8 @@ impl Ledger {
             account.position = account.position.wrapping_add(toward(deed.side, deed.quantity));
         }
         if let Some(account) = deed.aggressor.and_then(|who| self.find_or_begin(who, deed.at)) {
-            let is_anew = account.came_at != deed.at;
+            let is_anew =
+                deed.at.since(account.came_at) > SAME_COMING || account.came_at == Nanos(0);
             account.came_at = deed.at;
             account.done.count(deed.at, |done| {
                 done.taken[1 - own] = done.taken[1 - own].wrapping_add(deed.quantity);

@@ -5,8 +5,8 @@
 //! - the person's trades are a share of all volume ([`share_min_1m`](Dominance::share_min_1m) and its
 //!   kin). All is what traded, or what usually trades in such a time, whichever is more: most of next to
 //!   nothing is nothing. The person came to trade often ([`own_trades_min`](Dominance::own_trades_min);
-//!   one order that meets many others is one coming, and alone a block), among
-//!   [`trades_min`](Dominance::trades_min) trades or more,
+//!   one order that meets many others is one coming, and alone a block; so is what a tenth of a second does
+//!   not part), among [`trades_min`](Dominance::trades_min) trades or more,
 //! - and the mid moved in their direction: [`impact_sigmas_min`](Dominance::impact_sigmas_min) usual moves
 //!   of such a time, of which none is less than half the usual spread, because so far the mid bounces
 //!   anyway, and [`impact_ticks_min`](Dominance::impact_ticks_min).
