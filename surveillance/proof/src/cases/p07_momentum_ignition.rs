@@ -9,6 +9,7 @@ use engine_event::{Event, Nanos, Price, Side};
 
 pub(super) const CASES: &[Case] = &[
     Case::positive("P07", "ignite_follow_harvest", |desk| Box::pin(ignition(desk, Twist::None)))
+        .by_new(1)
         .times(1, 2)
         .apart(300, 600),
     Case::near_miss("P07", "buyer_keeps_buying", |desk| {
@@ -54,6 +55,7 @@ async fn ignition(desk: &Desk, twist: Twist) -> Outcome {
     let (mut levels, mut last) = (0, None);
     let sigma = desk.sigma(60 * SECOND).max(desk.tick() as f64 / 2.0);
     let steps = desk.whole(4, 6);
+    let began = desk.now();
     for step in 0..12 {
         if step >= steps && levels >= LEVELS {
             break;
@@ -68,7 +70,9 @@ async fn ignition(desk: &Desk, twist: Twist) -> Outcome {
         requote(desk, side, bought as usize);
         desk.pause_between(300 * MILLI, 1800 * MILLI).await;
     }
-    if bought == 0 || levels < LEVELS {
+    // The flow may trade more meanwhile.
+    let all = desk.volume(desk.now().0 - began.0);
+    if bought == 0 || levels < LEVELS || (bought as f64) < all as f64 * 0.55 {
         return Outcome::Void;
     }
     let average = paid as f64 / bought as f64;
