@@ -9,15 +9,19 @@ use crate::scenario::Case;
 use engine_event::body::Attributes;
 use engine_event::{OrderId, Side};
 
+// What is no layering because nothing was filled, or only before or after, is by those who have nothing else
+// that the flow may fill.
 pub(super) const CASES: &[Case] = &[
     Case::positive("P01", "layers_pulled_after_fill", |desk| Box::pin(layers(desk, After::Pull))),
     Case::positive("P01", "fast_cycle_mirrored", |desk| Box::pin(mirrored(desk))),
     Case::near_miss("P01", "symmetric_maker_requotes", |desk| Box::pin(maker(desk))),
     Case::near_miss("P01", "half_of_layers_execute", |desk| Box::pin(layers(desk, After::Trade)))
         .by_new(1),
-    Case::near_miss("P01", "withdrawn_before_fill", |desk| Box::pin(layers(desk, After::TooEarly))),
+    Case::near_miss("P01", "withdrawn_before_fill", |desk| Box::pin(layers(desk, After::TooEarly)))
+        .by_new(1),
     Case::near_miss("P01", "old_order_withdrawn", |desk| Box::pin(old_order(desk))).times(1, 2),
-    Case::near_miss("P01", "nothing_filled", |desk| Box::pin(layers(desk, After::NoFill))),
+    Case::near_miss("P01", "nothing_filled", |desk| Box::pin(layers(desk, After::NoFill)))
+        .by_new(1),
 ];
 
 /// What becomes of the layers.
@@ -105,7 +109,8 @@ async fn layers(desk: &Desk, after: After) -> Outcome {
     };
     // The layers press the price towards the genuine order; it goes along with the touch if it must.
     if !desk.until_filled(order, desk.rests(order), 60 * SECOND).await {
-        // A part of it may have been filled.
+        // A part of it may have been filled, and no more shall be.
+        desk.cancel(order);
         return if after == After::Trade { stay_and_void(desk).await } else { Outcome::Void };
     }
     if after == After::Trade {

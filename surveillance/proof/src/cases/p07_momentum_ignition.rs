@@ -70,6 +70,7 @@ async fn ignition(desk: &Desk, twist: Twist) -> Outcome {
         requote(desk, side, bought as usize);
         desk.pause_between(300 * MILLI, 1800 * MILLI).await;
     }
+    let ended = desk.now();
     // The flow may trade more meanwhile.
     let all = desk.volume(desk.now().0 - began.0);
     if bought == 0 || levels < LEVELS || (bought as f64) < all as f64 * 0.55 {
@@ -128,6 +129,11 @@ async fn ignition(desk: &Desk, twist: Twist) -> Outcome {
         return Outcome::Void;
     }
     let decided = desk.now();
+    // Others may have come later, too.
+    let since = desk.volume(decided.0 - ended.0) as f64;
+    if twist == Twist::NobodyFollows && since > 1.5 * bought as f64 + sold as f64 {
+        return Outcome::Void;
+    }
     // The followers' quotes are withdrawn: what is left is the price that the flow thinks right.
     desk.pause_between(30 * SECOND, 90 * SECOND).await;
     desk.clear_up();
