@@ -324,13 +324,14 @@ impl Dbn {
         let (side, marks) = (SIDES[usize::from(m.side)], MARKS[usize::from(m.flags)]);
         let is_odd = (side | marks) & ODD != 0;
         let (at, received) = (m.head.ts_event.get(), m.ts_recv.get());
+        let is_idle = self.trades.is_idle();
         let is_usual = (known.key == key)
             & self.near_valid.contains(&received)
             & (received >= self.received)
             & (at != NO_TIME)
             & (does != Does::Other)
             & !is_odd
-            & (self.trades.is_idle() | (self.trades.at.0 == at))
+            & (is_idle | (self.trades.at.0 == at))
             & (does != Does::Trade || m.price.get() != NO_PRICE);
         if !is_usual {
             return false;
@@ -338,24 +339,34 @@ impl Dbn {
         let at = Nanos(at);
         (self.received, self.at) = (received, at);
         usual.count(m.action, at, turn.tally);
-        let (subject, received) = (known.subject, Nanos(received));
+        let subject = known.subject;
+        if is_idle & (does == Does::Change) {
+            let event = order_event(m, kind, subject, at, Flags(side | marks));
+            turn.push(event, Nanos(received));
+        } else {
+            self.of_trade(m, subject, turn);
+        }
+        true
+    }
+
+    /// A trade, a fill, or what comes of them.
+    #[inline(never)]
+    fn of_trade<S: Sink>(&mut self, m: &Mbo, subject: SubjectId, turn: &mut Turn<'_, S>) {
+        let (does, kind) = ACTIONS[usize::from(m.action)];
+        let (side, marks) = (SIDES[usize::from(m.side)], Flags(MARKS[usize::from(m.flags)]));
+        let (at, received) = (Nanos(m.head.ts_event.get()), Nanos(m.ts_recv.get()));
         match does {
             Does::Change => {
-                let event = order_event(m, kind, subject, at, Flags(side | marks));
-                if self.trades.is_idle() {
-                    turn.push(event, received);
-                } else {
-                    self.after_trade(m, event, received, turn);
-                }
+                let event = order_event(m, kind, subject, at, Flags(side) | marks);
+                self.after_trade(m, event, received, turn);
             }
             Does::Trade => {
-                let event = trade_event(m, subject, at, resting(side) | Flags(marks));
+                let event = trade_event(m, subject, at, resting(side) | marks);
                 self.trade_begins(event, received, turn);
             }
             Does::Fill => self.trades.fill(m, subject, at, Flags(side)),
             Does::Nothing | Does::Other => {}
         }
-        true
     }
 
     /// Hands on what waits for room. Whether nothing waits any more.

@@ -12,12 +12,22 @@ use engine_pipeline::Sink;
 const FILLS_MAX: usize = 1 << 10;
 
 /// What was told of trades, all of one moment, and waits for what comes of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Trades {
     pub(super) at: Nanos,
-    /// The latest trade, for what no order has filled of it.
-    print: Option<Event>,
+    /// The latest trade, while it waits, and what no order has filled of it.
+    print: Event,
+    waits: bool,
+    left: u64,
     fills: Vec<Fill>,
+}
+
+impl Default for Trades {
+    fn default() -> Self {
+        let print =
+            Event::new(SubjectId::EVERY, Nanos(0), Print::new(0, MaybePrice::NONE, Quantity(0)));
+        Self { at: Nanos(0), print, waits: false, left: 0, fills: Vec::with_capacity(16) }
+    }
 }
 
 /// An order that was filled.
@@ -34,9 +44,9 @@ struct Fill {
 }
 
 impl Fill {
-    fn event(&self, at: Nanos, quantity: u64, flags: Flags) -> Event {
+    fn event(&self, at: Nanos, quantity: u64) -> Event {
         let execution = Execution::new(self.order, self.price, Quantity(quantity));
-        Event::new(self.subject, at, execution).with_flags(self.flags | flags)
+        Event::new(self.subject, at, execution).with_flags(self.flags)
     }
 }
 
@@ -44,35 +54,33 @@ impl Trades {
     /// Whether nothing waits.
     #[inline(always)]
     pub(super) fn is_idle(&self) -> bool {
-        self.fills.is_empty() && self.print.is_none()
+        self.fills.is_empty() & !self.waits
     }
 
-    /// A trade waits for its fills. Gives it back if its group ends with it, or nothing can be filled.
-    fn begin(&mut self, trade: Event) -> Option<Event> {
-        let is_all = trade.flags.has(Flags::LAST) || trade.body::<Print>().quantity.0 == 0;
-        if !is_all {
-            (self.at, self.print) = (trade.event_at, Some(trade));
-        }
-        is_all.then_some(trade)
-    }
-
-    /// What no order is told to have filled of the latest trade.
+    /// The latest trade waits no more. What no order is told to have filled of it, if anything.
     fn rest(&mut self) -> Option<Event> {
-        self.print.take().filter(|print| print.body::<Print>().quantity.0 > 0)
+        if !std::mem::take(&mut self.waits) || self.left == 0 {
+            return None;
+        }
+        let mut rest: Print = self.print.body();
+        rest.quantity = Quantity(self.left);
+        let mut event = Event::new(self.print.subject, self.at, rest).with_flags(self.print.flags);
+        event.received_at = self.print.received_at;
+        Some(event)
     }
 
     /// An order was filled.
     pub(super) fn fill(&mut self, m: &Mbo, subject: SubjectId, at: Nanos, side: Flags) {
         let (order, size) = (OrderId(m.order.get()), u64::from(m.size.get()));
-        let print = self.print.as_mut().filter(|print| print.subject == subject);
-        let rests_on = print.as_ref().and_then(|print| print.flags.side());
+        let is_of_print = self.waits && self.print.subject == subject;
+        let rests_on = self.print.flags.side().filter(|_| is_of_print);
         if size == 0 {
             return;
         }
         // The one who came may have an order, too.
         let is_comers = rests_on.is_some_and(|rests_on| side.side() != Some(rests_on));
         // Where nobody came, as in an auction, both sides are told, and count once.
-        let is_auction = print.is_some() && rests_on.is_none();
+        let is_auction = is_of_print && rests_on.is_none();
         let is_twice = is_comers || is_auction && side.has(Flags::BUY);
         let flags = if is_twice { side | Flags::NON_PRINTABLE } else { side };
         let same = |fill: &&mut Fill| (fill.subject, fill.order) == (subject, order);
@@ -94,26 +102,26 @@ impl Trades {
         } else {
             return;
         }
-        if let Some(print) = print.filter(|_| !is_twice) {
-            let mut rest: Print = print.body();
-            rest.quantity.0 = rest.quantity.0.saturating_sub(size);
-            let received_at = print.received_at;
-            *print = Event::new(subject, print.event_at, rest).with_flags(print.flags);
-            print.received_at = received_at;
+        if is_of_print && !is_twice {
+            self.left = self.left.saturating_sub(size);
         }
     }
 
-    /// What is known to have been filled of an order, no more than `most`.
-    fn take(&mut self, subject: SubjectId, order: OrderId, most: u64) -> Option<(Fill, u64)> {
-        let is_it = |fill: &Fill| (fill.subject, fill.order) == (subject, order);
-        let place = self.fills.iter().position(is_it).filter(|_| most > 0)?;
+    /// What is known to have been filled of an order, no more than `most`: as it is told, and whether it
+    /// is of the one who came.
+    #[inline]
+    fn take(&mut self, event: &Event, order: OrderId, most: u64) -> Option<(Event, u64, bool)> {
+        let is_it = |fill: &Fill| (fill.order, fill.subject) == (order, event.subject);
+        let place = self.fills.iter().position(is_it)?;
         let fill = &mut self.fills[place];
         let quantity = fill.quantity.min(most);
-        if quantity == fill.quantity {
-            return Some((self.fills.remove(place), quantity));
-        }
+        let executed = fill.event(event.event_at, quantity);
+        let is_comers = fill.is_comers;
         fill.quantity -= quantity;
-        Some((Fill { ..*fill }, quantity))
+        if fill.quantity == 0 {
+            self.fills.swap_remove(place);
+        }
+        Some((executed, quantity, is_comers))
     }
 
     /// All that waits, as trades; nothing is known to come of them any more.
@@ -133,17 +141,22 @@ impl Dbn {
     /// There was a trade.
     pub(super) fn trade_begins<S: Sink>(
         &mut self,
-        mut trade: Event,
+        trade: Event,
         received: Nanos,
         turn: &mut Turn<'_, S>,
     ) {
-        trade.received_at = received;
         if let Some(rest) = self.trades.rest() {
             turn.push(rest, rest.received_at);
         }
-        if let Some(trade) = self.trades.begin(trade) {
-            turn.push(trade, received);
+        let quantity = trade.body::<Print>().quantity.0;
+        if trade.flags.has(Flags::LAST) || quantity == 0 {
+            // Its group ends with it, or nothing can be filled.
+            return turn.push(trade, received);
         }
+        let known = &mut self.trades;
+        (known.at, known.waits, known.left) = (trade.event_at, true, quantity);
+        known.print = trade;
+        known.print.received_at = received;
     }
 
     /// An order enters, changes or leaves, and what waits for it is told with it.
@@ -162,29 +175,34 @@ impl Dbn {
         let most = match event.kind() {
             Kind::Reduce => size,
             Kind::Modify => u64::MAX,
-            _ => 0,
+            _ => return turn.push(event, received),
         };
-        let filled = self.trades.take(subject, OrderId(m.order.get()), most);
-        let Some((fill, quantity)) = filled else { return turn.push(event, received) };
-        if fill.is_comers {
-            let is_all = event.kind() == Kind::Reduce && quantity == size;
+        let filled = self.trades.take(&event, OrderId(m.order.get()), most);
+        let Some((executed, quantity, is_comers)) = filled else {
+            return turn.push(event, received);
+        };
+        let is_all = quantity == size;
+        if is_comers {
+            let is_all = is_all && event.kind() == Kind::Reduce;
             let flags = if is_all { flags | Flags::NON_PRINTABLE } else { flags };
             return turn.push(event.with_flags(flags), received);
         }
         let news = Flags(flags.0 & !Flags::LAST.0);
         let order = |kind, quantity, flags| {
-            let order = Order::new(fill.order, price(m.price.get()), Quantity(quantity));
+            let id = OrderId(m.order.get());
+            let order = Order::new(id, price(m.price.get()), Quantity(quantity));
             Event::new(subject, at, order).with_kind(kind).with_flags(flags)
         };
+        let told = executed.flags;
         if event.kind() == Kind::Modify {
             // What an iceberg shows may be more than what is left of what it showed: first what was there.
             let there = order(Kind::Modify, size + quantity, news | Flags::SNAPSHOT);
             turn.push(there, received);
-            turn.push(fill.event(at, quantity, flags), received);
-        } else if quantity == size {
-            turn.push(fill.event(at, quantity, flags), received);
+            turn.push(executed.with_flags(told | flags), received);
+        } else if is_all {
+            turn.push(executed.with_flags(told | flags), received);
         } else {
-            turn.push(fill.event(at, quantity, news), received);
+            turn.push(executed.with_flags(told | news), received);
             turn.push(order(Kind::Reduce, size - quantity, flags), received);
         }
     }
