@@ -20,7 +20,8 @@
 //! **Excused.** Makers, as above. Members who are one person are not a ring but P19. An auction's trades
 //! are not looked at: there nobody chooses whom they meet.
 //!
-//! **When.** Every five minutes, while trades come. What was told is taken out of the graph.
+//! **When.** A second after two who trade little have met often enough for a ring, and every five minutes
+//! while trades come, for rings of those who trade much. What was told is taken out of the graph.
 //!
 //! **Score.** Rounds, share inside, how flat, how level the prices, how unlikely.
 //!
@@ -118,6 +119,9 @@ const NAMED_MAX: usize = 24;
 /// Executions between the same two within this time are one trade.
 const SAME_TRADE: Nanos = Nanos::from_millis(1);
 const EVERY: Nanos = Nanos::from_secs(300);
+/// How soon after two who trade no more than this have met once more.
+const SOON: Nanos = Nanos::from_secs(1);
+const LITTLE: u64 = 64;
 const WINDOWS: [Nanos; 3] =
     [Nanos::from_secs(3_600), Nanos::from_secs(86_400), Nanos::from_secs(7 * 86_400)];
 /// Trades of an edge from which on it counts, one after the other.
@@ -167,6 +171,17 @@ impl Pattern for WashRing {
         if !memory.is_due {
             memory.is_due = true;
             bench.wake_at(deed.at + EVERY);
+        }
+        let trades_little = |person: Person| {
+            let account = scene.ledger.of(person);
+            account.is_some_and(|account| account.done().total().trades <= LITTLE)
+        };
+        if trades_little(seller.person) && trades_little(buyer.person) {
+            let both = (seller.person, buyer.person);
+            let met = memory.trades.iter().filter(|trade| (trade.seller, trade.buyer) == both);
+            if met.count().is_multiple_of(self.rounds_min as usize) {
+                bench.wake_at(deed.at + SOON);
+            }
         }
     }
 
