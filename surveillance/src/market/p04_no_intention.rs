@@ -222,10 +222,10 @@ impl Pattern for NoIntention {
 }
 
 /// Whose flashes are counted together: a person's, or where nobody says whose they are, those of one side
-/// and size.
+/// and of like size, from one power of two to the next.
 fn key(person: Person, side: Side, quantity: u64) -> u64 {
     match person {
-        Person::NOBODY => NOBODYS | quantity << 1 | side as u64,
+        Person::NOBODY => NOBODYS | u64::from(quantity.max(1).ilog2()) << 1 | side as u64,
         person => u64::from(person.0),
     }
 }
@@ -234,7 +234,6 @@ fn person_of(key: u64) -> Person {
     if key & NOBODYS == 0 { Person(key as u32) } else { Person::NOBODY }
 }
 
-/// A quantity has [less](Deed::QUANTITY_MAX) than 53 bits.
 const NOBODYS: u64 = 1 << 63;
 
 impl NoIntention {
