@@ -91,7 +91,7 @@ parameters! {
         /// The mean chance that an order would trade where it stood.
         fill_chance_max: f64 = 0.05, 0.0..=1.0, "", Judgement;
         /// Whether orders are looked at, too, of which nobody says whose they are (1), or not (0): those of
-        /// one side and size are then taken for one person's.
+        /// one side and of like size are then taken for one person's.
         anonymous: u32 = 0, 0..=1, "", Judgement;
         /// Episodes of a day that raise an alert.
         episodes_min: u32 = 1, 1..=1000, "", Judgement;
