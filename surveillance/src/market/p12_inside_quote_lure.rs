@@ -159,8 +159,7 @@ impl Pattern for InsideQuoteLure {
         let Some(deed) = scene.deed else { return };
         let hit_within = Nanos::from_secs(self.hit_s);
         while memory.lures.front().is_some_and(|lure| deed.at.since(lure.at) > hit_within) {
-            let lure = memory.lures.pop_front().expect("there is a first one");
-            self.expect(&mut memory.coincidence, &lure);
+            self.end_first(memory);
         }
         if let (What::Fill, Some(who)) = (deed.what, deed.aggressor) {
             memory.coincidence.came(who.person, deed.at);
@@ -194,7 +193,7 @@ impl InsideQuoteLure {
             return;
         }
         if memory.lures.len() == LURES_MAX {
-            memory.lures.pop_front();
+            self.end_first(memory);
         }
         memory.lures.push_back(Lure {
             person: owner.person,
@@ -215,6 +214,13 @@ impl InsideQuoteLure {
             hit: 0,
             jump: 0.0,
         });
+    }
+
+    /// The oldest quote lures no more.
+    fn end_first(&self, memory: &mut Memory) {
+        if let Some(lure) = memory.lures.pop_front() {
+            self.expect(&mut memory.coincidence, &lure);
+        }
     }
 
     /// A quote is over: as many came for those who joined it.
