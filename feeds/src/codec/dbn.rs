@@ -45,7 +45,7 @@ use crate::Options;
 use beginning::Beginning;
 pub(crate) use beginning::looks_like;
 use dbn::{RType, flags};
-use engine_event::body::{Order, Print};
+use engine_event::body::{Body, Order, Print};
 use engine_event::{
     Directory, Event, Fault, Flags, Kind, MaybePrice, Nanos, OrderId, Price, Quantity, SubjectId,
 };
@@ -107,6 +107,12 @@ struct Times {
     index: u64,
 }
 
+impl Times {
+    fn stamp(self, subject: SubjectId, flags: Flags) -> Stamp {
+        Stamp { subject, at: self.at, received: self.received, flags }
+    }
+}
+
 /// Where a record's events go, and what is needed to make them.
 struct Turn<'a, S> {
     offset: u64,
@@ -115,27 +121,12 @@ struct Turn<'a, S> {
     tally: &'a mut Tally,
 }
 
-/// What is counted of usual records when somebody looks.
-struct Usual {
-    /// How many bytes are left behind the last record that was counted.
-    left: usize,
+/// A run of usual records: what is counted of them where it ends.
+#[derive(Default)]
+struct Run {
     last: Nanos,
-}
-
-impl Usual {
-    #[inline(always)]
-    fn count(&mut self, kind: u8, at: Nanos, tally: &mut Tally) {
-        tally.by_type[usize::from(kind)] += 1;
-        self.last = self.last.max(at);
-    }
-
-    /// Puts into the tally what is not there yet. `left` bytes are left now.
-    fn tell(&mut self, left: usize, order_bytes: usize, tally: &mut Tally) {
-        if self.left > left {
-            tally.messages += ((self.left - left) / order_bytes) as u64;
-            tally.last_at = tally.last_at.max(Some(self.last));
-        }
-    }
+    /// Of which trades were told as a whole.
+    more: usize,
 }
 
 /// Why a record becomes no event, or no more events.
@@ -224,20 +215,29 @@ fn price(price: i64) -> MaybePrice {
     if price == NO_PRICE { MaybePrice::NONE } else { Price(price).into() }
 }
 
+/// Whom a record is about, when, and what is true of it.
+#[derive(Clone, Copy)]
+struct Stamp {
+    subject: SubjectId,
+    at: Nanos,
+    received: Nanos,
+    flags: Flags,
+}
+
 /// An order that enters, changes or is taken off.
 #[inline(always)]
-fn order_event(m: &Mbo, kind: Kind, subject: SubjectId, at: Nanos, flags: Flags) -> Event {
+fn order_event(m: &Mbo, kind: Kind, stamp: Stamp) -> Event {
     let quantity = Quantity(u64::from(m.size.get()));
     let order = Order::new(OrderId(m.order.get()), price(m.price.get()), quantity);
-    Event::new(subject, at, order).with_kind(kind).with_flags(flags)
+    Event::whole(stamp.subject, stamp.at, kind, stamp.flags, order.to_words())
 }
 
 /// A trade among orders' records.
 #[inline(always)]
-fn trade_event(m: &Mbo, subject: SubjectId, at: Nanos, flags: Flags) -> Event {
+fn trade_event(m: &Mbo, stamp: Stamp) -> Event {
     let quantity = Quantity(u64::from(m.size.get()));
     let print = Print::new(u64::from(m.sequence.get()), price(m.price.get()), quantity);
-    Event::new(subject, at, print).with_flags(flags)
+    Event::new(stamp.subject, stamp.at, print).with_flags(stamp.flags)
 }
 
 /// The resting order's side, of an aggressor's.
@@ -314,59 +314,117 @@ impl Dbn {
         Ok(frame)
     }
 
-    /// What most records are: something about an order of an instrument that is near. False, and nothing
-    /// has happened, if it is anything else.
+    /// Takes the records that are usual, `most` of them at a time. Returns what is left of the bytes, and
+    /// how many more it would have taken.
+    // With the rest of the codec around it, half of its numbers would live on the stack.
+    #[inline(never)]
+    fn usual_records<'a, S: Sink>(
+        &mut self,
+        mut rest: &'a [u8],
+        most: usize,
+        turn: &mut Turn<'_, S>,
+    ) -> (&'a [u8], usize) {
+        let (mark, stride) = (self.order_mark, self.order_bytes);
+        let mut run = Run::default();
+        let mut left = most;
+        while left > 0
+            && let Some(order) = rest.first_chunk::<{ size_of::<Mbo>() }>()
+            && order.starts_with(&mark)
+            && let Some(after) = rest.get(stride..)
+            && let Some(more) = self.order(zerocopy::transmute_ref!(order), after, turn, &mut run)
+        {
+            rest = if more == 0 { after } else { &after[more * stride..] };
+            left -= 1;
+        }
+        let records = most - left + run.more;
+        if records > 0 {
+            turn.tally.messages += records as u64;
+            turn.tally.last_at = turn.tally.last_at.max(Some(run.last));
+        }
+        (rest, left)
+    }
+
+    /// What most records are: something about an order of an instrument that is near. How many of those
+    /// `after` it were taken with it; none, and nothing has happened, if it is anything else.
     #[inline(always)]
-    fn order<S: Sink>(&mut self, m: &Mbo, turn: &mut Turn<'_, S>, usual: &mut Usual) -> bool {
+    fn order<S: Sink>(
+        &mut self,
+        m: &Mbo,
+        after: &[u8],
+        turn: &mut Turn<'_, S>,
+        run: &mut Run,
+    ) -> Option<usize> {
         let key = m.head.key();
         let known = &self.near[near(key)];
         let (does, kind) = ACTIONS[usize::from(m.action)];
         let (side, marks) = (SIDES[usize::from(m.side)], MARKS[usize::from(m.flags)]);
-        let is_odd = (side | marks) & ODD != 0;
         let (at, received) = (m.head.ts_event.get(), m.ts_recv.get());
-        let is_idle = self.trades.is_idle();
         let is_usual = (known.key == key)
             & self.near_valid.contains(&received)
             & (received >= self.received)
             & (at != NO_TIME)
-            & (does != Does::Other)
-            & !is_odd
-            & (is_idle | (self.trades.at.0 == at))
-            & (does != Does::Trade || m.price.get() != NO_PRICE);
+            & ((side | marks) & ODD == 0);
         if !is_usual {
-            return false;
+            return None;
         }
-        let at = Nanos(at);
-        (self.received, self.at) = (received, at);
-        usual.count(m.action, at, turn.tally);
         let subject = known.subject;
-        if is_idle & (does == Does::Change) {
-            let event = order_event(m, kind, subject, at, Flags(side | marks));
-            turn.push(event, Nanos(received));
-        } else {
-            self.of_trade(m, subject, turn);
+        if does != Does::Change || !self.trades.is_idle() {
+            return self.of_trade(m, subject, after, turn, run);
         }
-        true
+        let (at, received) = (Nanos(at), Nanos(received));
+        self.count_usual(m, at, received, turn, run);
+        let stamp = Stamp { subject, at, received, flags: Flags(side | marks) };
+        turn.push(order_event(m, kind, stamp), received);
+        Some(0)
     }
 
-    /// A trade, a fill, or what comes of them.
+    #[inline(always)]
+    fn count_usual<S: Sink>(
+        &mut self,
+        m: &Mbo,
+        at: Nanos,
+        received: Nanos,
+        turn: &mut Turn<'_, S>,
+        run: &mut Run,
+    ) {
+        (self.received, self.at) = (received.0, at);
+        turn.tally.by_type[usize::from(m.action)] += 1;
+        run.last = run.last.max(at);
+    }
+
+    /// A trade, a fill, or what comes of them, likewise.
     #[inline(never)]
-    fn of_trade<S: Sink>(&mut self, m: &Mbo, subject: SubjectId, turn: &mut Turn<'_, S>) {
+    fn of_trade<S: Sink>(
+        &mut self,
+        m: &Mbo,
+        subject: SubjectId,
+        after: &[u8],
+        turn: &mut Turn<'_, S>,
+        run: &mut Run,
+    ) -> Option<usize> {
         let (does, kind) = ACTIONS[usize::from(m.action)];
         let (side, marks) = (SIDES[usize::from(m.side)], Flags(MARKS[usize::from(m.flags)]));
         let (at, received) = (Nanos(m.head.ts_event.get()), Nanos(m.ts_recv.get()));
+        let is_another_moment = !self.trades.is_idle() && self.trades.at != at;
+        let is_odd = does == Does::Trade && m.price.get() == NO_PRICE;
+        if does == Does::Other || is_another_moment || is_odd {
+            return None;
+        }
+        self.count_usual(m, at, received, turn, run);
+        let stamp = Stamp { subject, at, received, flags: Flags(side) | marks };
         match does {
-            Does::Change => {
-                let event = order_event(m, kind, subject, at, Flags(side) | marks);
-                self.after_trade(m, event, received, turn);
-            }
+            Does::Change => self.after_trade(m, kind, stamp, turn),
             Does::Trade => {
-                let event = trade_event(m, subject, at, resting(side) | marks);
-                self.trade_begins(event, received, turn);
+                let stamp = Stamp { flags: resting(side) | marks, ..stamp };
+                if let Some(taken) = self.whole_trade(m, stamp, after, turn, run) {
+                    return Some(taken);
+                }
+                self.trade_begins(m, stamp, turn);
             }
             Does::Fill => self.trades.fill(m, subject, at, Flags(side)),
             Does::Nothing | Does::Other => {}
         }
+        Some(0)
     }
 
     /// Hands on what waits for room. Whether nothing waits any more.
@@ -467,27 +525,22 @@ impl Codec for Dbn {
         if self.beginning.is_some() && turn.sink.room() >= EVENTS_PER_MESSAGE_MAX {
             rest = &rest[self.begin(rest, last, &mut turn)?..];
         }
-        let mut usual = Usual { left: rest.len(), last: Nanos(0) };
         let end = turn.offset + rest.len() as u64;
-        let (order_bytes, order_mark) = (self.order_bytes, self.order_mark);
+        let order_mark = self.order_mark;
         'all: while self.beginning.is_none() && self.hand_on(turn.sink) {
             // Asked once for many records: a ring has to look at its consumers to answer.
-            let records = turn.sink.room() / EVENTS_PER_MESSAGE_MAX;
+            let mut records = turn.sink.room() / EVENTS_PER_MESSAGE_MAX;
             if records == 0 {
                 break;
             }
-            for _ in 0..records {
-                if let Some(order) = rest.first_chunk::<{ size_of::<Mbo>() }>()
-                    && order.starts_with(&order_mark)
-                    && let Some(after) = rest.get(order_bytes..)
-                    && self.order(zerocopy::transmute_ref!(order), &mut turn, &mut usual)
-                {
-                    rest = after;
-                    continue;
+            while records > 0 {
+                if rest.starts_with(&order_mark) {
+                    (rest, records) = self.usual_records(rest, records, &mut turn);
+                    if records == 0 {
+                        break;
+                    }
                 }
                 turn.offset = end - rest.len() as u64;
-                usual.tell(rest.len(), order_bytes, turn.tally);
-                usual.left = rest.len();
                 self.offset = turn.offset;
                 let Some((record, after)) = Self::frame(rest, last, turn.place())? else {
                     if last && self.give_up_before(None) {
@@ -502,13 +555,12 @@ impl Codec for Dbn {
                     return Err(*error);
                 }
                 rest = after;
-                usual.left = rest.len();
+                records -= 1;
                 if !self.waiting.is_empty() {
                     break;
                 }
             }
         }
-        usual.tell(rest.len(), order_bytes, turn.tally);
         self.offset = end - rest.len() as u64;
         Ok(input.len() - rest.len())
     }

@@ -3,10 +3,7 @@
 use super::instruments::{State, plain};
 use super::levels::Ladder;
 use super::record::{Head, Mbo, NO_PRICE, NO_TIME, Ten, Top, Traded, letter, number, text};
-use super::{
-    ACTIONS, Dbn, LADDERS_MAX, ODD, SIDES, Stop, Times, Turn, marks, order_event, price, resting,
-    trade_event,
-};
+use super::{ACTIONS, Dbn, LADDERS_MAX, ODD, SIDES, Stop, Times, Turn, marks, price, resting};
 use crate::codec::{Quoted, Trouble};
 use dbn::{flags, rtype, v1, v2, v3};
 use engine_event::body::{End, Indication, Phase, Print, Quote, Statistic, Status};
@@ -85,8 +82,8 @@ impl Dbn {
                 if m.price.get() == NO_PRICE {
                     return self.odd(subject, "a trade", "without a price", turn);
                 }
-                let trade = trade_event(m, subject, times.at, marks(m.flags) | resting(side));
-                self.trade_begins(trade, times.received, turn);
+                let flags = marks(m.flags) | resting(side);
+                self.trade_begins(m, times.stamp(subject, flags), turn);
                 Ok(())
             }
             b'A' | b'C' | b'M' => {
@@ -102,8 +99,7 @@ impl Dbn {
                 }
                 let (_, kind) = ACTIONS[usize::from(m.action)];
                 let flags = marks(m.flags) | Flags(side);
-                let event = order_event(m, kind, subject, times.at, flags);
-                self.after_trade(m, event, times.received, turn);
+                self.after_trade(m, kind, times.stamp(subject, flags), turn);
                 Ok(())
             }
             other => {
@@ -477,13 +473,13 @@ impl Dbn {
     }
 }
 
-/// The record's bytes as what they are, if there are enough of them.
 /// What is told of one order.
 pub(super) fn order(record: &[u8]) -> Option<&Mbo> {
     let is_order = |m: &&Mbo| m.head.rtype == rtype::MBO && m.action != b'R';
     view(record).filter(is_order)
 }
 
+/// The record's bytes as what they are, if there are enough of them.
 fn view<T: FromBytes + Immutable + KnownLayout + Unaligned>(bytes: &[u8]) -> Option<&T> {
     T::ref_from_prefix(bytes).ok().map(|(record, _)| record)
 }

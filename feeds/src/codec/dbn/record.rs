@@ -5,7 +5,7 @@
 
 use std::mem::{offset_of, size_of};
 use zerocopy::little_endian::{I64, U16, U32, U64};
-use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// Stands for a price that there is none of.
 pub(super) const NO_PRICE: i64 = dbn::UNDEF_PRICE;
@@ -16,7 +16,7 @@ pub(super) const NO_TIME: u64 = dbn::UNDEF_TIMESTAMP;
 pub(super) const LENGTH_UNIT: usize = 4;
 
 /// What every record begins with.
-#[derive(Clone, Copy, FromBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub(super) struct Head {
     /// In units of [`LENGTH_UNIT`], this head included.
@@ -32,6 +32,12 @@ impl Head {
     #[inline(always)]
     pub(super) fn key(&self) -> u64 {
         u64::from(self.publisher.get()) << 32 | u64::from(self.instrument.get())
+    }
+
+    /// All of it, to compare.
+    #[inline(always)]
+    pub(super) fn whole(&self) -> u128 {
+        zerocopy::transmute!(*self)
     }
 }
 

@@ -2,208 +2,275 @@
 //! what became of these (`C`, `M`). What becomes of an order that was filled is an execution then, and
 //! what no order is told to have filled stays a trade.
 
-use super::record::Mbo;
-use super::{Dbn, Turn, price};
+use super::record::{Head, Mbo};
+use super::{Dbn, MARKS, ODD, Run, SIDES, Stamp, Turn, order_event, price, resting, trade_event};
 use engine_event::body::{Execution, Order, Print};
 use engine_event::{Event, Flags, Kind, MaybePrice, Nanos, OrderId, Quantity, SubjectId};
 use engine_pipeline::Sink;
+use zerocopy::FromBytes;
 
 /// Orders that were filled and of which nothing more was told yet; the fills of others stay trades.
 const FILLS_MAX: usize = 1 << 10;
 
 /// What was told of trades, all of one moment, and waits for what comes of it.
-#[derive(Debug)]
+///
+/// Trades and their fills come in a burst, and each is read again a few nanoseconds after it was
+/// written: so they are kept field by field, and become events only when they are told.
+#[derive(Debug, Default)]
 pub(super) struct Trades {
     pub(super) at: Nanos,
-    /// The latest trade, while it waits, and what no order has filled of it.
-    print: Event,
+    /// Whether anything waits.
+    is_busy: bool,
+    /// The latest trade, while it waits.
+    trade: Trade,
     waits: bool,
+    /// What no order has filled of it.
     left: u64,
+    /// As they were told; of those before `first` nothing is left.
     fills: Vec<Fill>,
+    first: usize,
 }
 
-impl Default for Trades {
-    fn default() -> Self {
-        let print =
-            Event::new(SubjectId::EVERY, Nanos(0), Print::new(0, MaybePrice::NONE, Quantity(0)));
-        Self { at: Nanos(0), print, waits: false, left: 0, fills: Vec::with_capacity(16) }
-    }
+/// A trade that waits for its fills.
+#[derive(Debug, Default)]
+struct Trade {
+    subject: SubjectId,
+    sequence: u32,
+    price: i64,
+    received: Nanos,
+    flags: Flags,
 }
 
 /// An order that was filled.
 #[derive(Debug)]
 struct Fill {
-    subject: SubjectId,
     order: OrderId,
-    price: MaybePrice,
-    quantity: u64,
-    received_at: Nanos,
+    subject: SubjectId,
     flags: Flags,
     /// Of the one who came: it traded, but did not rest.
     is_comers: bool,
-}
-
-impl Fill {
-    fn event(&self, at: Nanos, quantity: u64) -> Event {
-        let execution = Execution::new(self.order, self.price, Quantity(quantity));
-        Event::new(self.subject, at, execution).with_flags(self.flags)
-    }
+    price: MaybePrice,
+    quantity: u64,
+    received: Nanos,
 }
 
 impl Trades {
     /// Whether nothing waits.
     #[inline(always)]
     pub(super) fn is_idle(&self) -> bool {
-        self.fills.is_empty() & !self.waits
+        !self.is_busy
+    }
+
+    #[inline(always)]
+    fn look(&mut self) {
+        self.is_busy = self.waits | !self.fills.is_empty();
     }
 
     /// The latest trade waits no more. What no order is told to have filled of it, if anything.
+    #[inline(always)]
     fn rest(&mut self) -> Option<Event> {
-        if !std::mem::take(&mut self.waits) || self.left == 0 {
-            return None;
-        }
-        let mut rest: Print = self.print.body();
-        rest.quantity = Quantity(self.left);
-        let mut event = Event::new(self.print.subject, self.at, rest).with_flags(self.print.flags);
-        event.received_at = self.print.received_at;
-        Some(event)
+        let is_left = std::mem::take(&mut self.waits) & (self.left > 0);
+        self.look();
+        is_left.then(|| self.left_over())
+    }
+
+    #[cold]
+    fn left_over(&self) -> Event {
+        let Trade { subject, sequence, price: told, received, flags } = self.trade;
+        let print = Print::new(u64::from(sequence), price(told), Quantity(self.left));
+        received_at(Event::new(subject, self.at, print).with_flags(flags), received)
     }
 
     /// An order was filled.
     pub(super) fn fill(&mut self, m: &Mbo, subject: SubjectId, at: Nanos, side: Flags) {
         let (order, size) = (OrderId(m.order.get()), u64::from(m.size.get()));
-        let is_of_print = self.waits && self.print.subject == subject;
-        let rests_on = self.print.flags.side().filter(|_| is_of_print);
+        let is_of_trade = self.waits && self.trade.subject == subject;
+        let rests_on = self.trade.flags.side().filter(|_| is_of_trade);
         if size == 0 {
             return;
         }
         // The one who came may have an order, too.
         let is_comers = rests_on.is_some_and(|rests_on| side.side() != Some(rests_on));
         // Where nobody came, as in an auction, both sides are told, and count once.
-        let is_auction = is_of_print && rests_on.is_none();
+        let is_auction = is_of_trade && rests_on.is_none();
         let is_twice = is_comers || is_auction && side.has(Flags::BUY);
         let flags = if is_twice { side | Flags::NON_PRINTABLE } else { side };
-        let same = |fill: &&mut Fill| (fill.subject, fill.order) == (subject, order);
-        if let Some(known) = self.fills.iter_mut().rev().find(same) {
+        let same = |fill: &&mut Fill| (fill.order, fill.subject) == (order, subject);
+        if let Some(known) = self.fills[self.first..].iter_mut().rev().find(same) {
             known.quantity += size;
         } else if self.fills.len() < FILLS_MAX {
-            let (price, received_at) = (price(m.price.get()), Nanos(m.ts_recv.get()));
+            let (price, received) = (price(m.price.get()), Nanos(m.ts_recv.get()));
             self.at = at;
             let quantity = size;
-            self.fills.push(Fill {
-                subject,
-                order,
-                price,
-                quantity,
-                received_at,
-                flags,
-                is_comers,
-            });
+            self.fills.push(Fill { order, subject, flags, is_comers, price, quantity, received });
         } else {
             return;
         }
-        if is_of_print && !is_twice {
+        self.is_busy = true;
+        if is_of_trade && !is_twice {
             self.left = self.left.saturating_sub(size);
         }
     }
 
-    /// What is known to have been filled of an order, no more than `most`: as it is told, and whether it
-    /// is of the one who came.
-    #[inline]
-    fn take(&mut self, event: &Event, order: OrderId, most: u64) -> Option<(Event, u64, bool)> {
-        let is_it = |fill: &Fill| (fill.order, fill.subject) == (order, event.subject);
-        let place = self.fills.iter().position(is_it)?;
-        let fill = &mut self.fills[place];
-        let quantity = fill.quantity.min(most);
-        let executed = fill.event(event.event_at, quantity);
-        let is_comers = fill.is_comers;
-        fill.quantity -= quantity;
-        if fill.quantity == 0 {
-            self.fills.swap_remove(place);
+    /// Where an order's fill waits.
+    #[inline(always)]
+    fn place_of(&self, order: OrderId, subject: SubjectId) -> Option<usize> {
+        let is_it = |fill: &Fill| (fill.order == order) & (fill.subject == subject);
+        let place = self.fills[self.first..].iter().position(is_it)?;
+        Some(self.first + place)
+    }
+
+    /// So much of a fill is told now.
+    #[inline(always)]
+    fn take(&mut self, place: usize, quantity: u64) {
+        self.fills[place].quantity -= quantity;
+        while self.fills.get(self.first).is_some_and(|fill| fill.quantity == 0) {
+            self.first += 1;
         }
-        Some((executed, quantity, is_comers))
+        if self.first == self.fills.len() {
+            self.fills.clear();
+            self.first = 0;
+        }
+        self.look();
     }
 
     /// All that waits, as trades; nothing is known to come of them any more.
     fn give_up(&mut self, to: &mut Vec<Event>) {
         to.extend(self.rest());
-        let counts = |fill: &Fill| !fill.flags.has(Flags::NON_PRINTABLE);
+        self.first = 0;
+        let counts = |fill: &Fill| fill.quantity > 0 && !fill.flags.has(Flags::NON_PRINTABLE);
         to.extend(self.fills.drain(..).filter(counts).map(|fill| {
             let print = Print::new(0, fill.price, Quantity(fill.quantity));
-            let mut event = Event::new(fill.subject, self.at, print).with_flags(fill.flags);
-            event.received_at = fill.received_at;
-            event
+            received_at(
+                Event::new(fill.subject, self.at, print).with_flags(fill.flags),
+                fill.received,
+            )
         }));
     }
 }
 
+fn received_at(mut event: Event, received: Nanos) -> Event {
+    event.received_at = received;
+    event
+}
+
 impl Dbn {
-    /// There was a trade.
-    pub(super) fn trade_begins<S: Sink>(
+    /// Most trades fill one order, and are told by three records in a row: taken as one, if they are there
+    /// and nothing else waits. How many were taken beside the first.
+    #[inline(always)]
+    pub(super) fn whole_trade<S: Sink>(
         &mut self,
-        trade: Event,
-        received: Nanos,
+        trade: &Mbo,
+        stamp: Stamp,
+        after: &[u8],
         turn: &mut Turn<'_, S>,
-    ) {
+        run: &mut Run,
+    ) -> Option<usize> {
+        let next = |from: usize| Mbo::ref_from_prefix(after.get(from..)?).ok().map(|(m, _)| m);
+        let (fill, change) = (next(0)?, next(self.order_bytes)?);
+        if after.len() < 2 * self.order_bytes {
+            return None;
+        }
+        let heads = [&trade.head, &fill.head, &change.head].map(Head::whole);
+        let received = change.ts_recv.get();
+        let [side, comers] = [fill, trade].map(|m| SIDES[usize::from(m.side)]);
+        let (told, marks) = (SIDES[usize::from(change.side)], MARKS[usize::from(change.flags)]);
+        let is_one = self.trades.is_idle()
+            & !stamp.flags.has(Flags::LAST)
+            & (heads[0] == heads[1])
+            & (heads[0] == heads[2])
+            & (fill.action == b'F')
+            & (change.action == b'C')
+            & (fill.order.get() == change.order.get())
+            & (trade.size.get() == fill.size.get())
+            & (trade.size.get() == change.size.get())
+            & (trade.size.get() > 0)
+            & (resting(comers) == Flags(side))
+            & (side != 0)
+            & ((told | marks | MARKS[usize::from(fill.flags)]) & ODD == 0)
+            & (fill.ts_recv.get() >= stamp.received.0)
+            & (received >= fill.ts_recv.get())
+            & self.near_valid.contains(&received);
+        if !is_one {
+            return None;
+        }
+        for m in [fill, change] {
+            self.count_usual(m, stamp.at, Nanos(m.ts_recv.get()), turn, run);
+        }
+        run.more += 2;
+        let quantity = Quantity(u64::from(fill.size.get()));
+        let body = Execution::new(OrderId(fill.order.get()), price(fill.price.get()), quantity);
+        let flags = Flags(side | told | marks);
+        turn.push(Event::new(stamp.subject, stamp.at, body).with_flags(flags), Nanos(received));
+        Some(2)
+    }
+
+    /// There was a trade; its flags are those of the side that rested.
+    pub(super) fn trade_begins<S: Sink>(&mut self, m: &Mbo, stamp: Stamp, turn: &mut Turn<'_, S>) {
         if let Some(rest) = self.trades.rest() {
             turn.push(rest, rest.received_at);
         }
-        let quantity = trade.body::<Print>().quantity.0;
-        if trade.flags.has(Flags::LAST) || quantity == 0 {
+        if stamp.flags.has(Flags::LAST) || m.size.get() == 0 {
             // Its group ends with it, or nothing can be filled.
-            return turn.push(trade, received);
+            return turn.push(trade_event(m, stamp), stamp.received);
         }
         let known = &mut self.trades;
-        (known.at, known.waits, known.left) = (trade.event_at, true, quantity);
-        known.print = trade;
-        known.print.received_at = received;
+        (known.at, known.waits, known.left) = (stamp.at, true, u64::from(m.size.get()));
+        known.is_busy = true;
+        known.trade.subject = stamp.subject;
+        known.trade.sequence = m.sequence.get();
+        known.trade.price = m.price.get();
+        known.trade.received = stamp.received;
+        known.trade.flags = stamp.flags;
     }
 
     /// An order enters, changes or leaves, and what waits for it is told with it.
     pub(super) fn after_trade<S: Sink>(
         &mut self,
         m: &Mbo,
-        event: Event,
-        received: Nanos,
+        kind: Kind,
+        stamp: Stamp,
         turn: &mut Turn<'_, S>,
     ) {
         if let Some(rest) = self.trades.rest() {
             turn.push(rest, rest.received_at);
         }
-        let (subject, at, flags) = (event.subject, event.event_at, event.flags);
-        let size = u64::from(m.size.get());
-        let most = match event.kind() {
-            Kind::Reduce => size,
-            Kind::Modify => u64::MAX,
-            _ => return turn.push(event, received),
+        let Stamp { subject, at, received, flags } = stamp;
+        let (order, size) = (OrderId(m.order.get()), u64::from(m.size.get()));
+        let place = if kind == Kind::Add { None } else { self.trades.place_of(order, subject) };
+        let Some(place) = place else {
+            return turn.push(order_event(m, kind, stamp), received);
         };
-        let filled = self.trades.take(&event, OrderId(m.order.get()), most);
-        let Some((executed, quantity, is_comers)) = filled else {
-            return turn.push(event, received);
-        };
-        let is_all = quantity == size;
-        if is_comers {
-            let is_all = is_all && event.kind() == Kind::Reduce;
-            let flags = if is_all { flags | Flags::NON_PRINTABLE } else { flags };
-            return turn.push(event.with_flags(flags), received);
-        }
+        let fill = &self.trades.fills[place];
+        let (told, filled_at, is_comers) = (fill.flags, fill.price, fill.is_comers);
+        let is_reduce = kind == Kind::Reduce;
+        let quantity = if is_reduce { fill.quantity.min(size) } else { fill.quantity };
+        self.trades.take(place, quantity);
+        let is_all = is_reduce & (quantity == size);
         let news = Flags(flags.0 & !Flags::LAST.0);
-        let order = |kind, quantity, flags| {
-            let id = OrderId(m.order.get());
-            let order = Order::new(id, price(m.price.get()), Quantity(quantity));
-            Event::new(subject, at, order).with_kind(kind).with_flags(flags)
+        if is_comers {
+            let settled = if is_all { Flags::NON_PRINTABLE } else { Flags::NONE };
+            let event = order_event(m, kind, stamp).with_flags(settled);
+            return turn.push(event, received);
+        }
+        let execution = |flags| {
+            let body = Execution::new(order, filled_at, Quantity(quantity));
+            Event::new(subject, at, body).with_flags(told | flags)
         };
-        let told = executed.flags;
-        if event.kind() == Kind::Modify {
-            // What an iceberg shows may be more than what is left of what it showed: first what was there.
-            let there = order(Kind::Modify, size + quantity, news | Flags::SNAPSHOT);
-            turn.push(there, received);
-            turn.push(executed.with_flags(told | flags), received);
-        } else if is_all {
-            turn.push(executed.with_flags(told | flags), received);
+        if is_all {
+            return turn.push(execution(flags), received);
+        }
+        let of = |kind, quantity, flags| {
+            let body = Order::new(order, price(m.price.get()), Quantity(quantity));
+            Event::new(subject, at, body).with_kind(kind).with_flags(flags)
+        };
+        if is_reduce {
+            turn.push(execution(news), received);
+            turn.push(of(Kind::Reduce, size - quantity, flags), received);
         } else {
-            turn.push(executed.with_flags(told | news), received);
-            turn.push(order(Kind::Reduce, size - quantity, flags), received);
+            // What an iceberg shows may be more than what is left of what it showed: first what was there.
+            turn.push(of(Kind::Modify, size + quantity, news | Flags::SNAPSHOT), received);
+            turn.push(execution(flags), received);
         }
     }
 

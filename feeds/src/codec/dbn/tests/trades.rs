@@ -128,7 +128,7 @@ proptest! {
     #[test]
     fn the_volume_is_that_of_the_trades(
         trades in prop::collection::vec(
-            (1..9u32, prop::collection::vec((1..5u32, 0..4u8), 0..6), any::<bool>()), 0..20,
+            (0..3u32, prop::collection::vec((1..5u32, 0..4u8), 0..6), any::<bool>()), 0..20,
         ),
         mut ends in prop::collection::vec(0usize..9000, 0..30),
     ) {
