@@ -110,12 +110,12 @@ fn a_sweep_tells_what_a_change_would_gain_and_lose() {
           0.3          0.000 [0.00, 0.00] 0/2       –                            –              0: 0.000 [0.000, 326.087]
           0.1 instead of 0.2
             finds     P01-0002: positive layers, severity 1
-            appears   P01 423e5278c7b2018c: SMALL in XYZ, 2024-01-02 00:18:50.000000000, positive of P01-0002
+            appears   P01 175b809d124e7d14: SMALL in XYZ, 2024-01-02 00:18:50.000000000, positive of P01-0002
           0.2 instead of 0.2
             changes nothing
           0.3 instead of 0.2
             loses     P01-0001: positive layers, severity 1
-            vanishes  P01 efd430f71f29254d: LARGE in XYZ, 2024-01-02 00:03:50.000000000, positive of P01-0001
+            vanishes  P01 9f5fd0d4e9ec589e: LARGE in XYZ, 2024-01-02 00:03:50.000000000, positive of P01-0001
     "#]].assert_eq(&told);
 }
 
@@ -181,7 +181,7 @@ fn what_is_wrong_with_a_sweep_is_told_in_a_line() {
     expect![[r#"
         tapewatch: --sweep P01.dominance_min=1000: dominance_min = 1000, wanted 0.01 to 100
         exit 2
-        tapewatch: --sweep P01.dominance=0.1: unknown field `dominance`, expected one of `size_ratio_min`, `dominance_min`, `dominance_at_once`, `layers_age_max_s`, `window_s`, `cancelled_share_min`, `executed_share_max`, `same_side_ratio_max`, `ladder_imbalance_max`, `jump_sigmas_max`, `settle_ms`, `anonymous`, `episodes_min`, `score_min`, `where`; did you mean `dominance_min`?
+        tapewatch: --sweep P01.dominance=0.1: unknown field `dominance`, expected one of `size_ratio_min`, `dominance_min`, `dominance_at_once`, `layers_age_max_s`, `window_s`, `cancelled_share_min`, `executed_share_max`, `same_side_ratio_max`, `ladder_imbalance_max`, `jump_sigmas_max`, `settle_ms`, `anonymous`, `chance_max`, `episodes_min`, `score_min`, `where`; did you mean `dominance_min`?
         exit 2
         tapewatch: --sweep P01.episodes_min=2.5: invalid type: floating point `2.5`, expected a whole number
         exit 2

@@ -461,7 +461,8 @@ fn any_alert_of_a_day_is_found_again_from_the_checkpoint_before_it() {
     let folder = Folder::new();
     folder.generate("tape", "--messages 40000 --subjects 4 --seed 21 --bursts 6", "tape.csv");
     let config = "[[feed]]\npath = \"tape.csv\"\nspeed = 4000\n[surveillance.P01]\n[surveillance.P06]\n\
-                  [journal]\nfolder = \"j\"\ncheckpoint_events = 10000\n";
+                  [journal]\nfolder = \"j\"\ncheckpoint_events = 10000\n\
+                  [machine]\ntopology = \"fused\"\n";
     // Slow enough for checkpoints on the way.
     folder.write("c.toml", config);
     folder.run("run --config c.toml").succeeded();

@@ -55,6 +55,17 @@ pub(crate) fn poisson_tail(hits: u32, expected: f64) -> f64 {
     if sum > 0.0 { sum.min(1.0) } else { 0.0 }
 }
 
+/// The chance that so many independent likelihoods are, all together, as small by chance (Fisher): `logs` is
+/// the sum of their logarithms, turned round.
+pub(crate) fn combined(count: u32, logs: f64) -> f64 {
+    let (mut term, mut sum) = ((-logs).exp(), 0.0);
+    for nth in 1..=count {
+        sum += term;
+        term *= logs / f64::from(nth);
+    }
+    sum
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +87,15 @@ mod tests {
         close(poisson_tail(3, 1.0), 1.0 - 2.5 * (-1.0_f64).exp());
         close(poisson_tail(200, 200.0), 0.509_403_418);
         assert_eq!([poisson_tail(0, 0.0), poisson_tail(1, 0.0)], [1.0, 0.0]);
+    }
+
+    #[test]
+    fn likelihoods_are_combined_as_fisher_does() {
+        close(combined(1, -(0.03_f64.ln())), 0.03);
+        close(combined(2, -(0.1_f64.ln() * 2.0)), 0.01 * (1.0 + 100.0_f64.ln()));
+        // The tail of chi-square with six degrees of freedom from 12.592 on.
+        close(combined(3, 12.591_587_24 / 2.0), 0.05);
+        assert_eq!(combined(5, 0.0), 1.0);
     }
 
     #[test]

@@ -22,8 +22,10 @@
 //! ([`dominance_at_once`](Layering::dominance_at_once)).
 //!
 //! **Degraded.** `identity`: where nobody says whose orders are, and [`anonymous`](Layering::anonymous)
-//! asks for it, all unknown owners are one; then only large orders count as layers, one episode is never
-//! enough, and the alert is of low severity and names nobody.
+//! asks for it, large orders that vanish within a tenth of a second are one person's, if nobody puts as
+//! much in their place and not both sides go. Episodes are held against how often orders fill by chance so
+//! shortly before ([`chance_max`](Layering::chance_max)); one is never enough, and the alert is of low
+//! severity and names nobody.
 //!
 //! **Score.** Size ratio, dominance, how soon the orders went, at how many levels they stood, how far the
 //! mid moved towards the fill, and whether the filled order hid its size while the others showed theirs.
@@ -39,13 +41,14 @@
 //! layers that stay for longer than the window.
 
 mod canary;
+mod nobody;
 #[cfg(test)]
 mod tests;
 
 use crate::desk::deed::{Deed, What};
 use crate::desk::kept::kept;
 use crate::desk::ledger::{Live, Resting};
-use crate::desk::market::Moment;
+use crate::desk::market::{Market, Moment};
 use crate::desk::parameters::parameters;
 use crate::desk::pattern::{Bench, Pattern, Repeats, Scene};
 use crate::desk::people::Person;
@@ -83,9 +86,11 @@ parameters! {
         jump_sigmas_max: f64 = 3.0, 0.5..=100.0, "σ", Judgement;
         /// How long to wait whether the filled side follows.
         settle_ms: u64 = 500, 0..=10000, "ms", Judgement;
-        /// Whether orders are looked at, too, of which nobody says whose they are (1), or not (0): what
-        /// vanishes after a fill is then held against all that is large and young, whoever's it is.
+        /// Whether orders are looked at, too, of which nobody says whose they are (1), or not (0): large ones
+        /// that vanish together are one person's then.
         anonymous: u32 = 0, 0..=1, "", Judgement;
+        /// How likely so many of these vanish so soon after a fill by chance.
+        chance_max: f64 = 0.001, 1e-9..=1.0, "", Judgement;
         /// Episodes of a day that raise an alert.
         episodes_min: u32 = 3, 1..=1000, "", Published;
         /// The score under which there is no episode.
@@ -98,9 +103,10 @@ parameters! {
 pub(crate) struct Memory {
     pending: VecDeque<Pending>,
     tally: Tally,
+    nobodys: nobody::Memory,
 }
 
-kept!(Memory { pending, tally });
+kept!(Memory { pending, tally, nobodys });
 
 /// A fill, and what stood on the other side.
 struct Pending {
@@ -190,6 +196,7 @@ impl Pattern for Layering {
         "two_sided_refresh",
         "maker_ladder",
         "jump_against",
+        "chance",
     ];
 
     fn is_anonymous(&self) -> bool {
@@ -202,10 +209,11 @@ impl Pattern for Layering {
 
     fn see(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         let Some(deed) = scene.deed else { return };
-        let person = match deed.owner {
-            Some(owner) => owner.person,
-            None if self.anonymous > 0 => Person::NOBODY,
-            None => return,
+        let Some(person) = deed.owner.map(|owner| owner.person) else {
+            if self.anonymous > 0 {
+                self.see_nobodys(&mut memory.nobodys, deed, scene, bench);
+            }
+            return;
         };
         if !memory.pending.is_empty() {
             self.expire(memory, scene, bench);
@@ -222,12 +230,22 @@ impl Pattern for Layering {
     fn on_time(&self, memory: &mut Memory, scene: &Scene<'_>, bench: &mut Bench<'_>) {
         self.decide(memory, scene, bench);
         self.expire(memory, scene, bench);
+        self.judge_nobodys(&mut memory.nobodys, scene, bench);
     }
 }
 
 /// What is large, where nobody says whose it is.
-fn large(scene: &Scene<'_>) -> u64 {
-    scene.market.order_sizes().map_or(u64::MAX, |sizes| sizes.q90.max(1))
+fn large(market: &Market) -> u64 {
+    market.order_sizes().map_or(u64::MAX, |sizes| sizes.q50.max(1))
+}
+
+/// How far the market has moved against orders on the other side of a fill within the second before they
+/// went, in usual moves.
+fn against(filled: Side, at: Nanos, market: &Market) -> f64 {
+    let second_ago = market.mid_at(Nanos(at.0.saturating_sub(2_000_000_000)));
+    let (Some(now), Some(before)) = (market.mid(), second_ago) else { return 0.0 };
+    let moved = if filled == Side::Buy { now - before } else { before - now };
+    moved / market.sigma(1.0)
 }
 
 impl Layering {
@@ -260,11 +278,9 @@ impl Layering {
         let (Some(book), Some(best)) = (scene.book, scene.market.best_of(other)) else { return };
         let age_max = Nanos::from_secs(self.layers_age_max_s);
         let mut layers = Vec::new();
-        // Of nobody in particular only what is large may be a layer: the rest is the market's own flow.
-        let least = if person == Person::NOBODY { large(scene) } else { 0 };
         for live in scene.ledger.orders_of(person, other).take(LOOKED_AT_MAX) {
             let is_near = live.price.0.abs_diff(best.0) <= scene.market.near() as u64;
-            let is_young = deed.at.since(live.entered_at) <= age_max && live.quantity >= least;
+            let is_young = deed.at.since(live.entered_at) <= age_max;
             if is_near && is_young && live.is_displayed() && layers.len() < LAYERS_MAX {
                 layers.push(Layer {
                     order: live.order,
@@ -277,17 +293,11 @@ impl Layering {
         }
         let shown: u64 = layers.iter().map(|layer| layer.quantity).sum();
         let is_near = |live: &&Live| live.price.0.abs_diff(best.0) <= scene.market.near() as u64;
-        let (own, same_side) = if person == Person::NOBODY {
-            let young = |live: &&Live| deed.at.since(live.entered_at) <= age_max;
-            let same = scene.ledger.orders_of(person, deed.side).take(LOOKED_AT_MAX);
-            let same = same.filter(|live| young(live) && live.quantity >= least);
-            (shown, same.map(|live| live.quantity).sum())
-        } else {
-            let own = scene.ledger.orders_of(person, other).filter(is_near);
-            let same =
-                scene.ledger.of(person).map_or(Resting::default(), |of| of.resting_on(deed.side));
-            (own.map(|live| live.quantity).sum(), same.quantity)
-        };
+        let own = scene.ledger.orders_of(person, other).filter(is_near);
+        let own: u64 = own.map(|live| live.quantity).sum();
+        let same_side =
+            scene.ledger.of(person).map_or(Resting::default(), |of| of.resting_on(deed.side));
+        let same_side = same_side.quantity;
         let (before, shown_other) = ((same_side + deed.quantity) as f64, own as f64);
         if memory.pending.len() == PENDING_MAX {
             memory.pending.pop_front();
@@ -328,10 +338,6 @@ impl Layering {
             _ => 0,
         };
         if deed.side == pending.side {
-            let is_small = deed.was.is_none_or(|was| was.quantity < large(scene));
-            if pending.person == Person::NOBODY && is_small {
-                return;
-            }
             pending.same_side_cancelled += taken_away;
             return;
         }
@@ -345,14 +351,7 @@ impl Layering {
         layer.order = deed.successor;
         pending.cancelled += taken_away;
         pending.delays.push(deed.at.since(pending.from.at).0);
-        let second_ago = scene.market.mid_at(Nanos(deed.at.0.saturating_sub(2_000_000_000)));
-        if let (Some(now), Some(before)) = (scene.market.mid(), second_ago) {
-            let against = match pending.side {
-                Side::Buy => now - before,
-                Side::Sell => before - now,
-            };
-            pending.jump = pending.jump.max(against / scene.market.sigma(1.0));
-        }
+        pending.jump = pending.jump.max(against(pending.side, deed.at, scene.market));
         let is_gone = pending.cancelled as f64 >= self.cancelled_share_min * pending.shown as f64;
         if is_gone && pending.decided_at.is_none() {
             let is_alone = pending.same_side <= pending.same_side_cancelled;
@@ -397,9 +396,7 @@ impl Layering {
         let dominance = pending.shown as f64 / pending.others.max(1) as f64;
         let cancelled = pending.cancelled as f64 / shown;
         let same_side = pending.same_side_cancelled as f64 / (pending.same_side.max(1)) as f64;
-        let is_somebody = pending.person != Person::NOBODY;
-        let severity = if is_somebody { Severity::High } else { Severity::Low };
-        let mut case = bench.suspect(scene, pending.person, severity);
+        let mut case = bench.suspect(scene, pending.person, Severity::High);
         case.needs("size_ratio", size_ratio, AtLeast(self.size_ratio_min));
         case.needs("dominance", dominance, AtLeast(self.dominance_min));
         case.needs("cancelled_share", cancelled, AtLeast(self.cancelled_share_min));
@@ -442,7 +439,7 @@ impl Layering {
         }
         let repeats = Repeats {
             least: self.episodes_min,
-            at_once: dominance >= self.dominance_at_once && is_somebody,
+            at_once: dominance >= self.dominance_at_once,
             score_min: self.score_min,
         };
         bench.settle(case, scene, tally, repeats);

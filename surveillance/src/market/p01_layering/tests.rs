@@ -195,6 +195,14 @@ fn near_misses_stay_below_and_each_condition_matters() {
                 story.stand(at + 30 * S, Side::Sell, 10);
             }),
         ),
+        ("nobody's orders vanish long after a fill of which there are many", {
+            let mut story = story(|story, at| layered(story, at + 200 * S, 3, 20, 8 * S));
+            for second in (1..400).step_by(2) {
+                let small = story.enter(T + second * S, VICTIM, Side::Buy, Story::BID, 1);
+                story.fill(T + second * S + MS, small, Story::BID, 1, VICTIM);
+            }
+            story.anonymous()
+        }),
     ];
-    each_condition_matters(&Layering::default(), &near_misses);
+    each_condition_matters(&Layering { anonymous: 1, ..Layering::default() }, &near_misses);
 }
