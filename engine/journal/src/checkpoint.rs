@@ -4,6 +4,7 @@
 //! written beside its place and renamed, so that there is never half of one; a broken or foreign one is
 //! passed over for the one before it.
 
+use crate::disk::NEW;
 use crate::{Disk, Holds};
 use engine_audit::layout::Hash;
 use engine_event::Nanos;
@@ -137,6 +138,7 @@ impl Checkpoints {
         header.body_bytes = (body.len() as u64).into();
         header.hash = header.hashed(&body);
         let content = [header.as_bytes(), &body].concat();
+        self.tidy(disk)?;
         disk.replace(&self.path(seq), &content)?;
         let seqs = self.seqs(disk)?;
         let holds = self.folder.parent().map(|journal| Holds::of(journal).all(disk));
@@ -151,12 +153,16 @@ impl Checkpoints {
         Ok(content.len() as u64)
     }
 
+    /// Takes away what was being written when somebody before us was killed: we alone write here.
+    fn tidy<D: Disk>(&self, disk: &mut D) -> io::Result<()> {
+        let names = disk.names(&self.folder)?;
+        let left = names.iter().filter(|name| name.ends_with(NEW));
+        left.map(|name| self.folder.join(name)).try_for_each(|path| remove(disk, &path))
+    }
+
     /// Takes one away, if it is there.
     pub(crate) fn remove<D: Disk>(&self, disk: &mut D, seq: u64) -> io::Result<()> {
-        match disk.remove(&self.path(seq)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed,
-        }
+        remove(disk, &self.path(seq))
     }
 
     /// Reads the one after this event.
@@ -187,6 +193,13 @@ impl Checkpoints {
     }
 }
 
+fn remove<D: Disk>(disk: &mut D, path: &Path) -> io::Result<()> {
+    match disk.remove(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,6 +220,17 @@ mod tests {
         assert_eq!(checkpoints.seqs(&mut disk).unwrap(), [50, 40, 30, 10]);
         let read = checkpoints.read(&mut disk, 30).unwrap();
         assert_eq!(read, Checkpoint { seq: 30, made_at: AT, state: vec![30; 10_000] });
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_behind_goes() {
+        let (mut disk, checkpoints) = disk();
+        let half = Path::new("/j/checkpoints/00000000000000000005.ckpt.new");
+        disk.replace(half, b"half of").unwrap();
+        assert_eq!(checkpoints.seqs(&mut disk).unwrap(), [0; 0]);
+        checkpoints.write(&mut disk, 7, AT, b"state").unwrap();
+        let left = disk.names(Path::new("/j/checkpoints")).unwrap();
+        assert_eq!(left, ["00000000000000000007.ckpt"]);
     }
 
     #[test]

@@ -4,6 +4,9 @@ use crate::Pages;
 use std::io::{self, Read};
 use std::path::Path;
 
+/// What ends the name of a file that is not whole yet, or is about to take another one's place.
+pub(crate) const NEW: &str = ".new";
+
 /// A disk, or what looks like one.
 ///
 /// Everything but [`start`](Self::start) is done, and durable where it says so, when it returns. An error

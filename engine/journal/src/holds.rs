@@ -4,6 +4,7 @@
 //! the [keeper](crate::Keeper) looks at the holds after it has replaced the head: whatever happens at the
 //! same time, one of the two sees the other.
 
+use crate::disk::NEW;
 use crate::recovery::first_kept;
 use crate::{Disk, RecoveryError};
 use engine_audit::layout::Stream;
@@ -175,9 +176,6 @@ impl Holds {
         }
     }
 }
-
-/// What ends the name of a file that is about to take another one's place.
-const NEW: &str = ".new";
 
 impl Hold {
     /// Whether it needs any event from `first` to `last`.

@@ -9,6 +9,7 @@
 //! writer, and waits until the new head is durable. Nothing that goes wrong here stops the journal.
 
 use crate::checkpoint::{KEPT as NEWEST, base};
+use crate::disk::NEW;
 use crate::holds::{Found, Holds};
 use crate::recovery::{open_segment, read_segment, segment_path};
 use crate::{Checkpoint, Checkpoints, Disk, Durable, Pages, Write as DiskWrite};
@@ -23,8 +24,6 @@ use std::path::{Path, PathBuf};
 pub const LEVEL: i32 = 1;
 /// How often it is tried to bring a segment into one compressed form.
 const ATTEMPTS: u8 = 3;
-/// What the name of a file ends with that is not whole yet.
-const NEW: &str = ".new";
 /// Bytes that are written at once.
 const WRITE_BYTES: usize = 4 * FRAME_BYTES;
 

@@ -1,5 +1,6 @@
 //! A disk as every system has it: one write at a time, each followed by a sync.
 
+use crate::disk::NEW;
 use crate::{Disk, Done, Write};
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
@@ -226,6 +227,6 @@ fn parent(path: &Path) -> &Path {
 /// The name of the file that is to take the place of another one.
 fn beside(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
-    name.push(".new");
+    name.push(NEW);
     PathBuf::from(name)
 }
