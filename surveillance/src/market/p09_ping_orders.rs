@@ -86,6 +86,19 @@ struct Pinger {
     probes: Last<Probe, PROBES_MAX>,
     /// Taken since the last probe, by side of the one who takes.
     taken: [u64; 2],
+    /// What came last and traded: an order that meets several is told trade by trade.
+    coming: Option<Coming>,
+}
+
+/// What came and traded at one moment.
+#[derive(Clone, Copy)]
+struct Coming {
+    at: Nanos,
+    side: Side,
+    quantity: u64,
+    /// The probe that it is taken for, while it is small, and what had been taken before.
+    probe: Option<u64>,
+    taken: [u64; 2],
 }
 
 #[derive(Clone, Copy)]
@@ -100,7 +113,8 @@ struct Probe {
     found: bool,
 }
 
-kept!(Pinger { probes, taken });
+kept!(Pinger { probes, taken, coming });
+kept!(Coming { at, side, quantity, probe, taken });
 kept!(Probe { order, seq, at, side, price, quantity, found });
 
 /// Persons whose probes are remembered; the one whose latest is oldest gives way.
@@ -134,6 +148,28 @@ impl Pattern for PingOrders {
                 }
                 self.trade(memory, deed, scene, bench);
             }
+        }
+    }
+}
+
+impl Pinger {
+    /// More comes than a probe is for: if its first part was taken for one, it was none. How much more than
+    /// was known to be taken.
+    fn comes(&mut self, deed: &Deed, side: Side, coming: Option<Coming>) -> u64 {
+        let Some(coming) = coming else {
+            let (at, quantity) = (deed.at, deed.quantity);
+            self.coming = Some(Coming { at, side, quantity, probe: None, taken: self.taken });
+            return deed.quantity;
+        };
+        let quantity = coming.quantity.saturating_add(deed.quantity);
+        self.coming = Some(Coming { quantity, probe: None, ..coming });
+        match coming.probe {
+            Some(seq) => {
+                self.probes.retain(|probe| probe.seq != seq);
+                self.taken = coming.taken;
+                quantity
+            }
+            None => deed.quantity,
         }
     }
 }
@@ -203,10 +239,14 @@ impl PingOrders {
             return;
         };
         let (person, side) = (who.person, deed.side.opposite());
-        if !self.is_small(deed.quantity, scene) {
-            if let Some(pinger) = memory.persons.get_mut(person.0) {
-                pinger.taken[side as usize] =
-                    pinger.taken[side as usize].saturating_add(deed.quantity);
+        let known = memory.persons.get_mut(person.0);
+        let coming = known.as_ref().and_then(|pinger| pinger.coming);
+        let coming = coming.filter(|coming| (coming.at, coming.side) == (deed.at, side));
+        let all = coming.map_or(0, |coming| coming.quantity).saturating_add(deed.quantity);
+        if !self.is_small(all, scene) {
+            if let Some(pinger) = known {
+                let more = pinger.comes(deed, side, coming);
+                pinger.taken[side as usize] = pinger.taken[side as usize].saturating_add(more);
                 let taken = pinger.taken[side as usize];
                 self.follow(memory, person, (deed, side, taken), scene, bench);
             }
@@ -232,11 +272,31 @@ impl PingOrders {
                 probe.found = found;
                 probe.price = Some(price);
             }
+            None if let Some(seq) = coming.and_then(|coming| coming.probe) => {
+                let pinger = memory.persons.get_mut(person.0);
+                let probe = pinger.and_then(|of| of.probes.iter_mut().rfind(|one| one.seq == seq));
+                if let Some(probe) = probe {
+                    probe.quantity = all;
+                    probe.found |= found;
+                }
+            }
             None => {
                 let Deed { order, seq, at, quantity, .. } = *deed;
+                let taken = memory.persons.get_mut(person.0).map_or([0; 2], |of| of.taken);
                 let probe = Probe { order, seq, at, side, price: Some(price), quantity, found };
                 self.probe(memory, person, probe);
+                if let Some(pinger) = memory.persons.get_mut(person.0) {
+                    let probe = Some(seq);
+                    pinger.coming = Some(Coming { at, side, quantity, probe, taken });
+                }
+                return;
             }
+        }
+        let pinger = memory.persons.get_mut(person.0);
+        if let Some(coming) =
+            pinger.and_then(|of| of.coming.as_mut()).filter(|one| one.at == deed.at)
+        {
+            coming.quantity = all;
         }
     }
 

@@ -35,15 +35,18 @@ async fn probes(desk: &Desk, followed: bool) -> Outcome {
     let Some(there) = hidden(desk, side, large + lot * count).await else { return Outcome::Void };
     let Some(target) = desk.order(there).map(|own| own.price) else { return Outcome::Void };
     let apart = (9 * SECOND / count).min(1200 * MILLI);
+    let mut found = 0;
     for number in 0..count {
         // The first ones ask at a price at which nobody is, the others go on until they find somebody.
         let off = if number < 2 { 1 } else { 0 };
         let limit = desk.behind(side, target, -off);
+        let before = desk.filled(there);
         desk.sweep(desk.me(), side.opposite(), limit, lot);
+        found += desk.filled(there) - before;
         desk.pause_between(apart / 3, apart).await;
     }
-    // Somebody else may have come to stand there, in the open.
-    if desk.filled(there) == 0 || desk.rests(there) == 0 {
+    // Somebody else may have come to stand there, in the open, and be found instead.
+    if found == 0 || desk.rests(there) == 0 {
         return Outcome::Void;
     }
     if !followed {

@@ -35,6 +35,28 @@ fn probes_and_sequel_may_be_told_as_trades_alone() {
     assert_eq!(alerts[0].last_event_at, Nanos(T + 5 * S + 2 * MS), "60 of 5 at the third");
 }
 
+/// The large order meets sixty others of one each: none of these trades is a probe.
+#[test]
+fn what_comes_at_one_moment_is_one_however_it_is_told() {
+    let told = |apart: u64| {
+        let mut story = Story::quiet();
+        for nth in 0..5 {
+            story.print(T + nth * S, Side::Buy, MID, 1, (HIDER, PINGER));
+        }
+        for part in 0..60 {
+            story.print(T + 5 * S + part * apart, Side::Buy, MID, 1, (HIDER, PINGER));
+        }
+        story
+    };
+    let story = told(0);
+    let alerts = story.alerts(PingOrders::default());
+    assert_eq!(alerts.len(), 1);
+    let large = alerts[0].orders.iter().last().unwrap();
+    assert_eq!((alerts[0].orders.len(), large.quantity.0), (6, 50), "ten times what was probed");
+    survives(PingOrders::default(), &story);
+    assert!(told(MS).alerts(PingOrders::default()).is_empty(), "sixty probes");
+}
+
 #[test]
 fn probes_may_be_orders_that_are_taken_away_at_once() {
     let probed = |life: u64| {
