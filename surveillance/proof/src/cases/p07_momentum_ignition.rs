@@ -52,7 +52,7 @@ async fn ignition(desk: &Desk, twist: Twist) -> Outcome {
     // Ignition: several levels in a few seconds.
     let (mut bought, mut paid) = (0u64, 0i128);
     let wanted = (desk.size(0.9) as f64 * desk.between(2.4, 4.0) * desk.severity) as u64;
-    let (mut levels, mut last) = (0, None);
+    let (mut levels, mut farthest) = (0, None);
     let sigma = desk.sigma(60 * SECOND).max(desk.tick() as f64 / 2.0);
     let steps = desk.whole(4, 6);
     let began = desk.now();
@@ -61,8 +61,8 @@ async fn ignition(desk: &Desk, twist: Twist) -> Outcome {
             break;
         }
         let Some(far) = desk.best(other) else { return Outcome::Void };
-        if last.replace(far).is_none_or(|last| is_improved(side, far, last)) {
-            levels += 1;
+        if farthest.is_none_or(|farthest| is_improved(side, far, farthest)) {
+            (farthest, levels) = (Some(far), levels + 1);
         }
         let take = desk.at_level(other, far).min(wanted.max(desk.size(0.5)) * 2);
         let had = desk.sweep(desk.me(), side, far, take);
