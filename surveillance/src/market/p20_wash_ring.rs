@@ -20,8 +20,8 @@
 //! **Excused.** Makers, as above. Members who are one person are not a ring but P19. An auction's trades
 //! are not looked at: there nobody chooses whom they meet.
 //!
-//! **When.** A second after two who trade little have met often enough for a ring, and every five minutes
-//! while trades come, for rings of those who trade much. What was told is taken out of the graph.
+//! **When.** A second after two have met often enough for a ring, and twice as often as chance would have
+//! it; and every five minutes while trades come. What was told is taken out of the graph.
 //!
 //! **Score.** Rounds, share inside, how flat, how level the prices, how unlikely.
 //!
@@ -38,6 +38,7 @@
 
 mod canary;
 mod graph;
+mod met;
 #[cfg(test)]
 mod tests;
 
@@ -55,8 +56,8 @@ use engine_observer::event::{Nanos, OrderId, Price, Side};
 use engine_observer::evidence::Limit::{AtLeast, AtMost};
 use engine_observer::evidence::Part;
 use graph::{Graph, reduce};
+use met::Trades;
 use rustc_hash::FxHashMap;
-use std::collections::VecDeque;
 
 parameters! {
     /// The detector; the fields are its parameters.
@@ -88,7 +89,7 @@ parameters! {
 #[derive(Default)]
 pub(crate) struct Memory {
     /// The latest trades between persons.
-    trades: VecDeque<Trade>,
+    trades: Trades,
     /// Whether somebody traded since it was last looked at.
     is_due: bool,
     tally: Tally,
@@ -112,16 +113,14 @@ struct Trade {
 kept!(Memory { trades, is_due, tally });
 kept!(Trade { at, seq, order, side, seller, buyer, price, quantity, by_maker });
 
-/// Trades that are remembered.
-const TRADES_MAX: usize = 4_096;
 /// Trades that are named, the latest.
 const NAMED_MAX: usize = 24;
 /// Executions between the same two within this time are one trade.
 const SAME_TRADE: Nanos = Nanos::from_millis(1);
 const EVERY: Nanos = Nanos::from_secs(300);
-/// How soon after two who trade no more than this have met once more.
+/// How soon after two have met once more, so many times as often as chance has it.
 const SOON: Nanos = Nanos::from_secs(1);
-const LITTLE: u64 = 64;
+const OFTEN: f64 = 2.0;
 const WINDOWS: [Nanos; 3] =
     [Nanos::from_secs(3_600), Nanos::from_secs(86_400), Nanos::from_secs(7 * 86_400)];
 /// Trades of an edge from which on it counts, one after the other.
@@ -146,7 +145,7 @@ impl Pattern for WashRing {
         if buyer.person == seller.person || deed.is_cross || !scene.market.is_continuous() {
             return;
         }
-        let same = memory.trades.back_mut().filter(|last| {
+        let same = memory.trades.last_mut().filter(|last| {
             (last.seller, last.buyer, last.price) == (seller.person, buyer.person, price)
                 && deed.at.since(last.at) <= SAME_TRADE
         });
@@ -154,10 +153,7 @@ impl Pattern for WashRing {
             same.quantity = same.quantity.saturating_add(deed.quantity);
             return;
         }
-        if memory.trades.len() == TRADES_MAX {
-            memory.trades.pop_front();
-        }
-        memory.trades.push_back(Trade {
+        memory.trades.push(Trade {
             at: deed.at,
             seq: deed.seq,
             order: deed.order,
@@ -172,16 +168,10 @@ impl Pattern for WashRing {
             memory.is_due = true;
             bench.wake_at(deed.at + EVERY);
         }
-        let trades_little = |person: Person| {
-            let account = scene.ledger.of(person);
-            account.is_some_and(|account| account.done().total().trades <= LITTLE)
-        };
-        if trades_little(seller.person) && trades_little(buyer.person) {
-            let both = (seller.person, buyer.person);
-            let met = memory.trades.iter().filter(|trade| (trade.seller, trade.buyer) == both);
-            if met.count().is_multiple_of(self.rounds_min as usize) {
-                bench.wake_at(deed.at + SOON);
-            }
+        let met = memory.trades.met(seller.person, buyer.person);
+        let by_chance = memory.trades.by_chance(seller.person, buyer.person);
+        if met.is_multiple_of(self.rounds_min) && f64::from(met) >= OFTEN * by_chance {
+            bench.wake_at(deed.at + SOON);
         }
     }
 
@@ -190,8 +180,7 @@ impl Pattern for WashRing {
         let mut looked_at = 0;
         for window in WINDOWS {
             let since = Nanos(scene.now.0.saturating_sub(window.0));
-            let first = memory.trades.partition_point(|trade| trade.at < since);
-            let trades: Vec<Trade> = memory.trades.range(first..).copied().collect();
+            let trades = memory.trades.since(since);
             // A longer window without more trades shows nothing more.
             if trades.len() <= looked_at {
                 continue;

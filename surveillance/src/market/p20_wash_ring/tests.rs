@@ -44,6 +44,23 @@ fn a_ring_may_turn_round_and_trade_with_others() {
 }
 
 #[test]
+fn members_may_trade_much_with_others_and_are_found_as_soon() {
+    let story = told(|story| {
+        for nth in 0..240 {
+            let at = T + 100 * S + nth * 3 * S;
+            sell(story, at, 11 + nth as u32 % 3, 131 + nth as u32 % 5, (PRICE, 1));
+        }
+        ring(story, 3, 8, |_, _| (PRICE, 100));
+    });
+    let alerts = story.alerts(WashRing::default());
+    assert_eq!(story.suspects(WashRing::default()), [11, 12, 13]);
+    let fifth = T + 4 * 15 * MINUTE + 41 * S;
+    let after = alerts[0].last_event_at.since(Nanos(fifth));
+    assert!(after <= SOON, "a second after the fifth round: {after:?}");
+    survives(WashRing::default(), &story);
+}
+
+#[test]
 fn two_are_a_ring_too() {
     let story = told(|story| ring(story, 2, 6, |_, _| (PRICE, 10)));
     assert_eq!(story.suspects(WashRing::default()), [11, 12]);
