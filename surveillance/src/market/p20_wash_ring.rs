@@ -20,8 +20,8 @@
 //! **Excused.** Makers, as above. Members who are one person are not a ring but P19. An auction's trades
 //! are not looked at: there nobody chooses whom they meet.
 //!
-//! **When.** A second after two have met often enough for a ring, and twice as often as chance would have
-//! it; and every five minutes while trades come. What was told is taken out of the graph.
+//! **When.** A second after two have met often enough for a ring, if that is hardly chance or trades are
+//! few; and every five minutes while trades come. What was told is taken out of the graph.
 //!
 //! **Score.** Rounds, share inside, how flat, how level the prices, how unlikely.
 //!
@@ -42,7 +42,7 @@ mod met;
 #[cfg(test)]
 mod tests;
 
-use crate::desk::chance::binomial_tail;
+use crate::desk::chance::{binomial_tail, poisson_tail};
 use crate::desk::deed::What;
 use crate::desk::kept::kept;
 use crate::desk::parameters::parameters;
@@ -118,9 +118,10 @@ const NAMED_MAX: usize = 24;
 /// Executions between the same two within this time are one trade.
 const SAME_TRADE: Nanos = Nanos::from_millis(1);
 const EVERY: Nanos = Nanos::from_secs(300);
-/// How soon after two have met once more, so many times as often as chance has it.
+/// How soon after two have met once more, where that is hardly chance.
 const SOON: Nanos = Nanos::from_secs(1);
-const OFTEN: f64 = 2.0;
+/// Among so few trades it costs nothing to look without asking that.
+const SMALL: usize = 256;
 const WINDOWS: [Nanos; 3] =
     [Nanos::from_secs(3_600), Nanos::from_secs(86_400), Nanos::from_secs(7 * 86_400)];
 /// Trades of an edge from which on it counts, one after the other.
@@ -169,9 +170,12 @@ impl Pattern for WashRing {
             bench.wake_at(deed.at + EVERY);
         }
         let met = memory.trades.met(seller.person, buyer.person);
-        let by_chance = memory.trades.by_chance(seller.person, buyer.person);
-        if met.is_multiple_of(self.rounds_min) && f64::from(met) >= OFTEN * by_chance {
-            bench.wake_at(deed.at + SOON);
+        if met.is_multiple_of(self.rounds_min) {
+            let by_chance = memory.trades.by_chance(seller.person, buyer.person);
+            let is_small = memory.trades.len() <= SMALL;
+            if is_small || poisson_tail(met, by_chance) <= self.chance_max {
+                bench.wake_at(deed.at + SOON);
+            }
         }
     }
 

@@ -21,6 +21,10 @@ pub(super) struct Trades {
 }
 
 impl Trades {
+    pub(super) fn len(&self) -> usize {
+        self.latest.len()
+    }
+
     pub(super) fn last_mut(&mut self) -> Option<&mut Trade> {
         self.latest.back_mut()
     }
