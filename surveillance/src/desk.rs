@@ -416,7 +416,7 @@ impl Seating {
 }
 
 impl Snapshot for Instrument {
-    const VERSION: u16 = 7;
+    const VERSION: u16 = 8;
 
     fn save(&self, to: &mut Writer) {
         self.name.keep(to);

@@ -38,7 +38,8 @@
 //!
 //! **Known false positives.** A maker who quotes one side at a time; pro-rata venues, where orders are
 //! larger than wished for. **Known misses.** Layers and fill under accounts that nothing joins (P05);
-//! layers that stay for longer than the window.
+//! layers that stay for longer than the window. Without names, layers that shrink or move before they go, and
+//! what goes no sooner after a fill than chance has it.
 
 mod canary;
 mod nobody;

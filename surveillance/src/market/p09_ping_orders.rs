@@ -96,8 +96,10 @@ struct Coming {
     at: Nanos,
     side: Side,
     quantity: u64,
-    /// The probe that it is taken for, while it is small, and what had been taken before.
+    /// The probe that it is taken for, while it is small; whether that is an order that was told; and what
+    /// had been taken before.
     probe: Option<u64>,
+    is_order: bool,
     taken: [u64; 2],
 }
 
@@ -114,7 +116,7 @@ struct Probe {
 }
 
 kept!(Pinger { probes, taken, coming });
-kept!(Coming { at, side, quantity, probe, taken });
+kept!(Coming { at, side, quantity, probe, is_order, taken });
 kept!(Probe { order, seq, at, side, price, quantity, found });
 
 /// Persons whose probes are remembered; the one whose latest is oldest gives way.
@@ -152,24 +154,30 @@ impl Pattern for PingOrders {
     }
 }
 
+impl Coming {
+    fn of(deed: &Deed, side: Side, taken: [u64; 2]) -> Self {
+        let Deed { at, quantity, seq, .. } = *deed;
+        Self { at, side, quantity, probe: Some(seq), is_order: false, taken }
+    }
+}
+
 impl Pinger {
     /// More comes than a probe is for: if its first part was taken for one, it was none. How much more than
     /// was known to be taken.
     fn comes(&mut self, deed: &Deed, side: Side, coming: Option<Coming>) -> u64 {
         let Some(coming) = coming else {
-            let (at, quantity) = (deed.at, deed.quantity);
-            self.coming = Some(Coming { at, side, quantity, probe: None, taken: self.taken });
+            self.coming = Some(Coming { probe: None, ..Coming::of(deed, side, self.taken) });
             return deed.quantity;
         };
         let quantity = coming.quantity.saturating_add(deed.quantity);
         self.coming = Some(Coming { quantity, probe: None, ..coming });
         match coming.probe {
-            Some(seq) => {
+            Some(seq) if !coming.is_order => {
                 self.probes.retain(|probe| probe.seq != seq);
                 self.taken = coming.taken;
                 quantity
             }
-            None => deed.quantity,
+            _ => deed.quantity,
         }
     }
 }
@@ -260,43 +268,34 @@ impl PingOrders {
             Side::Sell => price >= best.price,
         });
         let found = is_hidden || deed.what == What::Print && !is_shown;
-        let life = Nanos((self.life_max_ms * 1e6) as u64);
-        let told = memory.persons.get_mut(person.0).and_then(|pinger| {
-            let is_told = |probe: &&mut Probe| {
-                probe.side == side && !probe.found && deed.at.since(probe.at) <= life
-            };
-            pinger.probes.iter_mut().rfind(is_told)
-        });
-        match told {
-            Some(probe) => {
-                probe.found = found;
-                probe.price = Some(price);
-            }
-            None if let Some(seq) = coming.and_then(|coming| coming.probe) => {
-                let pinger = memory.persons.get_mut(person.0);
-                let probe = pinger.and_then(|of| of.probes.iter_mut().rfind(|one| one.seq == seq));
-                if let Some(probe) = probe {
-                    probe.quantity = all;
+        let known = memory.persons.get_mut(person.0);
+        let taken = known.as_ref().map_or([0; 2], |pinger| pinger.taken);
+        if let Some(pinger) = known {
+            if let Some((coming, seq)) = coming.and_then(|coming| Some((coming, coming.probe?))) {
+                pinger.coming = Some(Coming { quantity: all, ..coming });
+                if let Some(probe) = pinger.probes.iter_mut().rfind(|probe| probe.seq == seq) {
                     probe.found |= found;
-                }
-            }
-            None => {
-                let Deed { order, seq, at, quantity, .. } = *deed;
-                let taken = memory.persons.get_mut(person.0).map_or([0; 2], |of| of.taken);
-                let probe = Probe { order, seq, at, side, price: Some(price), quantity, found };
-                self.probe(memory, person, probe);
-                if let Some(pinger) = memory.persons.get_mut(person.0) {
-                    let probe = Some(seq);
-                    pinger.coming = Some(Coming { at, side, quantity, probe, taken });
+                    probe.quantity = if coming.is_order { probe.quantity } else { all };
                 }
                 return;
             }
+            let life = Nanos((self.life_max_ms * 1e6) as u64);
+            let is_told = |probe: &&mut Probe| {
+                probe.side == side && !probe.found && deed.at.since(probe.at) <= life
+            };
+            if let Some(probe) = pinger.probes.iter_mut().rfind(is_told) {
+                probe.found = found;
+                probe.price = Some(price);
+                let (probe, is_order) = (Some(probe.seq), true);
+                pinger.coming = Some(Coming { probe, is_order, ..Coming::of(deed, side, taken) });
+                return;
+            }
         }
-        let pinger = memory.persons.get_mut(person.0);
-        if let Some(coming) =
-            pinger.and_then(|of| of.coming.as_mut()).filter(|one| one.at == deed.at)
-        {
-            coming.quantity = all;
+        let Deed { order, seq, at, quantity, .. } = *deed;
+        let probe = Probe { order, seq, at, side, price: Some(price), quantity, found };
+        self.probe(memory, person, probe);
+        if let Some(pinger) = memory.persons.get_mut(person.0) {
+            pinger.coming = Some(Coming::of(deed, side, taken));
         }
     }
 

@@ -26,7 +26,7 @@ pub(super) struct Trades {
     waits: bool,
     /// What no order has filled of it.
     left: u64,
-    /// As they were told; of those before `first` nothing is left.
+    /// As they were told; those before `first` are over.
     fills: Vec<Fill>,
     first: usize,
 }
@@ -98,7 +98,10 @@ impl Trades {
         let same = |fill: &&mut Fill| (fill.order, fill.subject) == (order, subject);
         if let Some(known) = self.fills[self.first..].iter_mut().rev().find(same) {
             known.quantity += size;
-        } else if self.fills.len() < FILLS_MAX {
+        } else if self.fills.len() - self.first < FILLS_MAX {
+            if self.fills.len() == FILLS_MAX {
+                self.fills.drain(..std::mem::take(&mut self.first));
+            }
             let (price, received) = (price(m.price.get()), Nanos(m.ts_recv.get()));
             self.at = at;
             let quantity = size;
@@ -124,8 +127,14 @@ impl Trades {
     #[inline(always)]
     fn take(&mut self, place: usize, quantity: u64) {
         self.fills[place].quantity -= quantity;
-        while self.fills.get(self.first).is_some_and(|fill| fill.quantity == 0) {
+        if self.fills[place].quantity > 0 {
+            return;
+        }
+        // Most are told in the order in which they were filled.
+        if place == self.first {
             self.first += 1;
+        } else {
+            self.fills.remove(place);
         }
         if self.first == self.fills.len() {
             self.fills.clear();
@@ -137,15 +146,15 @@ impl Trades {
     /// All that waits, as trades; nothing is known to come of them any more.
     fn give_up(&mut self, to: &mut Vec<Event>) {
         to.extend(self.rest());
-        self.first = 0;
-        let counts = |fill: &Fill| fill.quantity > 0 && !fill.flags.has(Flags::NON_PRINTABLE);
-        to.extend(self.fills.drain(..).filter(counts).map(|fill| {
+        let counts = |fill: &&Fill| !fill.flags.has(Flags::NON_PRINTABLE);
+        to.extend(self.fills[self.first..].iter().filter(counts).map(|fill| {
             let print = Print::new(0, fill.price, Quantity(fill.quantity));
-            received_at(
-                Event::new(fill.subject, self.at, print).with_flags(fill.flags),
-                fill.received,
-            )
+            let event = Event::new(fill.subject, self.at, print).with_flags(fill.flags);
+            received_at(event, fill.received)
         }));
+        self.fills.clear();
+        self.first = 0;
+        self.look();
     }
 }
 

@@ -110,6 +110,34 @@ fn a_fill_that_nothing_follows_is_a_trade_when_the_moment_is_over() {
 }
 
 #[test]
+fn what_is_told_of_an_order_is_over_whatever_still_waits() {
+    let records = [
+        of('T', 'A', 0, 20),
+        of('F', 'B', 1, 10),
+        of('F', 'B', 2, 10),
+        of('C', 'B', 2, 10),
+        // Nothing is left of the second one's fill, while the first one's waits.
+        of('A', 'B', 2, 5),
+        of('C', 'B', 2, 5),
+        of('T', 'A', 0, 3),
+        of('F', 'B', 2, 3),
+        of('M', 'B', 2, 4),
+        last(of('C', 'B', 1, 10)),
+    ];
+    assert_eq!(
+        told(&records),
+        [
+            r#"Execute 2 10 {"buy"}"#,
+            r#"Add 2 5 {"buy"}"#,
+            r#"Reduce 2 5 {"buy"}"#,
+            r#"Modify 2 7 {"snapshot", "buy"}"#,
+            r#"Execute 2 3 {"buy"}"#,
+            r#"Execute 1 10 {"last", "buy"}"#,
+        ]
+    );
+}
+
+#[test]
 fn trades_of_several_instruments_may_be_told_at_once() {
     let other = |record: MboMsg| MboMsg { hd: mbo('A', 'B', 20, 1, 0).hd, ..record };
     let records = [
