@@ -61,8 +61,9 @@ impl Trades {
         !self.is_busy
     }
 
+    /// Keeps in one place what every record asks first.
     #[inline(always)]
-    fn look(&mut self) {
+    fn note_busy(&mut self) {
         self.is_busy = self.waits | !self.fills.is_empty();
     }
 
@@ -70,7 +71,7 @@ impl Trades {
     #[inline(always)]
     fn rest(&mut self) -> Option<Event> {
         let is_left = std::mem::take(&mut self.waits) & (self.left > 0);
-        self.look();
+        self.note_busy();
         is_left.then(|| self.left_over())
     }
 
@@ -140,7 +141,7 @@ impl Trades {
             self.fills.clear();
             self.first = 0;
         }
-        self.look();
+        self.note_busy();
     }
 
     /// All that waits, as trades; nothing is known to come of them any more.
@@ -154,7 +155,7 @@ impl Trades {
         }));
         self.fills.clear();
         self.first = 0;
-        self.look();
+        self.note_busy();
     }
 }
 
