@@ -113,7 +113,7 @@ impl Observer for NearDepth {
 /// The nearest floating-point number: the same in 64 bits, without a call, where those hold it.
 #[inline]
 fn nearest(quantity: u128) -> f64 {
-    i64::try_from(quantity).map_or(quantity as f64, |quantity| quantity as f64)
+    i64::try_from(quantity).map_or_else(|_| quantity as f64, |quantity| quantity as f64)
 }
 
 /// The band itself is not saved: the book is, and the band follows from it.

@@ -1,7 +1,7 @@
 //! Sums over the last stretches of time, by message.
 
 use engine_observer::event::{Nanos, Reader, Snapshot, SnapshotError, Writer};
-use engine_observer::prefetch;
+use engine_observer::{prefetch, prefetch_whole};
 use std::ops::Sub;
 
 /// What runs on: counters side by side, and what one state of them is more than an earlier one.
@@ -95,28 +95,35 @@ impl<T: Counters, const WIDTH_NS: u64, const SHORT: u64, const LONG: u64>
     pub(crate) fn look_ahead(&self) {
         if !self.places.is_empty() {
             prefetch(&self.places, self.at(0));
-            prefetch(&self.places, self.at(self.count));
+            prefetch_whole(&self.places, self.at(self.count), 2);
         }
     }
 
-    /// Counts, now.
+    /// Counts, now. What somebody else counts is as `before` says where a stretch begins.
     #[inline]
-    pub(crate) fn add(&mut self, mark: Mark, count: impl FnOnce(&mut T)) {
+    pub(crate) fn add(
+        &mut self,
+        mark: Mark,
+        before: impl FnOnce(&mut T),
+        count: impl FnOnce(&mut T),
+    ) {
         self.pass(mark.at);
         if self.count == 0 || self.place(self.count - 1).number != self.latest {
-            self.begin(mark);
+            before(&mut self.begin(mark).before);
         }
         count(&mut self.total);
     }
 
     /// The first in its stretch.
-    fn begin(&mut self, first: Mark) {
+    fn begin(&mut self, first: Mark) -> &mut Place<T> {
         if self.count as usize == self.places.len() {
             self.grow();
         }
         let at = self.at(self.count);
-        self.places[at] = Place { number: self.latest, first, before: self.total };
         self.count += 1;
+        let place = &mut self.places[at];
+        *place = Place { number: self.latest, first, before: self.total };
+        place
     }
 
     #[cold]
@@ -131,12 +138,6 @@ impl<T: Counters, const WIDTH_NS: u64, const SHORT: u64, const LONG: u64>
     #[inline]
     pub(crate) fn total(&self) -> &T {
         &self.total
-    }
-
-    /// The same, to set what somebody else counts: before the next [`add`](Self::add).
-    #[inline]
-    pub(crate) fn total_mut(&mut self) -> &mut T {
-        &mut self.total
     }
 
     /// The first within the shorter window, and the counters before it.
@@ -271,7 +272,7 @@ mod tests {
         let mut trail = Ms::new();
         for (seq, us) in times_us.iter().enumerate() {
             let mark = Mark { seq: seq as u64, at: Nanos(us * 1_000) };
-            trail.add(mark, |count| count.0 += 1);
+            trail.add(mark, |_| (), |count| count.0 += 1);
         }
         trail
     }
@@ -309,7 +310,7 @@ mod tests {
         let mut trail = after(&[0, 20_000]);
         trail.clear();
         assert_eq!(sums(&trail), [(0, None); 2]);
-        trail.add(Mark { seq: 9, at: Nanos(21_000_000) }, |count| count.0 += 1);
+        trail.add(Mark { seq: 9, at: Nanos(21_000_000) }, |_| (), |count| count.0 += 1);
         assert_eq!(sums(&trail), [(1, Some(9)); 2]);
     }
 

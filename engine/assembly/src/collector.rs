@@ -330,13 +330,24 @@ impl Collector {
     /// Releases the shards' findings of events up to `seq` in the one order, at most `most`. Returns how
     /// many, and whether those were all.
     fn merge(&mut self, seq: u64, most: usize) -> (usize, bool) {
-        for count in 0..most {
-            if self.release.is_full() {
+        let mut count = 0;
+        loop {
+            // Nearly all are signals: they are not moved before they are gone.
+            if let [only] = &mut self.lanes[..] {
+                let release = &mut self.release;
+                count += only.pass_signals(seq, most - count, |signal| {
+                    let takes = !release.is_full();
+                    if takes {
+                        release.finding(signal, None);
+                    }
+                    takes
+                });
+            }
+            if count == most || self.release.is_full() {
                 return (count, false);
             }
             let Some(lane) = earliest(&mut self.lanes, seq) else { return (count, true) };
             match lane.head() {
-                // Nearly all are signals: they are not moved before they are gone.
                 Some(signal @ Finding { found: Found::Signal(_), .. }) => {
                     self.release.finding(signal, None);
                     lane.pass();
@@ -349,8 +360,8 @@ impl Collector {
                     }
                 }
             }
+            count += 1;
         }
-        (most, false)
     }
 
     /// Shows an event to the observers of global scope and releases what they find.

@@ -74,6 +74,13 @@ impl LaneIn {
     /// same outbox.
     pub(crate) fn send(&mut self, out: &mut Outbox, received_at: Option<Nanos>) -> bool {
         let (findings, alerts) = out.contents();
+        if alerts.is_empty() {
+            // Nearly always there are only signals: they go together.
+            self.sent.0 += self.findings.push_slice(&findings[self.sent.0..]);
+            if self.sent.0 < findings.len() {
+                return false;
+            }
+        }
         for finding in &findings[self.sent.0..] {
             if finding.found == Found::Alert {
                 let raised = Raised { alert: alerts[self.sent.1], received_at };
@@ -116,6 +123,23 @@ impl LaneOut {
         if self.spilled.pop_front().is_none() {
             self.findings.pop();
         }
+    }
+
+    /// Passes signals of events up to `seq`, at most `most`, where they lie, until one is not taken; returns
+    /// how many. None while findings are put aside.
+    #[inline]
+    pub(crate) fn pass_signals(
+        &mut self,
+        seq: u64,
+        most: usize,
+        mut takes: impl FnMut(&Finding) -> bool,
+    ) -> usize {
+        if !self.spilled.is_empty() {
+            return 0;
+        }
+        self.findings.take_while(most, |finding| {
+            finding.place.seq <= seq && finding.found != Found::Alert && takes(finding)
+        })
     }
 
     /// Makes room in a full lane whose head cannot be released yet.

@@ -32,10 +32,15 @@ impl Ledger {
             (Found::Signal(signal), _) => (signal.name, false),
             (Found::Alert, alert) => (alert.map_or("?", |alert| alert.pattern), true),
         };
-        // A handful of names, most often the same text in memory: looked for from the front.
-        let same = |one: &&mut Tallied| one.is_alert == is_alert && one.name == name;
-        match self.tallied.iter_mut().find(same) {
-            Some(one) => one.count += 1,
+        // A handful of names, most often the very same text in memory.
+        let known = |same: fn(&str, &str) -> bool| {
+            let is_it = |one: &Tallied| one.is_alert == is_alert && same(one.name, name);
+            self.tallied.iter().position(is_it)
+        };
+        match known(|one, other| std::ptr::eq(one, other))
+            .or_else(|| known(|one, other| one == other))
+        {
+            Some(place) => self.tallied[place].count += 1,
             None => self.tallied.push(Tallied { name, is_alert, count: 1 }),
         }
     }

@@ -26,7 +26,7 @@ mod view;
 mod watch;
 
 pub use engine_book as book;
-pub use engine_book::prefetch;
+pub use engine_book::{prefetch, prefetch_whole};
 pub use engine_event as event;
 pub use engine_stream as stream;
 
@@ -41,4 +41,4 @@ pub use outbox::{Outbox, Question};
 pub use panel::Panel;
 pub use roster::Roster;
 pub use view::View;
-pub use watch::{Watch, Watcher};
+pub use watch::{BYTES_AHEAD, Watch, Watcher};

@@ -27,7 +27,8 @@ pub trait Observer: Clone + Send + 'static {
     fn remember(&self) -> Self::Memory;
 
     /// The subject of this memory is among those of the next few events, and the memory itself is near: a
-    /// hint to send for what lies elsewhere ([`prefetch`](crate::prefetch)).
+    /// hint to send for what lies elsewhere ([`prefetch`](crate::prefetch)), or farther than
+    /// [`BYTES_AHEAD`](crate::BYTES_AHEAD).
     #[inline]
     fn look_ahead(&self, memory: &Self::Memory) {
         let _ = memory;

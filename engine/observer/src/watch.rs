@@ -56,8 +56,12 @@ struct Remembered<M> {
 
 const NOWHERE: u32 = u32::MAX;
 
-/// Lines of a memory that are sent for: what an observer needs of every event should lie within them.
+/// Lines of a memory, with what is kept beside it, that are sent for.
 const LINES_AHEAD: usize = 6;
+
+/// How many bytes of a memory are sent for before an event's turn: what an observer needs of every event
+/// should lie within them.
+pub const BYTES_AHEAD: usize = LINES_AHEAD * 64 - std::mem::offset_of!(Remembered<u64>, memory);
 
 impl<O: Observer> Watch<O> {
     /// An observer that has seen nothing.

@@ -166,6 +166,28 @@ impl<T: Send> Consumer<T> {
         count
     }
 
+    /// Shows values in order, at most `max`, until `takes` leaves one where it is, then drops those that it
+    /// took together; returns how many.
+    ///
+    /// If `takes` panics, all of them stay in the ring.
+    ///
+    /// ```
+    /// let (mut producer, mut consumer) = engine_ring::spsc::<u64>(4);
+    /// producer.push_slice(&[1, 2, 3]);
+    /// assert_eq!(consumer.take_while(4, |value| *value < 3), 2);
+    /// assert_eq!(consumer.pop(), Some(3));
+    /// ```
+    #[inline]
+    pub fn take_while(&mut self, max: usize, takes: impl FnMut(&T) -> bool) -> usize {
+        let count = self.ready().min(max);
+        let Ok(chunk) = self.0.read_chunk(count) else { return 0 };
+        let (run, rest) = chunk.as_slices();
+        let mut takes = takes;
+        let taken = run.iter().chain(rest).take_while(|value| takes(value)).count();
+        chunk.commit(taken);
+        taken
+    }
+
     /// How many values are ready, as of the last look; it looks again only when it knows of none.
     #[inline]
     fn ready(&self) -> usize {

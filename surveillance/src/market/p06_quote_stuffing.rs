@@ -72,10 +72,11 @@ use engine_observer::evidence::Limit::{AtLeast, AtMost};
 use engine_observer::evidence::{Condition, Conditions, Exclusions, Limit};
 use engine_observer::idea::{Idea, Invalid};
 use engine_observer::{
-    Alert, Degraded, Feature, Features, Interest, Observer, Outbox, Parameters, Participants,
-    Severity, View,
+    Alert, BYTES_AHEAD, Degraded, Feature, Features, Interest, Observer, Outbox, Parameters,
+    Participants, Severity, View,
 };
 use group::{Burst, Group};
+use std::mem::offset_of;
 use std::sync::Arc;
 use traffic::Traffic;
 
@@ -136,20 +137,23 @@ impl Idea for QuoteStuffing {
 /// What is known about one instrument; first what every message needs.
 #[repr(C)]
 pub struct Instrument {
+    /// Where there are rules.
+    ruled: Option<Box<Ruled>>,
     phase: Phase,
     /// Nothing is judged or learned before this.
     settled_at: Nanos,
+    /// Of orders that were amended.
+    last_told: LastTold,
     traffic: Traffic,
     /// All unknown owners together.
     nobody: Group,
-    /// Of orders that were amended.
-    last_told: LastTold,
     gap_at: Option<Nanos>,
     /// By participant's number.
     groups: Recent<Group>,
-    /// Where there are rules.
-    ruled: Option<Box<Ruled>>,
 }
+
+/// All that a message of nobody in particular needs here is sent for before its turn.
+const _: () = assert!(offset_of!(Instrument, nobody) + Group::NEEDED <= BYTES_AHEAD);
 
 /// Which parameters hold for one instrument.
 struct Ruled {

@@ -6,6 +6,7 @@ use crate::market::action::Act;
 use crate::market::lives::Lives;
 use crate::window::{Mark, Trail};
 use engine_observer::event::{Nanos, Reader, Snapshot, SnapshotError, Writer};
+use std::mem::offset_of;
 use std::ops::Sub;
 
 /// What is remembered about a participant; first what every message needs.
@@ -25,9 +26,12 @@ pub(super) struct Group {
     pub(super) burst: Option<Burst>,
 }
 
-/// A burst, from its first message to now.
+/// A burst, from its first message to now. What tells that there is none lies first.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub(super) struct Burst {
+    /// Whether it has met every condition.
+    pub(super) counted: bool,
     pub(super) first: Mark,
     pub(super) last: Mark,
     /// What was counted before it.
@@ -38,8 +42,6 @@ pub(super) struct Burst {
     pub(super) rate_min: u32,
     /// The most touch changes within 5 s.
     pub(super) touch_changes_5s: u32,
-    /// Whether it has met every condition.
-    pub(super) counted: bool,
 }
 
 /// What was counted since ever, or over some time.
@@ -67,6 +69,9 @@ const DAY_NS: u64 = 86_400_000_000_000;
 const DAY_NONE: u64 = u64::MAX;
 
 impl Group {
+    /// How many of its bytes, from the first, a message needs that is part of no burst.
+    pub(super) const NEEDED: usize = offset_of!(Group, burst) + 1;
+
     /// Nothing was counted; the day begins with what is.
     pub(super) fn new(forgotten: bool) -> Self {
         Self { trail: Trail::new(), day: DAY_NONE, bursts: 0, alerted: 0, forgotten, burst: None }
@@ -98,8 +103,8 @@ impl Group {
         self.pass(idea, mark.at);
         let enters = act != Act::Cancel;
         let takes_back = act != Act::Enter;
-        self.trail.total_mut().of_all = traffic.messages().wrapping_sub(1);
-        self.trail.add(mark, |counts| {
+        let before = |before: &mut Counts| before.of_all = traffic.messages().wrapping_sub(1);
+        self.trail.add(mark, before, |counts| {
             counts.messages = counts.messages.wrapping_add(1);
             counts.orders = counts.orders.wrapping_add(u32::from(enters));
             counts.taken_back = counts.taken_back.wrapping_add(u32::from(takes_back));
@@ -123,8 +128,11 @@ impl Group {
     /// Counts an execution.
     pub(super) fn trade(&mut self, idea: &QuoteStuffing, mark: Mark, traffic: &Traffic) {
         self.pass(idea, mark.at);
-        self.trail.total_mut().of_all = traffic.messages();
-        self.trail.add(mark, |counts| counts.executions = counts.executions.wrapping_add(1));
+        let of_all = |counts: &mut Counts| counts.of_all = traffic.messages();
+        self.trail.add(mark, of_all, |counts| {
+            of_all(counts);
+            counts.executions = counts.executions.wrapping_add(1);
+        });
     }
 
     /// Lets time pass: days and bursts end.
