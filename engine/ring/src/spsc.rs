@@ -167,7 +167,8 @@ impl<T: Send> Consumer<T> {
     }
 
     /// Shows values in order, at most `max`, until `takes` leaves one where it is, then drops those that it
-    /// took together; returns how many.
+    /// took together; returns how many. Like [`drain`](Self::drain) it knows of those that were ready at the
+    /// last look, so fewer need not mean that there are no more.
     ///
     /// If `takes` panics, all of them stay in the ring.
     ///
@@ -237,6 +238,19 @@ impl<T: Send> Consumer<T> {
 mod tests {
     use super::*;
     use std::rc::Rc;
+
+    #[test]
+    fn what_is_not_taken_stays_across_the_wrap() {
+        let (mut producer, mut consumer) = spsc::<u32>(4);
+        assert_eq!(consumer.take_while(9, |_| true), 0);
+        assert_eq!(producer.push_slice(&[1, 2, 3]), 3);
+        assert_eq!(consumer.take_while(2, |_| true), 2, "no more than asked for");
+        assert_eq!(producer.push_slice(&[4, 5, 6]), 3);
+        assert_eq!(consumer.take_while(9, |value| *value < 5), 1, "3, all that it knew of");
+        assert_eq!(consumer.take_while(9, |value| *value < 6), 2, "4 and 5, about the wrap");
+        assert_eq!(consumer.take_while(9, |_| false), 0);
+        assert_eq!((consumer.pop(), consumer.pop()), (Some(6), None));
+    }
 
     #[test]
     fn values_come_out_in_the_order_they_went_in_across_the_wrap() {
